@@ -1,0 +1,1 @@
+//! The numerics law: everything that decides the bits of a result. Normative text: `docs/numerics.md`.

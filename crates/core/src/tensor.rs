@@ -1,0 +1,233 @@
+//! Dense tensors in host memory, row-major, and their digest.
+
+use crate::ir::{DType, Type};
+use sha2::{Digest, Sha256};
+
+/// The elements of a tensor, row-major.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // The variants are the element types.
+pub enum Data {
+    F64(Vec<f64>),
+    F32(Vec<f32>),
+    I64(Vec<i64>),
+    I32(Vec<i32>),
+    U64(Vec<u64>),
+    U32(Vec<u32>),
+    Bool(Vec<bool>),
+}
+
+/// Runs `$body` with `$v` bound to the typed vector inside a [`Data`].
+#[macro_export]
+macro_rules! each_dtype {
+    ($data:expr, $v:ident => $body:expr) => {
+        match $data {
+            $crate::tensor::Data::F64($v) => $body,
+            $crate::tensor::Data::F32($v) => $body,
+            $crate::tensor::Data::I64($v) => $body,
+            $crate::tensor::Data::I32($v) => $body,
+            $crate::tensor::Data::U64($v) => $body,
+            $crate::tensor::Data::U32($v) => $body,
+            $crate::tensor::Data::Bool($v) => $body,
+        }
+    };
+}
+
+/// A Rust type that is an element type of tensors.
+pub trait Element: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+    /// The element type it stands for.
+    const DTYPE: DType;
+    /// Wraps a vector.
+    fn wrap(values: Vec<Self>) -> Data;
+    /// The elements, if `data` holds this type.
+    fn slice(data: &Data) -> Option<&[Self]>;
+    /// The elements for writing, if `data` holds this type.
+    fn slice_mut(data: &mut Data) -> Option<&mut [Self]>;
+}
+
+macro_rules! element {
+    ($($t:ty, $variant:ident;)*) => {$(
+        impl Element for $t {
+            const DTYPE: DType = DType::$variant;
+            fn wrap(values: Vec<Self>) -> Data {
+                Data::$variant(values)
+            }
+            fn slice(data: &Data) -> Option<&[Self]> {
+                if let Data::$variant(v) = data { Some(v) } else { None }
+            }
+            fn slice_mut(data: &mut Data) -> Option<&mut [Self]> {
+                if let Data::$variant(v) = data { Some(v) } else { None }
+            }
+        }
+    )*};
+}
+element! { f64, F64; f32, F32; i64, I64; i32, I32; u64, U64; u32, U32; bool, Bool; }
+
+/// A dense row-major tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    shape: Vec<usize>,
+    data: Data,
+}
+
+impl Tensor {
+    /// A tensor of `shape` over `values`, row-major.
+    ///
+    /// # Panics
+    /// If the number of values is not the product of the extents.
+    pub fn new<T: Element>(shape: impl Into<Vec<usize>>, values: Vec<T>) -> Tensor {
+        Tensor::from_data(shape, T::wrap(values))
+    }
+
+    /// A tensor of `shape` over untyped data.
+    ///
+    /// # Panics
+    /// If the number of values is not the product of the extents.
+    pub fn from_data(shape: impl Into<Vec<usize>>, data: Data) -> Tensor {
+        let shape = shape.into();
+        let len = each_dtype!(&data, v => v.len());
+        assert_eq!(len, shape.iter().product::<usize>(), "shape {shape:?} must hold all {len} values");
+        Tensor { shape, data }
+    }
+
+    /// A scalar.
+    pub fn scalar<T: Element>(value: T) -> Tensor {
+        Tensor::new(Vec::new(), vec![value])
+    }
+
+    /// A tensor of the element type's zero (`false` for bool).
+    pub fn zeros(dtype: DType, shape: impl Into<Vec<usize>>) -> Tensor {
+        let shape = shape.into();
+        let n = shape.iter().product();
+        let data = match dtype {
+            DType::F64 => Data::F64(vec![0.0; n]),
+            DType::F32 => Data::F32(vec![0.0; n]),
+            DType::I64 => Data::I64(vec![0; n]),
+            DType::I32 => Data::I32(vec![0; n]),
+            DType::U64 => Data::U64(vec![0; n]),
+            DType::U32 => Data::U32(vec![0; n]),
+            DType::Bool => Data::Bool(vec![false; n]),
+        };
+        Tensor { shape, data }
+    }
+
+    /// Element type.
+    pub fn dtype(&self) -> DType {
+        match &self.data {
+            Data::F64(_) => DType::F64,
+            Data::F32(_) => DType::F32,
+            Data::I64(_) => DType::I64,
+            Data::I32(_) => DType::I32,
+            Data::U64(_) => DType::U64,
+            Data::U32(_) => DType::U32,
+            Data::Bool(_) => DType::Bool,
+        }
+    }
+
+    /// Extent of every axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The number of axes.
+    pub fn ndim(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The type, with every extent static.
+    pub fn ty(&self) -> Type {
+        Type::new(self.dtype(), self.shape.iter().copied())
+    }
+
+    /// The untyped elements.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The untyped elements for writing.
+    pub fn data_mut(&mut self) -> &mut Data {
+        &mut self.data
+    }
+
+    /// The elements.
+    ///
+    /// # Panics
+    /// If the tensor's element type is not `T`.
+    pub fn values<T: Element>(&self) -> &[T] {
+        T::slice(&self.data).unwrap_or_else(|| panic!("tensor of {} read as {}", self.dtype(), T::DTYPE))
+    }
+
+    /// The elements for writing.
+    ///
+    /// # Panics
+    /// If the tensor's element type is not `T`.
+    pub fn values_mut<T: Element>(&mut self) -> &mut [T] {
+        let dtype = self.dtype();
+        T::slice_mut(&mut self.data).unwrap_or_else(|| panic!("tensor of {dtype} written as {}", T::DTYPE))
+    }
+
+    /// The same elements under another shape of as many elements.
+    ///
+    /// # Panics
+    /// If the number of elements differs.
+    pub fn reshaped(self, shape: impl Into<Vec<usize>>) -> Tensor {
+        Tensor::from_data(shape, self.data)
+    }
+
+    /// Canonical little-endian bytes: every NaN is the one canonical NaN (law 2).
+    pub fn canonical_bytes(&self) -> Vec<u8> {
+        fn bytes<T: Copy, const N: usize>(v: &[T], f: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+            v.iter().flat_map(|&x| f(x)).collect()
+        }
+        match &self.data {
+            Data::F64(v) => bytes(v, |x| canonical_bits_f64(x).to_le_bytes()),
+            Data::F32(v) => bytes(v, |x| canonical_bits_f32(x).to_le_bytes()),
+            Data::I64(v) => bytes(v, i64::to_le_bytes),
+            Data::I32(v) => bytes(v, i32::to_le_bytes),
+            Data::U64(v) => bytes(v, u64::to_le_bytes),
+            Data::U32(v) => bytes(v, u32::to_le_bytes),
+            Data::Bool(v) => bytes(v, |x| [x as u8]),
+        }
+    }
+
+    /// Whether type, shape and canonical bits are the same: `==` in the sense of the law.
+    pub fn same_bits(&self, other: &Tensor) -> bool {
+        self.shape == other.shape
+            && self.dtype() == other.dtype()
+            && self.canonical_bytes() == other.canonical_bytes()
+    }
+
+    /// SHA-256, in hex, over `"<dtype> [<d0>, <d1>, …]\n"` followed by [`Tensor::canonical_bytes`].
+    ///
+    /// With numpy: `hashlib.sha256(f"f64 {list(x.shape)}\n".encode() + x.tobytes()).hexdigest()`.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(format!("{} {:?}\n", self.dtype(), self.shape));
+        hash.update(self.canonical_bytes());
+        hex(&hash.finalize())
+    }
+}
+
+/// The bits of `x`, with every NaN as `0x7FF8000000000000`.
+pub fn canonical_bits_f64(x: f64) -> u64 {
+    if x.is_nan() { 0x7FF8_0000_0000_0000 } else { x.to_bits() }
+}
+
+/// The bits of `x`, with every NaN as `0x7FC00000`.
+pub fn canonical_bits_f32(x: f32) -> u32 {
+    if x.is_nan() { 0x7FC0_0000 } else { x.to_bits() }
+}
+
+/// Lower-case hexadecimal text of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
