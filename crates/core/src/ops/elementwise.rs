@@ -325,6 +325,7 @@ macro_rules! integer_value {
         }
     }};
 }
+pub(super) use integer_value;
 
 impl Elementwise {
     fn float<T: Real>(self, x: &[T], y: &[T]) -> Vec<T> {

@@ -5,7 +5,9 @@ use super::shape::naturals;
 use super::*;
 use crate::ir::{Attribute, DType, Extent};
 use crate::numerics::tree;
-use crate::tensor::{Element, strides};
+use crate::tensor::{Data, Element, strides};
+
+use super::elementwise::integer_value;
 
 /// What a reduction combines with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +37,16 @@ impl Reduction {
             Reduction::Max => "max",
             Reduction::Min => "min",
             Reduction::Prod => "prod",
+        }
+    }
+
+    /// The function that combines two partial results.
+    pub fn combiner(self) -> Function {
+        match self {
+            Reduction::Sum | Reduction::Mean => Function::Add,
+            Reduction::Max => Function::Max,
+            Reduction::Min => Function::Min,
+            Reduction::Prod => Function::Mul,
         }
     }
 }
@@ -107,19 +119,20 @@ impl Reduce {
         resolve(&self.axes, ndim)
     }
 
-    /// Law 3 over one axis.
-    fn along<T: tree::Arithmetic>(&self, x: &[T], shape: &[usize], axis: usize) -> Vec<T> {
+    /// Law 3 over one axis, combining with `join`.
+    fn along<T: Element>(x: &[T], shape: &[usize], axis: usize, empty: T, mut join: impl FnMut(T, T) -> T) -> Vec<T> {
         let (n, step) = (shape[axis], strides(shape)[axis]);
         let outer: usize = shape[..axis].iter().product();
-        let mut out = Vec::with_capacity(outer * step);
+        let lanes = tree::lanes(T::DTYPE);
         let mut line = Vec::with_capacity(n);
-        for i in 0..outer * step {
-            let start = i / step * step * n + i % step;
-            line.clear();
-            line.extend((0..n).map(|k| x[start + k * step]));
-            out.push(tree::reduce(self.reduction, &line));
-        }
-        out
+        (0..outer * step)
+            .map(|i| {
+                let start = i / step * step * n + i % step;
+                line.clear();
+                line.extend((0..n).map(|k| x[start + k * step]));
+                tree::reduce_reference(&line, lanes, &mut join).unwrap_or(empty)
+            })
+            .collect()
     }
 }
 
@@ -161,15 +174,27 @@ impl Rule for Reduce {
         let mut y = x[0].clone();
         for &axis in self.axes(x[0].ndim()).iter().rev() {
             let mut shape = y.shape().to_vec();
+            let combiner = self.reduction.combiner();
+            let prod = self.reduction == Reduction::Prod;
             macro_rules! along {
-                ($($variant:ident)*) => {
+                ($($variant:ident: $combine:expr;)*) => {
                     match y.data() {
-                        $(crate::tensor::Data::$variant(v) => Element::wrap(self.along(v, &shape, axis)),)*
-                        crate::tensor::Data::Bool(_) => unreachable!("refused by reduce-1"),
+                        $(Data::$variant(v) => {
+                            let empty = if prod { 1 as _ } else { Default::default() };
+                            Element::wrap(Self::along(v, &shape, axis, empty, $combine))
+                        })*
+                        Data::Bool(_) => unreachable!("refused by reduce-1"),
                     }
                 };
             }
-            let data = along!(F64 F32 I64 I32 U64 U32);
+            let data = along! {
+                F64: |a, b| combiner.value(a, b);
+                F32: |a, b| combiner.value(a, b);
+                I64: |a, b| integer_value!(combiner, a, b);
+                I32: |a, b| integer_value!(combiner, a, b);
+                U64: |a, b| integer_value!(combiner, a, b);
+                U32: |a, b| integer_value!(combiner, a, b);
+            };
             shape.remove(axis);
             y = Tensor::from_data(shape, data);
         }
