@@ -3,3 +3,4 @@
 pub mod dispatch;
 pub mod lanes;
 pub mod math;
+pub mod tree;
