@@ -5,7 +5,7 @@ use super::registry::only;
 use super::*;
 use crate::each_dtype;
 use crate::ir::{Attribute, DType};
-use crate::numerics::lanes::{Lanes, Mask, Number, Real};
+use crate::numerics::lanes::{Mask, Number, Real};
 use crate::numerics::math::Elementary;
 use crate::tensor::{Data, Element};
 

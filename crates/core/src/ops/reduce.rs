@@ -218,6 +218,10 @@ impl Rule for Reduce {
                 let size = b.broadcast_like(size, &[], sum);
                 Some(vec![b.div(sum, size)])
             }
+            _ if axes.len() > 1 => {
+                let single = axes.iter().rev();
+                Some(vec![single.fold(x[0], |y, &axis| b.reduce(self.reduction, y, &[axis]))])
+            }
             _ => None,
         }
     }

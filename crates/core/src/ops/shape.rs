@@ -245,6 +245,12 @@ impl Rule for Broadcast {
         Some(Rows { operands, reduced: false })
     }
 
+    fn for_rows(&self, rows: usize) -> Option<Op> {
+        let mut shape = self.shape.clone()?;
+        shape[0] = rows;
+        Some(Arc::new(Broadcast { dims: self.dims.clone(), shape: Some(shape) }))
+    }
+
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Broadcast { dims: &self.dims }
     }
@@ -381,6 +387,12 @@ impl Rule for Reshape {
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
         let keeps = x[0].shape.first()? == y.shape.first()?;
         keeps.then(|| Rows { operands: [RowUse::Pointwise, RowUse::Shape][..x.len()].to_vec(), reduced: false })
+    }
+
+    fn for_rows(&self, rows: usize) -> Option<Op> {
+        let mut shape = self.shape.clone()?;
+        shape[0] = rows as i64;
+        Some(Arc::new(Reshape { shape: Some(shape) }))
     }
 
     fn kernel(&self) -> Kernel<'_> {
@@ -566,6 +578,12 @@ impl Rule for Slice {
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
         (y.ndim() > 0 && self.is_whole(x[0], 0)).then(|| Rows::pointwise(1))
+    }
+
+    fn for_rows(&self, _: usize) -> Option<Op> {
+        let mut limits = self.limits.clone();
+        limits[0] = None;
+        Some(Arc::new(Slice { starts: self.starts.clone(), limits, strides: self.strides.clone() }))
     }
 
     fn kernel(&self) -> Kernel<'_> {
