@@ -51,15 +51,20 @@ if [ "$(id -u)" -ne 0 ]; then
         fail "missing: ${missing[*]}" "  run: sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}"
     as_root=(sudo -n "${as_root[@]}")
 fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 install_missing() {
-    "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+    "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >"$log" 2>&1
 }
 
 echo "install: installing ${missing[*]} with apt-get"
-# Package lists may be absent or too old to name files that still exist: then, and only then, fetch them anew.
-if ! install_missing >/dev/null 2>&1; then
+# Package lists may be absent, or too old to name files that still exist: then, and only then, fetch them anew.
+if ! install_missing; then
     echo "install: bringing the package lists up to date first"
-    "${as_root[@]}" apt-get update -qq </dev/null
-    install_missing
+    "${as_root[@]}" apt-get update -qq </dev/null || echo "install: some package lists could not be fetched"
+    install_missing || {
+        cat "$log" >&2
+        fail "apt-get could not install ${missing[*]}; its words are above"
+    }
 fi
 echo "install: done"
