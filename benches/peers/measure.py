@@ -16,7 +16,7 @@ def arguments(workload: str, implementations: list[str]) -> argparse.Namespace:
     parser.add_argument("--points", type=int, default=10_000, help="rows of the batch")
     parser.add_argument("--dtype", choices=["f32", "f64"], default="f64")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--samples", type=int, default=7, help="calls to time, after one that is not")
+    parser.add_argument("--samples", type=int, default=7, help="calls to time, after two that are not")
     parser.add_argument("--seconds", type=float, default=10.0, help="stop sampling after this time, with 3 samples at least")
     parser.add_argument("--json", action="store_true", help="one line of JSON (the only form there is)")
     return parser.parse_args()
@@ -39,16 +39,18 @@ def confine(threads: int) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
-def waited() -> float:
-    """Seconds that this process's threads were ready to run and had no core, since they started."""
-    nanoseconds = 0
+def scheduled() -> tuple[float, float]:
+    """Seconds that this process's living threads were on a core, and that they were ready and had none."""
+    on_core = waiting = 0
     for task in os.listdir("/proc/self/task"):
         try:
             with open(f"/proc/self/task/{task}/schedstat") as stat:
-                nanoseconds += int(stat.read().split()[1])
+                figures = stat.read().split()
         except FileNotFoundError:
-            pass  # The thread ended between the two calls.
-    return nanoseconds * 1e-9
+            continue  # The thread ended between the two calls.
+        on_core += int(figures[0])
+        waiting += int(figures[1])
+    return on_core * 1e-9, waiting * 1e-9
 
 
 def sample(step: Callable[[], object], count: int, seconds: float) -> list[dict[str, float]]:
@@ -57,11 +59,11 @@ def sample(step: Callable[[], object], count: int, seconds: float) -> list[dict[
     taken: list[dict[str, float]] = []
     end = time.perf_counter() + seconds
     while len(taken) < count and (len(taken) < 3 or time.perf_counter() < end):
-        waited_before, cpu_before, start = waited(), time.process_time(), time.perf_counter()
+        (cpu_before, waited_before), start = scheduled(), time.perf_counter()
         step()
         elapsed = time.perf_counter() - start
-        cpu_s, waited_s = time.process_time() - cpu_before, waited() - waited_before
-        taken.append({"seconds": elapsed, "cpu_s": cpu_s, "waited_s": waited_s})
+        cpu, waited = scheduled()
+        taken.append({"seconds": elapsed, "cpu_s": cpu - cpu_before, "waited_s": waited - waited_before})
     return taken
 
 
