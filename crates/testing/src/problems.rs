@@ -1,8 +1,9 @@
 //! Ready graphs: the PINN steps of the benchmarks, with the data that every peer uses.
 
-use crate::splitmix::uniform;
+use crate::data;
 use tessera_core::ad::{backward, forward};
 use tessera_core::ir::{Builder, Extent, Graph, Value};
+use tessera_core::ops::{Convert, Rule};
 use tessera_core::{DType, Tensor, Type};
 
 /// Extents of the layers: 2-64-64-64-64-1.
@@ -63,30 +64,18 @@ pub fn burgers_step(dtype: DType, layers: &[usize]) -> Graph {
     b.finish(outputs)
 }
 
-/// A tensor of `dtype` with these values rounded to it.
-pub fn tensor(dtype: DType, shape: &[usize], values: Vec<f64>) -> Tensor {
-    match dtype {
-        DType::F32 => Tensor::new(shape, values.into_iter().map(|v| v as f32).collect()),
-        _ => Tensor::new(shape, values),
-    }
+/// `x` rounded to `dtype`.
+pub fn rounded(x: Tensor, dtype: DType) -> Tensor {
+    Convert { to: dtype }.evaluate(&[&x]).remove(0)
 }
 
-/// The peers' parameters: Glorot uniform weights, biases in [−0.1, 0.1).
-pub fn parameters(dtype: DType, layers: &[usize]) -> Vec<Tensor> {
-    let mut tensors = Vec::new();
-    for (layer, pair) in layers.windows(2).enumerate() {
-        let (i, o) = (pair[0], pair[1]);
-        let a = (6.0 / (i + o) as f64).sqrt();
-        let seed = 1000 + 2 * layer as u64;
-        tensors.push(tensor(dtype, &[i, o], uniform(seed, i * o, -a, a)));
-        tensors.push(tensor(dtype, &[o], uniform(seed + 1, o, -0.1, 0.1)));
-    }
-    tensors
+/// The peers' parameters w0, b0, w1, …: see [`data::layers`].
+pub fn parameters(dtype: DType, widths: &[usize]) -> Vec<Tensor> {
+    let layers = data::layers(widths).into_iter();
+    layers.flat_map(|l| [l.weight, l.bias]).map(|x| rounded(x, dtype)).collect()
 }
 
-/// The peers' points: (t, x) with t in [0, 1), x in [−1, 1).
+/// The peers' points: see [`data::space_time_points`].
 pub fn burgers_points(dtype: DType, n: usize) -> Tensor {
-    let mut values = uniform(42, 2 * n, -1.0, 1.0);
-    values.iter_mut().step_by(2).for_each(|t| *t = 0.5 * (*t + 1.0));
-    tensor(dtype, &[n, 2], values)
+    rounded(data::space_time_points(n), dtype)
 }
