@@ -1,1 +1,3 @@
-//! pinn
+//! Physics-informed neural networks: problems in text, points, exact solutions, and training by graphs.
+
+pub mod sampling;
