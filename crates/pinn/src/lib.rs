@@ -1,3 +1,6 @@
 //! Physics-informed neural networks: problems in text, points, exact solutions, and training by graphs.
 
+pub mod diagnostic;
+pub mod expression;
+pub mod math;
 pub mod sampling;
