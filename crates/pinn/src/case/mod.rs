@@ -7,8 +7,6 @@ mod points;
 mod read;
 mod reader;
 mod terms;
-#[cfg(test)]
-mod tests;
 mod training;
 
 pub use points::Stream;

@@ -20,7 +20,9 @@ pub fn case(text: &str) -> Result<Case, Vec<Diagnostic>> {
             let message = format!("text must be TOML: {}", error.message());
             Diagnostic::new("case-syntax", message, error.span().unwrap_or(0..0))
         };
-        return Err(syntax.iter().map(report).collect());
+        let mut errors: Vec<Diagnostic> = syntax.iter().map(report).collect();
+        errors.sort_by_key(|error| error.span.start);
+        return Err(errors);
     }
     let reader = Reader::new(text);
     let top = Table::new(&reader, document.get_ref(), 0..0, "a case");

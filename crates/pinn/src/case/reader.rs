@@ -177,7 +177,7 @@ impl<'a> Value<'a> {
             return self.mistyped("a list");
         };
         let element = |(i, value): (usize, &'a Spanned<DeValue<'a>>)| {
-            let what = format!("element {i} of {}", self.what);
+            let what = format!("`{}[{i}]`", self.what.trim_matches('`'));
             Value {
                 reader: self.reader,
                 key: value.span(),

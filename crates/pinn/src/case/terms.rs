@@ -256,7 +256,7 @@ fn fixed(part: &Text, declared: &Declared) -> Option<(usize, f64)> {
         let (name, low, high) = (&coordinate.name, coordinate.low, coordinate.high);
         report(
             value,
-            &format!("lie in the interval of `{name}`, [{low}, {high}], got {x}"),
+            &format!("keep `{name}` in its interval, [{low}, {high}], got {x}"),
             "",
         );
         return None;
@@ -265,7 +265,7 @@ fn fixed(part: &Text, declared: &Declared) -> Option<(usize, f64)> {
 }
 
 fn report(text: &Text, must: &str, help: &str) {
-    let error = Diagnostic::new("case-where", format!("condition must {must}"), text.span());
+    let error = Diagnostic::new("case-where", format!("`where` must {must}"), text.span());
     text.value.reader.report(error.help(help));
 }
 

@@ -151,9 +151,9 @@ impl Scope {
             let lists = [&self.coordinates, &self.unknowns, &self.parameters];
             lists.into_iter().flatten().map(String::as_str)
         };
-        error.help(match closest(name, known()) {
+        error.help(match closest(name, known().chain(["pi"])) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("known here are {}", list(known().chain(["pi"]), "and")),
+            None => format!("known here: {}", list(known().chain(["pi"]), "and")),
         })
     }
 }

@@ -111,9 +111,9 @@ fn all_unknown_names_are_reported() {
              (the coordinates are `t` and `x`; `u_xx` differentiates twice by `x`)",
             "mu: name must be a coordinate, unknown, parameter or `pi`, got `mu` (did you mean `nu`?)",
             "v_x: name must be a coordinate, unknown, parameter or `pi`, got `v_x` \
-             (known here are `t`, `x`, `u`, `p`, `nu`, `D_1` and `pi`)",
+             (known here: `t`, `x`, `u`, `p`, `nu`, `D_1` and `pi`)",
             "foo: name must be a coordinate, unknown, parameter or `pi`, got `foo` \
-             (known here are `t`, `x`, `u`, `p`, `nu`, `D_1` and `pi`)",
+             (known here: `t`, `x`, `u`, `p`, `nu`, `D_1` and `pi`)",
         ]
     );
 }
