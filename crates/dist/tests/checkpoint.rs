@@ -406,3 +406,36 @@ fn a_file_that_cannot_be_written_leaves_all_as_it_was() {
             .starts_with("cannot read checkpoint ")
     );
 }
+
+/// Bursts of random bytes, random cuts and repeated pieces; a crash of the library would end the test.
+#[test]
+#[ignore = "takes minutes; for a change of reader or of HDF5's release"]
+fn random_damage_is_refused_or_harmless() {
+    let run = sample();
+    let bytes = to_bytes(&run).unwrap();
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(0x5851_F42D_4C95_7F2D)
+            .wrapping_add(0x1405_7B7E_F767_814F);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..300_000 {
+        let mut damaged = bytes.clone();
+        let at = random(damaged.len());
+        let len = (1 + random(64)).min(damaged.len() - at);
+        match random(3) {
+            0 => damaged[at..at + len]
+                .iter_mut()
+                .for_each(|byte| *byte = random(256) as u8),
+            1 => drop(damaged.drain(at..at + len)),
+            _ => {
+                let from = random(damaged.len() - len);
+                damaged.copy_within(from..from + len, at);
+            }
+        }
+        if let Ok(read) = from_bytes(&damaged) {
+            assert!(same(&run, &read));
+        }
+    }
+}
