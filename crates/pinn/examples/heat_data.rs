@@ -31,21 +31,13 @@ fn temperature(t: f64, x: f64) -> f64 {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path = std::env::args()
-        .nth(1)
-        .ok_or("the file to write must be given")?;
-    let address = Address {
-        seed: SEED,
-        stream: 0,
-        epoch: 0,
-    };
+    let path = std::env::args().nth(1).ok_or("the file to write must be given")?;
+    let address = Address { seed: SEED, stream: 0, epoch: 0 };
     let sampler = Sampler::new(Method::Uniform, &[(0.0, 1.0), (0.0, 1.0)], ROWS, address)?;
     let column = |d| Array1::from_iter((0..ROWS).map(|i| sampler.coordinate(i, d)));
     let (t, x) = (column(0), column(1));
     let u = (0..ROWS).zip(t.iter().zip(&x));
-    let u: Array1<f64> = u
-        .map(|(i, (&t, &x))| temperature(t, x) + NOISE * normal(1, i))
-        .collect();
+    let u: Array1<f64> = u.map(|(i, (&t, &x))| temperature(t, x) + NOISE * normal(1, i)).collect();
     let mut npz = NpzWriter::new(File::create(path)?);
     npz.add_array("t", &t)?;
     npz.add_array("x", &x)?;

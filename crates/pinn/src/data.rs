@@ -22,32 +22,15 @@ pub struct Observations {
 #[allow(missing_docs)] // The texts say what the fields are.
 pub enum DataError {
     #[error("cannot open {path}: {cause}", path = .path.display())]
-    Open {
-        path: PathBuf,
-        cause: std::io::Error,
-    },
+    Open { path: PathBuf, cause: std::io::Error },
     #[error("cannot read {path}: {cause}", path = .path.display())]
     Read { path: PathBuf, cause: ReadNpzError },
     #[error("cannot read array `{array}` of {path}: {cause}; it must be one axis of f64", path = .path.display())]
-    Array {
-        path: PathBuf,
-        array: String,
-        cause: ReadNpzError,
-    },
+    Array { path: PathBuf, array: String, cause: ReadNpzError },
     #[error("arrays of {path} must have one extent, got {expected} and {got} in `{array}`", path = .path.display())]
-    Extent {
-        path: PathBuf,
-        array: String,
-        expected: usize,
-        got: usize,
-    },
+    Extent { path: PathBuf, array: String, expected: usize, got: usize },
     #[error("array `{array}` of {path} must hold finite numbers, got {value} at {index}", path = .path.display())]
-    Finite {
-        path: PathBuf,
-        array: String,
-        index: usize,
-        value: f64,
-    },
+    Finite { path: PathBuf, array: String, index: usize, value: f64 },
     #[error(
         "array `{array}` of {path} must lie in the interval of `{coordinate}`, [{low}, {high}], got {value} at {index}",
         path = .path.display()
@@ -68,14 +51,8 @@ pub enum DataError {
 /// Reads the observations of `data`, whose file is relative to `folder`.
 pub fn read(case: &Case, data: &Data, folder: &Path) -> Result<Observations, DataError> {
     let path = folder.join(&data.file);
-    let file = File::open(&path).map_err(|cause| DataError::Open {
-        path: path.clone(),
-        cause,
-    })?;
-    let mut npz = NpzReader::new(file).map_err(|cause| DataError::Read {
-        path: path.clone(),
-        cause,
-    })?;
+    let file = File::open(&path).map_err(|cause| DataError::Open { path: path.clone(), cause })?;
+    let mut npz = NpzReader::new(file).map_err(|cause| DataError::Read { path: path.clone(), cause })?;
     let mut rows = None;
     let mut column = |array: &String| -> Result<Vec<f64>, DataError> {
         let (path, array) = (path.clone(), array.clone());
@@ -85,20 +62,10 @@ pub fn read(case: &Case, data: &Data, folder: &Path) -> Result<Observations, Dat
         };
         let (expected, got) = (*rows.get_or_insert(values.len()), values.len());
         if expected != got {
-            return Err(DataError::Extent {
-                path,
-                array,
-                expected,
-                got,
-            });
+            return Err(DataError::Extent { path, array, expected, got });
         }
         match values.iter().position(|x| !x.is_finite()) {
-            Some(index) => Err(DataError::Finite {
-                path,
-                array,
-                index,
-                value: values[index],
-            }),
+            Some(index) => Err(DataError::Finite { path, array, index, value: values[index] }),
             None => Ok(values),
         }
     };
@@ -119,23 +86,14 @@ pub fn read(case: &Case, data: &Data, folder: &Path) -> Result<Observations, Dat
         }
         coordinates.push(values);
     }
-    let unknowns = data
-        .unknowns
-        .iter()
-        .map(|name| name.as_ref().map(&mut column).transpose());
+    let unknowns = data.unknowns.iter().map(|name| name.as_ref().map(&mut column).transpose());
     let values = unknowns.collect::<Result<Vec<_>, _>>()?;
     let rows = rows.unwrap_or(0);
     if rows == 0 {
         return Err(DataError::Empty { path });
     }
-    let points = (0..rows)
-        .flat_map(|i| coordinates.iter().map(move |column| column[i]))
-        .collect();
-    Ok(Observations {
-        points,
-        values,
-        rows,
-    })
+    let points = (0..rows).flat_map(|i| coordinates.iter().map(move |column| column[i])).collect();
+    Ok(Observations { points, values, rows })
 }
 
 #[cfg(test)]
@@ -158,32 +116,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut npz = NpzWriter::new(File::create(folder.path().join("d.npz")).unwrap());
         for (name, values) in columns {
-            npz.add_array(*name, &Array1::from(values.to_vec()))
-                .unwrap();
+            npz.add_array(*name, &Array1::from(values.to_vec())).unwrap();
         }
         npz.finish().unwrap();
         let case = Case::parse("case.toml", CASE).unwrap_or_else(|e| panic!("{e}"));
         let prefix = format!("{}/", folder.path().display());
-        read(&case, &case.data[0], folder.path())
-            .map_err(|error| error.to_string().replace(&prefix, ""))
+        read(&case, &case.data[0], folder.path()).map_err(|error| error.to_string().replace(&prefix, ""))
     }
 
     #[test]
     fn columns_become_rows_in_the_order_of_the_coordinates() {
-        let got = read_back(&[
-            ("place", &[0.1, 0.2]),
-            ("time", &[0.5, 1.0]),
-            ("speed", &[3.0, 4.0]),
-        ]);
+        let got = read_back(&[("place", &[0.1, 0.2]), ("time", &[0.5, 1.0]), ("speed", &[3.0, 4.0])]);
         let points = vec![0.5, 0.1, 1.0, 0.2];
-        assert_eq!(
-            got,
-            Ok(Observations {
-                points,
-                values: vec![None, Some(vec![3.0, 4.0])],
-                rows: 2
-            })
-        );
+        assert_eq!(got, Ok(Observations { points, values: vec![None, Some(vec![3.0, 4.0])], rows: 2 }));
     }
 
     #[test]
@@ -207,12 +152,7 @@ mod tests {
             "d.npz must hold observations, got empty arrays"
         );
         let case = Case::parse("case.toml", CASE).unwrap();
-        let missing = read(&case, &case.data[0], Path::new("/nowhere"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            missing.starts_with("cannot open /nowhere/d.npz: "),
-            "{missing}"
-        );
+        let missing = read(&case, &case.data[0], Path::new("/nowhere")).unwrap_err().to_string();
+        assert!(missing.starts_with("cannot open /nowhere/d.npz: "), "{missing}");
     }
 }

@@ -22,13 +22,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error without label and help.
     pub fn new(id: &'static str, message: impl Into<String>, span: Range<usize>) -> Diagnostic {
-        Diagnostic {
-            id,
-            message: message.into(),
-            span,
-            label: String::new(),
-            help: String::new(),
-        }
+        Diagnostic { id, message: message.into(), span, label: String::new(), help: String::new() }
     }
 
     /// With a text under the mark.

@@ -11,16 +11,7 @@ fn errors_read_as_expected() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut names: Vec<String> = fs::read_dir(&folder)
         .unwrap()
-        .filter_map(|entry| {
-            Some(
-                entry
-                    .unwrap()
-                    .file_name()
-                    .to_str()?
-                    .strip_suffix(".toml")?
-                    .to_string(),
-            )
-        })
+        .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".toml")?.to_string()))
         .collect();
     names.sort();
     assert!(names.len() >= 9, "{names:?}");
@@ -56,15 +47,11 @@ fn damaged_cases_never_panic() {
         let lines: Vec<&str> = text.lines().collect();
         let gaps = (0..lines.len()).map(|i| {
             let kept = lines.iter().enumerate().filter(|(j, _)| *j != i);
-            kept.map(|(_, line)| format!("{line}\n"))
-                .collect::<String>()
+            kept.map(|(_, line)| format!("{line}\n")).collect::<String>()
         });
         for damaged in prefixes.chain(gaps) {
             if let Err(errors) = Case::parse("damaged.toml", &damaged) {
-                assert!(
-                    !errors.errors.is_empty(),
-                    "refused without a reason:\n{damaged}"
-                );
+                assert!(!errors.errors.is_empty(), "refused without a reason:\n{damaged}");
                 assert!(errors.to_string().starts_with("error["));
             }
         }

@@ -28,7 +28,11 @@ fn the_pinn_step_has_the_reference_bits() {
                 for (threads, tile_rows) in [(1, None), (2, Some(8)), (3, Some(1)), (8, Some(100))] {
                     let options = Options { threads, level: Some(level), tile_rows };
                     let got = Function::new(graph.clone(), Backend::Cpu(options)).call(&inputs).unwrap();
-                    assert_same(&want, &got, &format!("{dtype}, {n} points, {level}, {threads} threads, tiles {tile_rows:?}"));
+                    assert_same(
+                        &want,
+                        &got,
+                        &format!("{dtype}, {n} points, {level}, {threads} threads, tiles {tile_rows:?}"),
+                    );
                 }
             }
         }

@@ -266,7 +266,8 @@ fn used_outside(graph: &Graph, classes: &[Class], value: Value, members: &[usize
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |values: &[Value]| {
-            let names: Vec<String> = values.iter().map(|v| format!("%{} {}", v.index(), self.graph.ty(*v))).collect();
+            let names: Vec<String> =
+                values.iter().map(|v| format!("%{} {}", v.index(), self.graph.ty(*v))).collect();
             names.join(", ")
         };
         for (number, step) in self.steps.iter().enumerate() {
@@ -279,7 +280,8 @@ impl fmt::Display for Plan {
                     if !r.stores.is_empty() {
                         writeln!(f, "  stores {}", names(&r.stores))?;
                     }
-                    let reduced: Vec<Value> = r.reductions.iter().map(|&i| self.graph.nodes()[i].results[0]).collect();
+                    let reduced: Vec<Value> =
+                        r.reductions.iter().map(|&i| self.graph.nodes()[i].results[0]).collect();
                     if !reduced.is_empty() {
                         writeln!(f, "  reduces to {}", names(&reduced))?;
                     }

@@ -39,12 +39,7 @@ pub fn philox4x32<const ROUNDS: usize>(counter: [u32; 4], key: [u32; 2]) -> [u32
 
 /// The 128 random bits at `(seed, stream, index)`, as four words.
 pub fn block(seed: u64, stream: u64, index: u64) -> [u32; 4] {
-    let counter = [
-        index as u32,
-        (index >> 32) as u32,
-        stream as u32,
-        (stream >> 32) as u32,
-    ];
+    let counter = [index as u32, (index >> 32) as u32, stream as u32, (stream >> 32) as u32];
     philox4x32::<10>(counter, [seed as u32, (seed >> 32) as u32])
 }
 
@@ -98,10 +93,7 @@ pub fn fork(seed: u64, stream: u64, index: u64) -> u64 {
 /// # Panics
 /// If `index` is not below `n`, or `n` is above 2⁶².
 pub fn permute(seed: u64, stream: u64, index: u64, n: u64) -> u64 {
-    assert!(
-        index < n && n <= 1 << 62,
-        "index must be below n and n at most 2^62, got {index} and {n}"
-    );
+    assert!(index < n && n <= 1 << 62, "index must be below n and n at most 2^62, got {index} and {n}");
     let width = 64 - (n - 1).leading_zeros();
     let mut value = index;
     loop {
@@ -134,16 +126,8 @@ mod tests {
     #[test]
     fn published_answers() {
         let answers = [
-            (
-                [0; 4],
-                [0; 2],
-                [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
-            ),
-            (
-                [!0; 4],
-                [!0; 2],
-                [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
-            ),
+            ([0; 4], [0; 2], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]),
+            ([!0; 4], [!0; 2], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]),
             (
                 [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
                 [0xa4093822, 0x299f31d0],
@@ -160,13 +144,9 @@ mod tests {
     fn known_answers_of_random123() {
         let folder = std::env::var_os("TESSERA_DATA")
             .map(PathBuf::from)
-            .unwrap_or_else(|| {
-                PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data")
-            });
+            .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
         let Ok(text) = std::fs::read_to_string(folder.join("random123/kat_vectors")) else {
-            println!(
-                "skipped: no random123/kat_vectors; set TESSERA_DATA to the folder that holds it"
-            );
+            println!("skipped: no random123/kat_vectors; set TESSERA_DATA to the folder that holds it");
             return;
         };
         let mut checked = 0;
@@ -178,10 +158,7 @@ mod tests {
             if *name != "philox4x32" {
                 continue;
             }
-            let n: Vec<u32> = numbers
-                .iter()
-                .map(|w| u32::from_str_radix(w, 16).unwrap())
-                .collect();
+            let n: Vec<u32> = numbers.iter().map(|w| u32::from_str_radix(w, 16).unwrap()).collect();
             let (counter, key) = ([n[0], n[1], n[2], n[3]], [n[4], n[5]]);
             let result = match *rounds {
                 "7" => philox4x32::<7>(counter, key),
@@ -196,24 +173,11 @@ mod tests {
 
     #[test]
     fn counter_words_are_index_then_stream() {
-        let (seed, stream, index) = (
-            0x299f31d0_a4093822,
-            0x03707344_13198a2e,
-            0x85a308d3_243f6a88,
-        );
-        assert_eq!(
-            block(seed, stream, index),
-            [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]
-        );
+        let (seed, stream, index) = (0x299f31d0_a4093822, 0x03707344_13198a2e, 0x85a308d3_243f6a88);
+        assert_eq!(block(seed, stream, index), [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]);
         assert_eq!(bits(seed, stream, index), 0x94fdcceb_d16cfe09);
-        assert_eq!(
-            uniform_f64(seed, stream, index),
-            (0x94fdcceb_d16cfe09u64 >> 11) as f64 / 2f64.powi(53)
-        );
-        assert_eq!(
-            uniform_f32(seed, stream, index),
-            0x94fdcc as f32 / 2f32.powi(24)
-        );
+        assert_eq!(uniform_f64(seed, stream, index), (0x94fdcceb_d16cfe09u64 >> 11) as f64 / 2f64.powi(53));
+        assert_eq!(uniform_f32(seed, stream, index), 0x94fdcc as f32 / 2f32.powi(24));
         assert_eq!(fork(seed, stream, index), 0x24126ea1_5001e420);
         assert_eq!(below(seed, stream, index, 1 << 32), 0x24126ea1);
     }
@@ -248,10 +212,7 @@ mod tests {
             let mut seen = vec![false; n as usize];
             for index in 0..n {
                 let image = permute(11, n, index, n) as usize;
-                assert!(
-                    !std::mem::replace(&mut seen[image], true),
-                    "n = {n}: {image} comes twice"
-                );
+                assert!(!std::mem::replace(&mut seen[image], true), "n = {n}: {image} comes twice");
             }
         }
         assert!(permute(1, 1, (1 << 62) - 1, 1 << 62) < 1 << 62);
@@ -265,19 +226,13 @@ mod tests {
                 let mut counts = vec![0u32; n as usize];
                 (0..4000).for_each(|seed| counts[permute(seed, 0, index, n) as usize] += 1);
                 let bound = n as f64 - 1.0 + 5.0 * (2.0 * (n as f64 - 1.0)).sqrt() + 10.0;
-                assert!(
-                    chi_squared(&counts) < bound,
-                    "n = {n}, index {index}: {counts:?}"
-                );
+                assert!(chi_squared(&counts) < bound, "n = {n}, index {index}: {counts:?}");
             }
         }
     }
 
     fn chi_squared(counts: &[u32]) -> f64 {
         let mean = counts.iter().sum::<u32>() as f64 / counts.len() as f64;
-        counts
-            .iter()
-            .map(|&c| (f64::from(c) - mean).powi(2) / mean)
-            .sum()
+        counts.iter().map(|&c| (f64::from(c) - mean).powi(2) / mean).sum()
     }
 }

@@ -247,10 +247,8 @@ impl Case {
     /// Reads a case file.
     pub fn read(path: &Path) -> Result<Case, CaseError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|cause| CaseError::Io {
-            path: name.clone(),
-            cause,
-        })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|cause| CaseError::Io { path: name.clone(), cause })?;
         Ok(Case::parse(&name, &text)?)
     }
 
@@ -266,11 +264,7 @@ impl Case {
     /// The value of each parameter: known, true where the reference tells, or where training starts.
     pub fn parameter_values(&self) -> Vec<f64> {
         let mut values: Vec<f64> = self.parameters.iter().map(|p| p.value).collect();
-        for &(i, value) in self
-            .reference
-            .iter()
-            .flat_map(|reference| &reference.parameters)
-        {
+        for &(i, value) in self.reference.iter().flat_map(|reference| &reference.parameters) {
             values[i] = value;
         }
         values

@@ -38,9 +38,7 @@ impl Case {
         epoch: u64,
         rows: Range<u64>,
     ) -> Result<Vec<f64>, SamplingError> {
-        let free = Side {
-            fixed: vec![None; self.coordinates.len()],
-        };
+        let free = Side { fixed: vec![None; self.coordinates.len()] };
         let sampling = self.equations[equation].sampling;
         let stream = Stream::Equation(equation as u16);
         let points = self.side_points(&free, sampling, stream, epoch)?;
@@ -59,10 +57,7 @@ impl Case {
         rows: Range<u64>,
     ) -> Result<Vec<f64>, SamplingError> {
         let total = self.condition_rows(condition);
-        assert!(
-            rows.end <= total,
-            "rows must be below {total}, got {rows:?}"
-        );
+        assert!(rows.end <= total, "rows must be below {total}, got {rows:?}");
         let term = &self.conditions[condition];
         let per_side = term.sampling.points;
         let mut points = Vec::new();
@@ -91,17 +86,9 @@ impl Case {
         stream: Stream,
         epoch: u64,
     ) -> Result<impl Fn(Range<u64>) -> Vec<f64>, SamplingError> {
-        let free = self
-            .coordinates
-            .iter()
-            .zip(&side.fixed)
-            .filter(|(_, fixed)| fixed.is_none());
+        let free = self.coordinates.iter().zip(&side.fixed).filter(|(_, fixed)| fixed.is_none());
         let bounds: Vec<(f64, f64)> = free.map(|(c, _)| (c.low, c.high)).collect();
-        let address = Address {
-            seed: self.seed,
-            stream: stream.number(),
-            epoch,
-        };
+        let address = Address { seed: self.seed, stream: stream.number(), epoch };
         let sampler = Sampler::new(sampling.method, &bounds, sampling.points, address)?;
         let fixed = side.fixed.clone();
         Ok(move |rows: Range<u64>| {

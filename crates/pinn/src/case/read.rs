@@ -39,18 +39,12 @@ fn read(top: &Table) -> Option<Case> {
     let title = top.required("title").and_then(|value| value.text());
     let seed = optional(top, "seed", 0, |value| value.integer(0..=i64::MAX as u64));
     let precisions = [("f64", DType::F64), ("f32", DType::F32)];
-    let precision = optional(top, "precision", DType::F64, |value| {
-        value.choice(&precisions)
-    });
+    let precision = optional(top, "precision", DType::F64, |value| value.choice(&precisions));
     let declared = declarations(top);
     let terms = terms::read(top, &declared);
-    let network = top
-        .required("network")
-        .and_then(|value| training::network(&value, seed));
+    let network = top.required("network").and_then(|value| training::network(&value, seed));
     let optimisers = training::optimisers(top);
-    let reference = optional(top, "reference", None, |value| {
-        training::reference(value, &declared).map(Some)
-    });
+    let reference = optional(top, "reference", None, |value| training::reference(value, &declared).map(Some));
     let checkpoint_every = optional(top, "checkpoint", 1000, training::checkpoint);
     let terms = terms?;
     Some(Case {
@@ -117,9 +111,7 @@ fn declarations(top: &Table) -> Declared {
         constants: Default::default(),
     };
     let mut names = Vec::new();
-    let table = top
-        .optional("parameters")
-        .and_then(|value| value.table("[parameters]"));
+    let table = top.optional("parameters").and_then(|value| value.table("[parameters]"));
     for (name, value) in table.iter().flat_map(|table| table.pairs()) {
         names.push((name, value.clone(), value.key.clone()));
         let parameter = parameter(name, &value, &declared);
@@ -130,18 +122,12 @@ fn declarations(top: &Table) -> Declared {
         declared.scope.parameters.push(name.to_string());
         declared.parameters.push(parameter);
     }
-    let table = top
-        .required("coordinates")
-        .and_then(|value| value.table("[coordinates]"));
+    let table = top.required("coordinates").and_then(|value| value.table("[coordinates]"));
     for (name, value) in table.iter().flat_map(|table| table.pairs()) {
         names.push((name, value.clone(), value.key.clone()));
         let (low, high) = interval(&value, &declared).unwrap_or((0.0, 1.0));
         declared.scope.coordinates.push(name.to_string());
-        declared.coordinates.push(Coordinate {
-            name: name.to_string(),
-            low,
-            high,
-        });
+        declared.coordinates.push(Coordinate { name: name.to_string(), low, high });
     }
     let unknowns = top.required("unknowns").and_then(|value| {
         let list = value.list()?;
@@ -175,27 +161,17 @@ fn parameter(name: &str, value: &Value, declared: &Declared) -> Parameter {
     let trainable = table.required("trainable");
     if let Some(value) = trainable.filter(|value| value.boolean() == Some(false)) {
         let error = value.error("`true`", "`false`");
-        value
-            .reader
-            .report(error.help(format!("write a known value as `{name} = …`")));
+        value.reader.report(error.help(format!("write a known value as `{name} = …`")));
     }
-    let initial = table
-        .required("initial")
-        .and_then(|value| declared.constant(&value));
+    let initial = table.required("initial").and_then(|value| declared.constant(&value));
     table.finish();
-    Parameter {
-        trainable: true,
-        ..known(initial)
-    }
+    Parameter { trainable: true, ..known(initial) }
 }
 
 fn interval(value: &Value, declared: &Declared) -> Option<(f64, f64)> {
     let ends = value.list()?;
     let [low, high] = ends.as_slice() else {
-        return value.wrong(
-            "an interval `[low, high]`",
-            &format!("{} numbers", ends.len()),
-        );
+        return value.wrong("an interval `[low, high]`", &format!("{} numbers", ends.len()));
     };
     let (low, high) = (declared.constant(low), declared.constant(high));
     let (low, high) = (low?, high?);
@@ -215,36 +191,16 @@ fn check_names(names: &[(&str, Value, Range<usize>)], scope: &Scope) {
         };
         let word = name.chars().all(|c| c.is_alphanumeric() || c == '_');
         if !(word && name.starts_with(char::is_alphabetic)) {
-            report(
-                "be a letter, then letters, digits and `_`",
-                &format!("`{name}`"),
-                "",
-            );
+            report("be a letter, then letters, digits and `_`", &format!("`{name}`"), "");
         } else if scope.coordinates.iter().any(|c| c == name) && name.contains('_') {
-            report(
-                "have no `_` where it is a coordinate's",
-                &format!("`{name}`"),
-                "",
-            );
+            report("have no `_` where it is a coordinate's", &format!("`{name}`"), "");
         } else if ["pi", "π"].contains(name) || Function::from_name(name).is_some() {
-            report(
-                "be free",
-                &format!("`{name}`, which the language has"),
-                "choose another name",
-            );
+            report("be free", &format!("`{name}`, which the language has"), "choose another name");
         } else if names[..i].iter().any(|(other, ..)| other == name) {
-            report(
-                "have one meaning",
-                &format!("`{name}` again"),
-                "choose another name",
-            );
+            report("have one meaning", &format!("`{name}` again"), "choose another name");
         } else {
-            let others = |list: &[String]| {
-                list.iter()
-                    .filter(|other| other != name)
-                    .cloned()
-                    .collect::<Vec<_>>()
-            };
+            let others =
+                |list: &[String]| list.iter().filter(|other| other != name).cloned().collect::<Vec<_>>();
             let scope = Scope {
                 coordinates: others(&scope.coordinates),
                 unknowns: others(&scope.unknowns),
@@ -252,11 +208,7 @@ fn check_names(names: &[(&str, Value, Range<usize>)], scope: &Scope) {
             };
             let reads_as = parse(name, &scope).map(|expr| expr.node);
             if matches!(reads_as, Ok(Node::Derivative { .. })) {
-                report(
-                    "be no derivative",
-                    &format!("`{name}`"),
-                    "choose a name without `_`",
-                );
+                report("be no derivative", &format!("`{name}`"), "choose a name without `_`");
             }
         }
     }

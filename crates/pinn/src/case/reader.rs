@@ -18,10 +18,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(source: &'a str) -> Reader<'a> {
-        Reader {
-            source,
-            errors: RefCell::new(Vec::new()),
-        }
+        Reader { source, errors: RefCell::new(Vec::new()) }
     }
 
     pub fn report(&self, error: Diagnostic) {
@@ -52,21 +49,13 @@ impl<'a> Table<'a> {
         span: Range<usize>,
         what: impl Into<String>,
     ) -> Table<'a> {
-        Table {
-            reader,
-            span,
-            what: what.into(),
-            entries,
-            asked: RefCell::default(),
-        }
+        Table { reader, span, what: what.into(), entries, asked: RefCell::default() }
     }
 
     /// The value of `key`, if the file has it.
     pub fn optional(&self, key: &'static str) -> Option<Value<'a>> {
         self.asked.borrow_mut().push(key);
-        self.pairs()
-            .find(|(name, _)| *name == key)
-            .map(|(_, value)| value)
+        self.pairs().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
     /// The value of `key`; that there is none is reported.
@@ -74,8 +63,7 @@ impl<'a> Table<'a> {
         let value = self.optional(key);
         if value.is_none() {
             let message = format!("{} must have a field `{key}`, got none", self.what);
-            self.reader
-                .report(Diagnostic::new("case-field", message, self.span.clone()));
+            self.reader.report(Diagnostic::new("case-field", message, self.span.clone()));
         }
         value
     }
@@ -86,16 +74,7 @@ impl<'a> Table<'a> {
         self.entries.iter().map(move |(key, value)| {
             let name = key.get_ref().as_ref();
             let what = format!("`{name}`");
-            (
-                name,
-                Value {
-                    reader,
-                    key: key.span(),
-                    span: value.span(),
-                    what,
-                    value,
-                },
-            )
+            (name, Value { reader, key: key.span(), span: value.span(), what, value })
         })
     }
 
@@ -165,9 +144,7 @@ impl<'a> Value<'a> {
 
     pub fn table(&self, what: impl Into<String>) -> Option<Table<'a>> {
         match self.value.get_ref() {
-            DeValue::Table(entries) => {
-                Some(Table::new(self.reader, entries, self.span.clone(), what))
-            }
+            DeValue::Table(entries) => Some(Table::new(self.reader, entries, self.span.clone(), what)),
             _ => self.mistyped("a table"),
         }
     }
@@ -178,24 +155,14 @@ impl<'a> Value<'a> {
         };
         let element = |(i, value): (usize, &'a Spanned<DeValue<'a>>)| {
             let what = format!("`{}[{i}]`", self.what.trim_matches('`'));
-            Value {
-                reader: self.reader,
-                key: value.span(),
-                span: value.span(),
-                what,
-                value,
-            }
+            Value { reader: self.reader, key: value.span(), span: value.span(), what, value }
         };
         Some(elements.iter().enumerate().map(element).collect())
     }
 
     pub fn text(&self) -> Option<Text<'a>> {
         match self.value.get_ref().as_str() {
-            Some(text) => Some(Text {
-                text,
-                value: self.clone(),
-                start: self.start_of(text),
-            }),
+            Some(text) => Some(Text { text, value: self.clone(), start: self.start_of(text) }),
             None => self.mistyped("a text in quotes"),
         }
     }
@@ -250,9 +217,7 @@ impl<'a> Value<'a> {
     /// have `parameters` as values.
     pub fn number(&self, scope: &Scope, parameters: &[f64]) -> Option<f64> {
         let value = match self.value.get_ref() {
-            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix())
-                .ok()
-                .map(|n| n as f64),
+            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).ok().map(|n| n as f64),
             DeValue::Float(x) => x.as_str().parse().ok(),
             DeValue::String(_) => return self.text()?.constant(scope, parameters),
             _ => return self.mistyped("a number or an expression in quotes"),
@@ -266,11 +231,7 @@ impl<'a> Value<'a> {
     /// A positive number, like [`Value::number`] without parameters.
     pub fn positive(&self) -> Option<f64> {
         let x = self.number(&Scope::default(), &[])?;
-        if x > 0.0 {
-            Some(x)
-        } else {
-            self.wrong("greater than 0", &x.to_string())
-        }
+        if x > 0.0 { Some(x) } else { self.wrong("greater than 0", &x.to_string()) }
     }
 }
 
@@ -288,11 +249,7 @@ impl<'a> Text<'a> {
         let part = &self.text[range.clone()];
         let trimmed = part.trim();
         let offset = range.start + (part.len() - part.trim_start().len());
-        Text {
-            text: trimmed,
-            value: self.value.clone(),
-            start: self.start.map(|s| s + offset),
-        }
+        Text { text: trimmed, value: self.value.clone(), start: self.start.map(|s| s + offset) }
     }
 
     /// Bytes of the file.
@@ -326,18 +283,13 @@ impl<'a> Text<'a> {
     /// The value of a constant expression.
     pub fn constant(&self, scope: &Scope, parameters: &[f64]) -> Option<f64> {
         let expr = self.parse(scope, parse)?;
-        let got = match expr.evaluate(&Point {
-            parameters,
-            ..Point::default()
-        }) {
+        let got = match expr.evaluate(&Point { parameters, ..Point::default() }) {
             Ok(x) if x.is_finite() => return Some(x),
             Ok(x) => x.to_string(),
             Err(error) => error.to_string(),
         };
         let message = format!("{} must be a finite number, got {got}", self.value.what);
-        self.value
-            .reader
-            .report(Diagnostic::new("case-value", message, self.span()));
+        self.value.reader.report(Diagnostic::new("case-value", message, self.span()));
         None
     }
 }

@@ -24,27 +24,14 @@ pub fn read(top: &Table, declared: &Declared) -> Option<Terms> {
         method
     });
     let method = method.unwrap_or(Method::Uniform);
-    let equations = each(top.required("equation"), "equation", |table, name| {
-        equation(table, name, declared, method)
-    });
-    let conditions = each(top.optional("condition"), "condition", |table, name| {
-        condition(table, name, declared, method)
-    });
-    let data = each(top.optional("data"), "data", |table, name| {
-        data(table, name, declared)
-    });
-    let ansatz = optional(
-        top,
-        "ansatz",
-        vec![None; declared.scope.unknowns.len()],
-        |value| ansatz(value, declared),
-    );
-    Some(Terms {
-        equations: equations?,
-        conditions: conditions?,
-        data: data?,
-        ansatz: ansatz?,
-    })
+    let equations =
+        each(top.required("equation"), "equation", |table, name| equation(table, name, declared, method));
+    let conditions =
+        each(top.optional("condition"), "condition", |table, name| condition(table, name, declared, method));
+    let data = each(top.optional("data"), "data", |table, name| data(table, name, declared));
+    let ansatz =
+        optional(top, "ansatz", vec![None; declared.scope.unknowns.len()], |value| ansatz(value, declared));
+    Some(Terms { equations: equations?, conditions: conditions?, data: data?, ansatz: ansatz? })
 }
 
 fn method(value: &Value) -> Option<Method> {
@@ -63,17 +50,12 @@ fn each<'a, T>(
     };
     if value.is_table() {
         let error = value.error("a list of tables", "a table");
-        value
-            .reader
-            .report(error.help(format!("write the header as [[{kind}]]")));
+        value.reader.report(error.help(format!("write the header as [[{kind}]]")));
         return None;
     }
     let elements = value.list()?;
     if elements.len() > TERMS_MAX {
-        return value.wrong(
-            &format!("at most {TERMS_MAX} tables"),
-            &elements.len().to_string(),
-        );
+        return value.wrong(&format!("at most {TERMS_MAX} tables"), &elements.len().to_string());
     }
     let mut terms = Some(Vec::new());
     for (i, element) in elements.iter().enumerate() {
@@ -99,13 +81,7 @@ fn equation(table: &Table, name: String, declared: &Declared, method: Method) ->
     let weight = optional(table, "weight", 1.0, Value::positive);
     let sampling = sampling(table, declared.coordinates.len(), method);
     let (residual, text) = residual?;
-    Some(Equation {
-        name,
-        residual,
-        text,
-        weight: weight?,
-        sampling: sampling?,
-    })
+    Some(Equation { name, residual, text, weight: weight?, sampling: sampling? })
 }
 
 fn residual(table: &Table, declared: &Declared) -> Option<(Expr, String)> {
@@ -119,9 +95,7 @@ fn residual(table: &Table, declared: &Declared) -> Option<(Expr, String)> {
     if residual.find(speaks).is_none() {
         let unknowns = list(declared.scope.unknowns.iter().map(String::as_str), "or");
         let message = format!("equation must speak of {unknowns}, got none");
-        text.value
-            .reader
-            .report(Diagnostic::new("case-value", message, text.span()));
+        text.value.reader.report(Diagnostic::new("case-value", message, text.span()));
         return None;
     }
     Some((residual, text.text.to_string()))
@@ -131,9 +105,7 @@ fn residual(table: &Table, declared: &Declared) -> Option<(Expr, String)> {
 fn sampling(table: &Table, dimensions: usize, default: Method) -> Option<Sampling> {
     let points = match dimensions {
         0 => optional(table, "points", 1, |value| value.integer(1..=1)),
-        _ => table
-            .required("points")
-            .and_then(|value| value.integer(1..=1 << POINTS_MAX_LOG2)),
+        _ => table.required("points").and_then(|value| value.integer(1..=1 << POINTS_MAX_LOG2)),
     };
     let method = match table.optional("method") {
         Some(value) => {
@@ -147,42 +119,21 @@ fn sampling(table: &Table, dimensions: usize, default: Method) -> Option<Samplin
             }
             chosen
         }
-        None if default == Method::Sobol && dimensions > sobol::DIMENSIONS_MAX => {
-            Method::LatinHypercube
-        }
+        None if default == Method::Sobol && dimensions > sobol::DIMENSIONS_MAX => Method::LatinHypercube,
         None => default,
     };
-    Some(Sampling {
-        points: points?,
-        method,
-    })
+    Some(Sampling { points: points?, method })
 }
 
-fn condition(
-    table: &Table,
-    name: String,
-    declared: &Declared,
-    method: Method,
-) -> Option<Condition> {
-    let sides = table
-        .required("where")
-        .and_then(|value| sides(&value, declared));
+fn condition(table: &Table, name: String, declared: &Declared, method: Method) -> Option<Condition> {
+    let sides = table.required("where").and_then(|value| sides(&value, declared));
     let residual = residual(table, declared);
     let weight = optional(table, "weight", 1.0, Value::positive);
     let free = |side: &Side| side.fixed.iter().filter(|fixed| fixed.is_none()).count();
-    let dimensions = sides
-        .as_ref()
-        .and_then(|sides| sides.iter().map(free).max());
+    let dimensions = sides.as_ref().and_then(|sides| sides.iter().map(free).max());
     let sampling = sampling(table, dimensions.unwrap_or(1), method);
     let (residual, text) = residual?;
-    Some(Condition {
-        name,
-        sides: sides?,
-        residual,
-        text,
-        weight: weight?,
-        sampling: sampling?,
-    })
+    Some(Condition { name, sides: sides?, residual, text, weight: weight?, sampling: sampling? })
 }
 
 /// `"t = 0"` or `["x = 0", "x = 1, t = 0"]`.
@@ -192,33 +143,22 @@ fn sides(value: &Value, declared: &Declared) -> Option<Vec<Side>> {
     }
     let texts = value.list()?;
     if texts.is_empty() || texts.len() > usize::from(u16::MAX) {
-        return value.wrong(
-            "a side like \"t = 0\" or a list of such",
-            &format!("{} sides", texts.len()),
-        );
+        return value.wrong("a side like \"t = 0\" or a list of such", &format!("{} sides", texts.len()));
     }
-    let sides: Vec<Option<Side>> = texts
-        .iter()
-        .map(|value| value.text().and_then(|text| side(&text, declared)))
-        .collect();
+    let sides: Vec<Option<Side>> =
+        texts.iter().map(|value| value.text().and_then(|text| side(&text, declared))).collect();
     sides.into_iter().collect()
 }
 
 fn side(text: &Text, declared: &Declared) -> Option<Side> {
-    let mut side = Side {
-        fixed: vec![None; declared.coordinates.len()],
-    };
+    let mut side = Side { fixed: vec![None; declared.coordinates.len()] };
     let mut good = true;
     for part in split(text, ',') {
         match fixed(&part, declared) {
             Some((i, value)) if side.fixed[i].is_none() => side.fixed[i] = Some(value),
             Some((i, _)) => {
                 let name = &declared.coordinates[i].name;
-                report(
-                    &part,
-                    &format!("fix each coordinate once, got `{name}` again"),
-                    "",
-                );
+                report(&part, &format!("fix each coordinate once, got `{name}` again"), "");
                 good = false;
             }
             None => good = false,
@@ -242,11 +182,7 @@ fn fixed(part: &Text, declared: &Declared) -> Option<(usize, f64)> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => String::new(),
         };
-        report(
-            name,
-            &format!("fix a coordinate, {known}, got `{}`", name.text),
-            &help,
-        );
+        report(name, &format!("fix a coordinate, {known}, got `{}`", name.text), &help);
         return None;
     };
     let (constants, values) = declared.constants();
@@ -254,11 +190,7 @@ fn fixed(part: &Text, declared: &Declared) -> Option<(usize, f64)> {
     let coordinate = &declared.coordinates[i];
     if !(coordinate.low <= x && x <= coordinate.high) {
         let (name, low, high) = (&coordinate.name, coordinate.low, coordinate.high);
-        report(
-            value,
-            &format!("keep `{name}` in its interval, [{low}, {high}], got {x}"),
-            "",
-        );
+        report(value, &format!("keep `{name}` in its interval, [{low}, {high}], got {x}"), "");
         return None;
     }
     Some((i, x))
@@ -292,10 +224,8 @@ fn data(table: &Table, name: String, declared: &Declared) -> Option<Data> {
     let weight = optional(table, "weight", 1.0, Value::positive);
     let columns = table.required("columns").and_then(|value| {
         let columns = value.table("columns")?;
-        let mut arrays = (
-            vec![None; declared.scope.coordinates.len()],
-            vec![None; declared.scope.unknowns.len()],
-        );
+        let mut arrays =
+            (vec![None; declared.scope.coordinates.len()], vec![None; declared.scope.unknowns.len()]);
         for (name, array) in columns.pairs() {
             let position = |names: &[String]| names.iter().position(|known| known == name);
             let array_name = array.text().map(|text| text.text.to_string());
@@ -307,22 +237,14 @@ fn data(table: &Table, name: String, declared: &Declared) -> Option<Data> {
                 let names = [&declared.scope.coordinates, &declared.scope.unknowns];
                 let known = list(names.into_iter().flatten().map(String::as_str), "or");
                 let message = format!("column must be for {known}, got `{name}`");
-                array
-                    .reader
-                    .report(Diagnostic::new("case-data", message, array.key));
+                array.reader.report(Diagnostic::new("case-data", message, array.key));
             }
         }
         check_columns(&value, declared, &arrays)?;
         Some((arrays.0.into_iter().flatten().collect(), arrays.1))
     });
     let (coordinates, unknowns) = columns?;
-    Some(Data {
-        name,
-        file: file?.text.into(),
-        coordinates,
-        unknowns,
-        weight: weight?,
-    })
+    Some(Data { name, file: file?.text.into(), coordinates, unknowns, weight: weight? })
 }
 
 fn check_columns(
@@ -331,10 +253,8 @@ fn check_columns(
     (coordinates, unknowns): &(Vec<Option<String>>, Vec<Option<String>>),
 ) -> Option<()> {
     let names = declared.scope.coordinates.iter().zip(coordinates);
-    let missing: Vec<&str> = names
-        .filter(|(_, array)| array.is_none())
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let missing: Vec<&str> =
+        names.filter(|(_, array)| array.is_none()).map(|(name, _)| name.as_str()).collect();
     if !missing.is_empty() {
         let got = format!("none for {}", list(missing, "and"));
         return value.wrong("a table with an array for every coordinate", &got);
@@ -353,9 +273,7 @@ fn ansatz(value: &Value, declared: &Declared) -> Option<Vec<Option<Expr>>> {
         let Some(i) = names.iter().position(|unknown| unknown == name) else {
             let known = list(names.iter().map(String::as_str), "or");
             let message = format!("ansatz must be for {known}, got `{name}`");
-            value
-                .reader
-                .report(Diagnostic::new("case-field", message, value.key));
+            value.reader.report(Diagnostic::new("case-field", message, value.key));
             good = false;
             continue;
         };
@@ -364,7 +282,8 @@ fn ansatz(value: &Value, declared: &Declared) -> Option<Vec<Option<Expr>>> {
             let Some(part) = expr.find(|node| matches!(node, Node::Derivative { .. })) else {
                 return Some(expr);
             };
-            let message = "ansatz must be made of coordinates, parameters and network outputs, got a derivative";
+            let message =
+                "ansatz must be made of coordinates, parameters and network outputs, got a derivative";
             let span = text.place(part.span.clone());
             text.value.reader.report(Diagnostic::new("case-value", message, span));
             None

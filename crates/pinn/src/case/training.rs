@@ -19,30 +19,18 @@ pub fn network(value: &Value, seed: Option<u64>) -> Option<Network> {
         if widths.is_empty() {
             return value.wrong("a list of at least one width", "an empty list");
         }
-        let widths: Vec<_> = widths
-            .iter()
-            .map(|width| width.integer(1..=WIDTH_MAX))
-            .collect();
-        widths
-            .into_iter()
-            .map(|width| width.map(|w| w as usize))
-            .collect::<Option<Vec<_>>>()
+        let widths: Vec<_> = widths.iter().map(|width| width.integer(1..=WIDTH_MAX)).collect();
+        widths.into_iter().map(|width| width.map(|w| w as usize)).collect::<Option<Vec<_>>>()
     });
     let activations = [("tanh", Activation::Tanh), ("sin", Activation::Sin)];
-    let activation = optional(&table, "activation", Activation::Tanh, |value| {
-        value.choice(&activations)
-    });
+    let activation = optional(&table, "activation", Activation::Tanh, |value| value.choice(&activations));
     let seed = match table.optional("seed") {
         Some(value) => value.integer(0..=i64::MAX as u64),
         None => seed,
     };
     table.finish();
     kind?;
-    Some(Network {
-        hidden: hidden?,
-        activation: activation?,
-        seed: seed?,
-    })
+    Some(Network { hidden: hidden?, activation: activation?, seed: seed? })
 }
 
 /// The tables `[[optimiser]]`.
@@ -50,9 +38,7 @@ pub fn optimisers(top: &Table) -> Option<Vec<Optimiser>> {
     let value = top.required("optimiser")?;
     if value.is_table() {
         let error = value.error("a list of tables", "a table");
-        value
-            .reader
-            .report(error.help("write the header as [[optimiser]]"));
+        value.reader.report(error.help("write the header as [[optimiser]]"));
         return None;
     }
     let stages = value.list()?;
@@ -71,12 +57,8 @@ fn optimiser(value: &Value) -> Option<Optimiser> {
     }
     let table = value.table("[[optimiser]]")?;
     let kinds = [("adam", Kind::Adam), ("lbfgs", Kind::Lbfgs)];
-    let kind = table
-        .required("kind")
-        .and_then(|value| value.choice(&kinds))?;
-    let steps = table
-        .required("steps")
-        .and_then(|value| value.integer(1..=COUNT_MAX));
+    let kind = table.required("kind").and_then(|value| value.choice(&kinds))?;
+    let steps = table.required("steps").and_then(|value| value.integer(1..=COUNT_MAX));
     let stage = match kind {
         Kind::Adam => adam(&table, steps),
         Kind::Lbfgs => lbfgs(&table, steps),
@@ -86,9 +68,7 @@ fn optimiser(value: &Value) -> Option<Optimiser> {
 }
 
 fn adam(table: &Table, steps: Option<u64>) -> Option<Optimiser> {
-    let learning_rate = table
-        .required("learning_rate")
-        .and_then(|value| value.positive());
+    let learning_rate = table.required("learning_rate").and_then(|value| value.positive());
     let schedule = optional(table, "schedule", Schedule::Constant, schedule);
     let betas = optional(table, "betas", [0.9, 0.999], |value| {
         let list = value.list()?;
@@ -98,9 +78,8 @@ fn adam(table: &Table, steps: Option<u64>) -> Option<Optimiser> {
         Some([fraction(first)?, fraction(second)?])
     });
     let epsilon = optional(table, "epsilon", 1e-8, Value::positive);
-    let resample_every = optional(table, "resample_every", None, |value| {
-        value.integer(1..=COUNT_MAX).map(Some)
-    });
+    let resample_every =
+        optional(table, "resample_every", None, |value| value.integer(1..=COUNT_MAX).map(Some));
     Some(Optimiser::Adam {
         steps: steps?,
         learning_rate: learning_rate?,
@@ -114,19 +93,13 @@ fn adam(table: &Table, steps: Option<u64>) -> Option<Optimiser> {
 /// A number above 0 and below 1.
 fn fraction(value: &Value) -> Option<f64> {
     let x = value.positive()?;
-    if x < 1.0 {
-        Some(x)
-    } else {
-        value.wrong("less than 1", &x.to_string())
-    }
+    if x < 1.0 { Some(x) } else { value.wrong("less than 1", &x.to_string()) }
 }
 
 fn schedule(value: &Value) -> Option<Schedule> {
     let table = value.table("schedule")?;
     let kinds = [("constant", 0), ("exponential", 1), ("cosine", 2)];
-    let kind = table
-        .required("kind")
-        .and_then(|value| value.choice(&kinds))?;
+    let kind = table.required("kind").and_then(|value| value.choice(&kinds))?;
     let factor = || match table.required("factor") {
         Some(value) => fraction(&value),
         None => None,
@@ -135,12 +108,8 @@ fn schedule(value: &Value) -> Option<Schedule> {
         0 => Some(Schedule::Constant),
         1 => {
             let factor = factor();
-            let every = table
-                .required("every")
-                .and_then(|value| value.integer(1..=COUNT_MAX));
-            factor
-                .zip(every)
-                .map(|(factor, every)| Schedule::Exponential { factor, every })
+            let every = table.required("every").and_then(|value| value.integer(1..=COUNT_MAX));
+            factor.zip(every).map(|(factor, every)| Schedule::Exponential { factor, every })
         }
         _ => factor().map(|factor| Schedule::Cosine { factor }),
     };
@@ -159,21 +128,12 @@ fn lbfgs(table: &Table, steps: Option<u64>) -> Option<Optimiser> {
         if c1 < c2 {
             return Some((c1, c2));
         }
-        value.wrong(
-            "constants with decrease < curvature",
-            &format!("{c1} and {c2}"),
-        )
+        value.wrong("constants with decrease < curvature", &format!("{c1} and {c2}"))
     });
-    let evaluations_max = optional(table, "evaluations_max", 25, |value| {
-        value.integer(1..=10_000)
-    });
+    let evaluations_max = optional(table, "evaluations_max", 25, |value| value.integer(1..=10_000));
     let tolerance = optional(table, "tolerance", 0.0, |value| {
         let x = value.number(&Scope::default(), &[])?;
-        if x >= 0.0 {
-            Some(x)
-        } else {
-            value.wrong("at least 0", &x.to_string())
-        }
+        if x >= 0.0 { Some(x) } else { value.wrong("at least 0", &x.to_string()) }
     });
     let (decrease, curvature) = wolfe?;
     Some(Optimiser::Lbfgs {
@@ -189,9 +149,7 @@ fn lbfgs(table: &Table, steps: Option<u64>) -> Option<Optimiser> {
 /// The table `[checkpoint]`: steps between checkpoints.
 pub fn checkpoint(value: &Value) -> Option<u64> {
     let table = value.table("[checkpoint]")?;
-    let every = table
-        .required("every")
-        .and_then(|value| value.integer(1..=COUNT_MAX));
+    let every = table.required("every").and_then(|value| value.integer(1..=COUNT_MAX));
     table.finish();
     every
 }
@@ -199,29 +157,21 @@ pub fn checkpoint(value: &Value) -> Option<u64> {
 /// The table `[reference]`.
 pub fn reference(value: &Value, declared: &Declared) -> Option<Reference> {
     let table = value.table("[reference]")?;
-    let parameters = optional(&table, "parameters", Vec::new(), |value| {
-        truths(value, declared)
-    });
+    let parameters = optional(&table, "parameters", Vec::new(), |value| truths(value, declared));
     let solution = match table.optional("solution") {
         Some(value) if value.is_text() => builtin(&table, &value, declared).map(Some),
-        Some(value) => {
-            expressions(&value, declared, parameters.as_deref().unwrap_or_default()).map(Some)
-        }
+        Some(value) => expressions(&value, declared, parameters.as_deref().unwrap_or_default()).map(Some),
         None => Some(None),
     };
     let grid = match table.optional("grid") {
         Some(value) => grid(&value, declared),
-        None if matches!(solution, Some(Some(_))) => table
-            .required("grid")
-            .and_then(|value| grid(&value, declared)),
+        None if matches!(solution, Some(Some(_))) => {
+            table.required("grid").and_then(|value| grid(&value, declared))
+        }
         None => Some(Vec::new()),
     };
     table.finish();
-    Some(Reference {
-        solution: solution?,
-        grid: grid?,
-        parameters: parameters?,
-    })
+    Some(Reference { solution: solution?, grid: grid?, parameters: parameters? })
 }
 
 /// True values of trainable parameters.
@@ -229,23 +179,11 @@ fn truths(value: &Value, declared: &Declared) -> Option<Vec<(usize, f64)>> {
     let mut truths = Vec::new();
     let mut good = true;
     for (name, value) in value.table("parameters")?.pairs() {
-        let trainable = || {
-            declared
-                .parameters
-                .iter()
-                .filter(|parameter| parameter.trainable)
-        };
-        let Some(i) = declared
-            .parameters
-            .iter()
-            .position(|p| p.trainable && p.name == name)
-        else {
+        let trainable = || declared.parameters.iter().filter(|parameter| parameter.trainable);
+        let Some(i) = declared.parameters.iter().position(|p| p.trainable && p.name == name) else {
             let known = list(trainable().map(|parameter| parameter.name.as_str()), "or");
-            let message =
-                format!("true value must be for a trainable parameter, {known}, got `{name}`");
-            value
-                .reader
-                .report(Diagnostic::new("case-field", message, value.key));
+            let message = format!("true value must be for a trainable parameter, {known}, got `{name}`");
+            value.reader.report(Diagnostic::new("case-field", message, value.key));
             good = false;
             continue;
         };
@@ -284,10 +222,7 @@ fn builtin(table: &Table, value: &Value, declared: &Declared) -> Option<Solution
 }
 
 fn expressions(value: &Value, declared: &Declared, truths: &[(usize, f64)]) -> Option<Solution> {
-    let scope = Scope {
-        unknowns: Vec::new(),
-        ..declared.scope.clone()
-    };
+    let scope = Scope { unknowns: Vec::new(), ..declared.scope.clone() };
     let table = value.table("solution")?;
     let names = &declared.scope.unknowns;
     let mut all: Vec<Option<Expr>> = vec![None; names.len()];
@@ -295,9 +230,7 @@ fn expressions(value: &Value, declared: &Declared, truths: &[(usize, f64)]) -> O
         let Some(i) = names.iter().position(|unknown| unknown == name) else {
             let known = list(names.iter().map(String::as_str), "or");
             let message = format!("solution must be for {known}, got `{name}`");
-            value
-                .reader
-                .report(Diagnostic::new("case-field", message, value.key));
+            value.reader.report(Diagnostic::new("case-field", message, value.key));
             continue;
         };
         all[i] = value.text().and_then(|text| {
@@ -319,20 +252,13 @@ fn expressions(value: &Value, declared: &Declared, truths: &[(usize, f64)]) -> O
             None
         });
     }
-    let missing: Vec<&str> = names
-        .iter()
-        .map(String::as_str)
-        .filter(|name| table.pairs().all(|(n, _)| n != *name))
-        .collect();
+    let missing: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| table.pairs().all(|(n, _)| n != *name)).collect();
     if !missing.is_empty() {
-        return value.wrong(
-            "a table with a text for every unknown",
-            &format!("none for {}", list(missing, "and")),
-        );
+        return value
+            .wrong("a table with a text for every unknown", &format!("none for {}", list(missing, "and")));
     }
-    all.into_iter()
-        .collect::<Option<Vec<Expr>>>()
-        .map(Solution::Expressions)
+    all.into_iter().collect::<Option<Vec<Expr>>>().map(Solution::Expressions)
 }
 
 fn grid(value: &Value, declared: &Declared) -> Option<Vec<u64>> {
@@ -345,18 +271,13 @@ fn grid(value: &Value, declared: &Declared) -> Option<Vec<u64>> {
             None => {
                 let known = list(names.iter().map(String::as_str), "or");
                 let message = format!("grid must be over {known}, got `{name}`");
-                value
-                    .reader
-                    .report(Diagnostic::new("case-field", message, value.key));
+                value.reader.report(Diagnostic::new("case-field", message, value.key));
             }
         }
     }
     let table = value.table("grid")?;
-    let missing: Vec<&str> = names
-        .iter()
-        .map(String::as_str)
-        .filter(|name| table.pairs().all(|(n, _)| n != *name))
-        .collect();
+    let missing: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| table.pairs().all(|(n, _)| n != *name)).collect();
     if !missing.is_empty() {
         return value.wrong(
             "a table with a number for every coordinate",

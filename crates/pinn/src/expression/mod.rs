@@ -204,11 +204,7 @@ impl Expr {
             Node::Binary(_, a, b) => a.depth.max(b.depth),
             Node::Call(_, arguments) => arguments.iter().map(|a| a.depth).max().unwrap_or(0),
         };
-        Expr {
-            node,
-            span,
-            depth: depth + 1,
-        }
+        Expr { node, span, depth: depth + 1 }
     }
 
     /// The longest way from here to a leaf, in nodes; at most [`DEPTH_MAX`] in what the parser returns.
@@ -246,8 +242,7 @@ impl Expr {
                 }
             }
             Node::Call(function, arguments) => {
-                let values: Result<Vec<f64>, _> =
-                    arguments.iter().map(|a| a.evaluate(at)).collect();
+                let values: Result<Vec<f64>, _> = arguments.iter().map(|a| a.evaluate(at)).collect();
                 function.apply(&values?)
             }
         })

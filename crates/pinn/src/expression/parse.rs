@@ -44,14 +44,7 @@ fn run(
     scope: &Scope,
     read: impl FnOnce(&mut Parser) -> Read<Expr>,
 ) -> Result<Expr, Vec<Diagnostic>> {
-    let mut parser = Parser {
-        text,
-        scope,
-        token: Token::End,
-        span: 0..0,
-        nesting: 0,
-        errors: Vec::new(),
-    };
+    let mut parser = Parser { text, scope, token: Token::End, span: 0..0, nesting: 0, errors: Vec::new() };
     match parser.advance().and_then(|()| read(&mut parser)) {
         Ok(expr) if parser.errors.is_empty() => Ok(expr),
         Ok(_) => Err(parser.errors),
@@ -164,10 +157,7 @@ impl<'a> Parser<'a> {
                 self.advance()?;
                 let inner = self.sum()?;
                 let end = self.close(span.clone())?;
-                Ok(Expr {
-                    span: span.start..end,
-                    ..inner
-                })
+                Ok(Expr { span: span.start..end, ..inner })
             }
             _ => Err(self.unexpected("a number, a name or `(`")),
         }
@@ -193,18 +183,13 @@ impl<'a> Parser<'a> {
                 _ => format!("the functions are {}", list(names, "and")),
             };
             let message = format!("function must be known, got `{name}`");
-            self.errors
-                .push(Diagnostic::new("expression-function", message, span).help(help));
+            self.errors.push(Diagnostic::new("expression-function", message, span).help(help));
             return Ok(Expr::new(Node::Number(f64::NAN), whole));
         };
         if arguments.len() != function.arity() {
             let (arity, got) = (function.arity(), arguments.len());
             let message = format!("arguments of `{name}` must number {arity}, got {got}");
-            self.errors.push(Diagnostic::new(
-                "expression-function",
-                message,
-                whole.clone(),
-            ));
+            self.errors.push(Diagnostic::new("expression-function", message, whole.clone()));
             return Ok(Expr::new(Node::Number(f64::NAN), whole));
         }
         self.checked(Node::Call(function, arguments), whole)
@@ -249,9 +234,7 @@ impl<'a> Parser<'a> {
         }
         let message = format!("expression must be at most {DEPTH_MAX} levels deep, got more");
         let help = "write a long sum as a sum of sums in parentheses";
-        Err(Box::new(
-            Diagnostic::new("expression-depth", message, span).help(help),
-        ))
+        Err(Box::new(Diagnostic::new("expression-depth", message, span).help(help)))
     }
 
     fn unexpected(&self, wanted: &str) -> Box<Diagnostic> {
@@ -262,9 +245,7 @@ impl<'a> Parser<'a> {
         let message = format!("expression must continue with {wanted}, got {got}");
         let error = Diagnostic::new("expression-syntax", message, self.span.clone());
         Box::new(match self.token {
-            Token::Number(_) | Token::Name(_) | Token::Sign('(') => {
-                error.help("join factors by `*`")
-            }
+            Token::Number(_) | Token::Name(_) | Token::Sign('(') => error.help("join factors by `*`"),
             Token::Sign('=') => error.help("an equation has at most one `=`"),
             _ => error,
         })
@@ -284,14 +265,9 @@ impl<'a> Parser<'a> {
                 match rest[..len].parse::<f64>() {
                     Ok(value) if value.is_finite() => (Token::Number(value), len),
                     _ => {
-                        let message =
-                            format!("number must be finite and decimal, got `{}`", &rest[..len]);
+                        let message = format!("number must be finite and decimal, got `{}`", &rest[..len]);
                         let span = start..start + len;
-                        return Err(Box::new(Diagnostic::new(
-                            "expression-syntax",
-                            message,
-                            span,
-                        )));
+                        return Err(Box::new(Diagnostic::new("expression-syntax", message, span)));
                     }
                 }
             }
@@ -302,9 +278,8 @@ impl<'a> Parser<'a> {
             }
             '+' | '-' | '*' | '/' | '^' | '(' | ')' | ',' | '=' => (Token::Sign(first), 1),
             other => {
-                let message = format!(
-                    "expression must be made of numbers, names and operators, got `{other}`"
-                );
+                let message =
+                    format!("expression must be made of numbers, names and operators, got `{other}`");
                 let span = start..start + other.len_utf8();
                 let error = Diagnostic::new("expression-syntax", message, span);
                 return Err(Box::new(error.help("operators are + - * / ^ ( ) , and =")));
@@ -322,12 +297,7 @@ impl<'a> Parser<'a> {
 
 /// Bytes of `digits [. digits] [e [sign] digits]` at the start; an exponent needs a digit.
 fn number_len(text: &[u8]) -> usize {
-    let digits = |from: usize| {
-        text[from..]
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count()
-    };
+    let digits = |from: usize| text[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut len = digits(0);
     if text.get(len) == Some(&b'.') {
         len += 1;

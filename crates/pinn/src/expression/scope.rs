@@ -19,11 +19,7 @@ impl Scope {
     /// A scope of these names.
     pub fn new(coordinates: &[&str], unknowns: &[&str], parameters: &[&str]) -> Scope {
         let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
-        Scope {
-            coordinates: owned(coordinates),
-            unknowns: owned(unknowns),
-            parameters: owned(parameters),
-        }
+        Scope { coordinates: owned(coordinates), unknowns: owned(unknowns), parameters: owned(parameters) }
     }
 
     /// What `name` stands for; `span` is its place, for the error.
@@ -65,17 +61,14 @@ impl Scope {
             }
             [] => {
                 let name = &self.unknowns[unknown];
-                let message = format!(
-                    "derivative must be by coordinates, got `{subscript}` in `{name}_{subscript}`"
-                );
+                let message =
+                    format!("derivative must be by coordinates, got `{subscript}` in `{name}_{subscript}`");
                 let known = list(self.coordinates.iter().map(String::as_str), "and");
                 let help = match closest(subscript, self.coordinates.iter().map(String::as_str)) {
                     Some(c) => format!("did you mean `{name}_{c}`? the coordinates are {known}"),
                     None => {
                         let c = self.coordinates.last().map_or("x", String::as_str);
-                        format!(
-                            "the coordinates are {known}; `{name}_{c}{c}` differentiates twice by `{c}`"
-                        )
+                        format!("the coordinates are {known}; `{name}_{c}{c}` differentiates twice by `{c}`")
                     }
                 };
                 let label = match rest {
@@ -86,12 +79,9 @@ impl Scope {
                 Err(Box::new(error.label(label).help(help)))
             }
             _ => {
-                let message =
-                    format!("subscript must have one reading, got `{subscript}` with several");
+                let message = format!("subscript must have one reading, got `{subscript}` with several");
                 let error = Diagnostic::new("expression-derivative", message, span);
-                Err(Box::new(error.help(
-                    "rename a coordinate, so that no name is made of others",
-                )))
+                Err(Box::new(error.help("rename a coordinate, so that no name is made of others")))
             }
         }
     }
@@ -135,11 +125,9 @@ impl Scope {
     fn unknown_name(&self, name: &str, span: Range<usize>) -> Diagnostic {
         if Function::from_name(name).is_some() {
             let message = format!("function must be followed by `(`, got `{name}` alone");
-            return Diagnostic::new("expression-function", message, span)
-                .help(format!("write `{name}(…)`"));
+            return Diagnostic::new("expression-function", message, span).help(format!("write `{name}(…)`"));
         }
-        let message =
-            format!("name must be a coordinate, unknown, parameter or `pi`, got `{name}`");
+        let message = format!("name must be a coordinate, unknown, parameter or `pi`, got `{name}`");
         let error = Diagnostic::new("expression-name", message, span);
         if let Some((stem, subscript)) = name.rsplit_once('_')
             && let Some(meant) = self.closest_unknown(stem)

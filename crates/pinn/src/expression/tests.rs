@@ -27,10 +27,7 @@ fn tree(expr: &Expr, scope: &Scope) -> String {
 }
 
 fn parsed(text: &str) -> String {
-    tree(
-        &parse_equation(text, &scope()).unwrap_or_else(|e| panic!("{text}: {e:?}")),
-        &scope(),
-    )
+    tree(&parse_equation(text, &scope()).unwrap_or_else(|e| panic!("{text}: {e:?}")), &scope())
 }
 
 #[test]
@@ -55,19 +52,10 @@ fn trees() {
 fn long_coordinate_names_differentiate_too() {
     let scope = Scope::new(&["r", "theta"], &["T"], &[]);
     let expr = parse("T_rthetatheta", &scope).unwrap();
-    assert_eq!(
-        expr.node,
-        Node::Derivative {
-            unknown: 0,
-            by: vec![0, 1, 1]
-        }
-    );
+    assert_eq!(expr.node, Node::Derivative { unknown: 0, by: vec![0, 1, 1] });
     let clash = Scope::new(&["x", "xx"], &["u"], &[]);
     let errors = parse("u_xx", &clash).unwrap_err();
-    assert_eq!(
-        errors[0].message,
-        "subscript must have one reading, got `xx` with several"
-    );
+    assert_eq!(errors[0].message, "subscript must have one reading, got `xx` with several");
 }
 
 #[test]
@@ -75,13 +63,8 @@ fn spans_are_bytes_of_the_text() {
     let text = " u_t + (u * u_x)";
     let expr = parse(text, &scope()).unwrap();
     assert_eq!(expr.span, 1..text.len());
-    let Node::Binary(Binary::Add, left, right) = &expr.node else {
-        panic!("{expr:?}")
-    };
-    assert_eq!(
-        (&text[left.span.clone()], &text[right.span.clone()]),
-        ("u_t", "(u * u_x)")
-    );
+    let Node::Binary(Binary::Add, left, right) = &expr.node else { panic!("{expr:?}") };
+    assert_eq!((&text[left.span.clone()], &text[right.span.clone()]), ("u_t", "(u * u_x)"));
 }
 
 /// `text`, then for each error `span text: message [label] (help)`.
@@ -121,30 +104,15 @@ fn all_unknown_names_are_reported() {
 #[test]
 fn errors_say_what_must_hold() {
     for (text, expected) in [
-        (
-            "u_xy",
-            "u_xy: derivative must be by coordinates, got `xy` in `u_xy` [`y` is no coordinate]",
-        ),
-        (
-            "u_",
-            "u_: derivative must be by coordinates, got `` in `u_` [nothing stands after the `_`]",
-        ),
+        ("u_xy", "u_xy: derivative must be by coordinates, got `xy` in `u_xy` [`y` is no coordinate]"),
+        ("u_", "u_: derivative must be by coordinates, got `` in `u_` [nothing stands after the `_`]"),
         (
             "2 u",
             "u: expression must continue with an operator, `=` or the end, got `u` (join factors by `*`)",
         ),
-        (
-            "u**2",
-            "*: expression must continue with a number, a name or `(`, got `*` (write `^` for a power)",
-        ),
-        (
-            "u +",
-            ": expression must continue with a number, a name or `(`, got the end",
-        ),
-        (
-            "",
-            ": expression must continue with a number, a name or `(`, got the end",
-        ),
+        ("u**2", "*: expression must continue with a number, a name or `(`, got `*` (write `^` for a power)"),
+        ("u +", ": expression must continue with a number, a name or `(`, got the end"),
+        ("", ": expression must continue with a number, a name or `(`, got the end"),
         (
             "(u + 1",
             "(: expression must continue with an operator or `)`, got the end [this `(` is never closed]",
@@ -157,39 +125,20 @@ fn errors_say_what_must_hold() {
             "u & p",
             "&: expression must be made of numbers, names and operators, got `&` (operators are + - * / ^ ( ) , and =)",
         ),
-        (
-            "1e999",
-            "1e999: number must be finite and decimal, got `1e999`",
-        ),
+        ("1e999", "1e999: number must be finite and decimal, got `1e999`"),
         (".", ".: number must be finite and decimal, got `.`"),
-        (
-            "sn(x)",
-            "sn: function must be known, got `sn` (did you mean `sin`?)",
-        ),
-        (
-            "ln(x)",
-            "ln: function must be known, got `ln` (write `log` for the natural logarithm)",
-        ),
+        ("sn(x)", "sn: function must be known, got `sn` (did you mean `sin`?)"),
+        ("ln(x)", "ln: function must be known, got `ln` (write `log` for the natural logarithm)"),
         (
             "u(x)",
             "u: function must be known, got `u` (write `u` without arguments, or `u*(…)` for a product)",
         ),
-        (
-            "sin x",
-            "sin: function must be followed by `(`, got `sin` alone (write `sin(…)`)",
-        ),
+        ("sin x", "sin: function must be followed by `(`, got `sin` alone (write `sin(…)`)"),
         ("max(u)", "max(u): arguments of `max` must number 2, got 1"),
-        (
-            "sin(x, t)",
-            "sin(x, t): arguments of `sin` must number 1, got 2",
-        ),
+        ("sin(x, t)", "sin(x, t): arguments of `sin` must number 1, got 2"),
     ] {
         let got = errors(text);
-        assert!(
-            got[0].starts_with(expected),
-            "{text}:\n got {}\nwant {expected}",
-            got[0]
-        );
+        assert!(got[0].starts_with(expected), "{text}:\n got {}\nwant {expected}", got[0]);
     }
 }
 
@@ -199,10 +148,7 @@ fn depth_is_bounded() {
     let scope = scope();
     for (open, close) in [("(", ")"), ("-", ""), ("2^", ""), ("sin(", ")")] {
         let text = format!("{}x{}", open.repeat(100_000), close.repeat(100_000));
-        assert_eq!(
-            parse(&text, &scope).unwrap_err().last().unwrap().id,
-            "expression-depth"
-        );
+        assert_eq!(parse(&text, &scope).unwrap_err().last().unwrap().id, "expression-depth");
     }
     let sum = "x+".repeat(100_000) + "x";
     assert_eq!(parse(&sum, &scope).unwrap_err()[0].id, "expression-depth");
@@ -212,23 +158,17 @@ fn depth_is_bounded() {
 /// Any short text of these pieces gives a value or an error, never a panic, with spans in the text.
 #[test]
 fn nonsense_is_answered() {
-    let pieces = [
-        "u", "u_x", "(", ")", "1", "e5", ".", "^", "-", "*", "=", ",", "é", "sin", "_", " ", "$",
-    ];
+    let pieces = ["u", "u_x", "(", ")", "1", "e5", ".", "^", "-", "*", "=", ",", "é", "sin", "_", " ", "$"];
     let mut state = 1u64;
     for _ in 0..20_000 {
         let mut text = String::new();
         for _ in 0..8 {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             text += pieces[(state >> 33) as usize % pieces.len()];
         }
         if let Err(errors) = parse_equation(&text, &scope()) {
             assert!(!errors.is_empty());
-            errors
-                .iter()
-                .for_each(|e| assert!(text.get(e.span.clone()).is_some(), "{text}: {e:?}"));
+            errors.iter().for_each(|e| assert!(text.get(e.span.clone()).is_some(), "{text}: {e:?}"));
         }
     }
 }
@@ -236,11 +176,7 @@ fn nonsense_is_answered() {
 fn value(text: &str) -> f64 {
     let scope = Scope::new(&["x"], &["u"], &["nu"]);
     let expr = parse(text, &scope).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
-    let point = Point {
-        coordinates: &[0.5],
-        unknowns: &[3.0],
-        parameters: &[0.25],
-    };
+    let point = Point { coordinates: &[0.5], unknowns: &[3.0], parameters: &[0.25] };
     expr.evaluate(&point).unwrap()
 }
 
@@ -289,13 +225,7 @@ fn functions_are_the_platforms() {
 fn values_that_are_not_there_are_errors() {
     let scope = Scope::new(&["x"], &["u"], &["nu"]);
     let expr = parse("nu*u_xx", &scope).unwrap();
-    let point = Point {
-        parameters: &[1.0],
-        ..Point::default()
-    };
+    let point = Point { parameters: &[1.0], ..Point::default() };
     assert_eq!(expr.evaluate(&point), Err(EvaluateError::Derivative(3..7)));
-    assert_eq!(
-        expr.evaluate(&Point::default()),
-        Err(EvaluateError::Missing(Symbol::Parameter(0)))
-    );
+    assert_eq!(expr.evaluate(&Point::default()), Err(EvaluateError::Missing(Symbol::Parameter(0))));
 }

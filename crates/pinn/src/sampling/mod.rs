@@ -133,11 +133,7 @@ impl Sampler {
     ) -> Result<Sampler, SamplingError> {
         for (dimension, &(low, high)) in bounds.iter().enumerate() {
             if !(low < high && (high - low).is_finite()) {
-                return Err(SamplingError::Interval {
-                    dimension,
-                    low,
-                    high,
-                });
+                return Err(SamplingError::Interval { dimension, low, high });
             }
         }
         if len > 1 << POINTS_MAX_LOG2 {
@@ -148,18 +144,12 @@ impl Sampler {
             Method::Sobol if bounds.len() > sobol::DIMENSIONS_MAX => {
                 return Err(SamplingError::Dimensions { got: bounds.len() });
             }
-            Method::Sobol => (0..bounds.len())
-                .map(|d| sobol::Net::scrambled(d, key, stream(d, SCRAMBLE)))
-                .collect(),
+            Method::Sobol => {
+                (0..bounds.len()).map(|d| sobol::Net::scrambled(d, key, stream(d, SCRAMBLE))).collect()
+            }
             Method::Uniform | Method::LatinHypercube => Vec::new(),
         };
-        Ok(Sampler {
-            method,
-            bounds: bounds.to_vec(),
-            len,
-            key,
-            nets,
-        })
+        Ok(Sampler { method, bounds: bounds.to_vec(), len, key, nets })
     }
 
     /// The number of points.
@@ -183,10 +173,7 @@ impl Sampler {
     /// If `index` is not below [`Sampler::len`] or `dimension` not below [`Sampler::dimensions`].
     pub fn coordinate(&self, index: u64, dimension: usize) -> f64 {
         let len = self.len;
-        assert!(
-            index < len,
-            "index must be below the number of points {len}, got {index}"
-        );
+        assert!(index < len, "index must be below the number of points {len}, got {index}");
         let (low, high) = self.bounds[dimension];
         let x = low + self.unit(index, dimension) * (high - low);
         if x > high { high } else { x }
@@ -197,9 +184,7 @@ impl Sampler {
     /// # Panics
     /// If the range exceeds [`Sampler::len`].
     pub fn points(&self, indices: std::ops::Range<u64>) -> Vec<f64> {
-        indices
-            .flat_map(|i| (0..self.dimensions()).map(move |d| self.coordinate(i, d)))
-            .collect()
+        indices.flat_map(|i| (0..self.dimensions()).map(move |d| self.coordinate(i, d))).collect()
     }
 
     fn unit(&self, index: u64, dimension: usize) -> f64 {
@@ -207,8 +192,7 @@ impl Sampler {
         match self.method {
             Method::Uniform => position(),
             Method::LatinHypercube => {
-                let slice =
-                    random::permute(self.key, stream(dimension, PERMUTATION), index, self.len);
+                let slice = random::permute(self.key, stream(dimension, PERMUTATION), index, self.len);
                 (slice as f64 + position()) / self.len as f64
             }
             Method::Sobol => self.nets[dimension].unit(index),
@@ -224,11 +208,7 @@ fn stream(dimension: usize, purpose: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const ADDRESS: Address = Address {
-        seed: 42,
-        stream: 3,
-        epoch: 1,
-    };
+    const ADDRESS: Address = Address { seed: 42, stream: 3, epoch: 1 };
     const UNIT: (f64, f64) = (0.0, 1.0);
 
     fn sampler(method: Method, bounds: &[(f64, f64)], len: u64) -> Sampler {
@@ -245,21 +225,14 @@ mod tests {
             for i in (0..777).rev() {
                 for (d, &(low, high)) in bounds.iter().enumerate() {
                     let x = sampler.coordinate(i, d);
-                    assert_eq!(
-                        x.to_bits(),
-                        all[i as usize * 3 + d].to_bits(),
-                        "{method} {i} {d}"
-                    );
+                    assert_eq!(x.to_bits(), all[i as usize * 3 + d].to_bits(), "{method} {i} {d}");
                     assert!(low <= x && x <= high);
                 }
             }
             let parts: Vec<f64> = std::thread::scope(|scope| {
                 let part = |range| scope.spawn(|| sampler.points(range));
                 let parts = [part(0..100), part(100..613), part(613..777)];
-                parts
-                    .into_iter()
-                    .flat_map(|part| part.join().unwrap())
-                    .collect()
+                parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
             });
             assert_eq!(parts, all);
         }
@@ -270,9 +243,8 @@ mod tests {
         for n in [1u64, 2, 7, 100, 1000] {
             let sampler = sampler(Method::LatinHypercube, &[UNIT; 4], n);
             for d in 0..4 {
-                let mut slices: Vec<u64> = (0..n)
-                    .map(|i| (sampler.coordinate(i, d) * n as f64) as u64)
-                    .collect();
+                let mut slices: Vec<u64> =
+                    (0..n).map(|i| (sampler.coordinate(i, d) * n as f64) as u64).collect();
                 slices.sort_unstable();
                 assert_eq!(slices, (0..n).collect::<Vec<_>>(), "n = {n}, dimension {d}");
             }
@@ -287,8 +259,7 @@ mod tests {
         for a in 0..=10 {
             let mut counts = [0; 1024];
             for i in 0..1024 {
-                let cell =
-                    |d, bits: u32| (sampler.coordinate(i, d) * 2f64.powi(bits as i32)) as usize;
+                let cell = |d, bits: u32| (sampler.coordinate(i, d) * 2f64.powi(bits as i32)) as usize;
                 counts[(cell(0, a) << (10 - a)) | cell(1, 10 - a)] += 1;
             }
             assert_eq!(counts, [1; 1024], "cells of 2^-{a} x 2^-{}", 10 - a);
@@ -301,13 +272,8 @@ mod tests {
         let n = 4096;
         let error = |method| {
             let sampler = sampler(method, &[UNIT; 5], n);
-            let sum: f64 = (0..n)
-                .map(|i| {
-                    (0..5)
-                        .map(|d| 0.5 + sampler.coordinate(i, d))
-                        .product::<f64>()
-                })
-                .sum();
+            let sum: f64 =
+                (0..n).map(|i| (0..5).map(|d| 0.5 + sampler.coordinate(i, d)).product::<f64>()).sum();
             (sum / n as f64 - 1.0).abs()
         };
         assert!(error(Method::Uniform) < 5.0 * 0.68 / 64.0); // Five standard deviations.
@@ -317,27 +283,13 @@ mod tests {
 
     #[test]
     fn every_part_of_the_address_matters() {
-        let first = |address| {
-            Method::ALL.map(|m| {
-                Sampler::new(m, &[UNIT; 2], 64, address)
-                    .unwrap()
-                    .points(0..64)
-            })
-        };
+        let first =
+            |address| Method::ALL.map(|m| Sampler::new(m, &[UNIT; 2], 64, address).unwrap().points(0..64));
         let base = first(ADDRESS);
         for other in [
-            Address {
-                seed: 43,
-                ..ADDRESS
-            },
-            Address {
-                stream: 4,
-                ..ADDRESS
-            },
-            Address {
-                epoch: 2,
-                ..ADDRESS
-            },
+            Address { seed: 43, ..ADDRESS },
+            Address { stream: 4, ..ADDRESS },
+            Address { epoch: 2, ..ADDRESS },
         ] {
             for (a, b) in first(other).iter().zip(&base) {
                 assert_ne!(a, b);
@@ -351,9 +303,7 @@ mod tests {
     #[test]
     fn bad_boxes_are_refused() {
         let error = |method, bounds: &[(f64, f64)], len| {
-            Sampler::new(method, bounds, len, ADDRESS)
-                .unwrap_err()
-                .to_string()
+            Sampler::new(method, bounds, len, ADDRESS).unwrap_err().to_string()
         };
         assert_eq!(
             error(Method::Uniform, &[UNIT, (1.0, -1.0)], 1),

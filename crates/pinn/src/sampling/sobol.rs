@@ -60,10 +60,7 @@ impl Net {
     /// # Panics
     /// If `dimension` is not below [`DIMENSIONS_MAX`].
     pub fn plain(dimension: usize) -> Net {
-        Net {
-            directions: directions(dimension),
-            shift: 0,
-        }
+        Net { directions: directions(dimension), shift: 0 }
     }
 
     /// The sequence scrambled by the random bits of `(key, stream)`: index r of the stream holds row r of
@@ -79,14 +76,9 @@ impl Net {
             (random(r as u32) & above) | digit
         });
         let multiply = |v: u64| {
-            rows.iter().fold(0, |product, row| {
-                (product << 1) | u64::from((row & v).count_ones() & 1)
-            })
+            rows.iter().fold(0, |product, row| (product << 1) | u64::from((row & v).count_ones() & 1))
         };
-        Net {
-            directions: directions(dimension).map(multiply),
-            shift: random(BITS),
-        }
+        Net { directions: directions(dimension).map(multiply), shift: random(BITS) }
     }
 
     /// Coordinate of point `index` in [0, 1).
@@ -113,9 +105,8 @@ fn directions(dimension: usize) -> [u64; BITS as usize] {
         v[k] = if k < s {
             initial[k] << (BITS as usize - 1 - k)
         } else {
-            let inner = (1..s)
-                .filter(|j| (coefficients >> (s - 1 - j)) & 1 == 1)
-                .fold(0, |sum, j| sum ^ v[k - j]);
+            let inner =
+                (1..s).filter(|j| (coefficients >> (s - 1 - j)) & 1 == 1).fold(0, |sum, j| sum ^ v[k - j]);
             inner ^ v[k - s] ^ (v[k - s] >> s)
         };
     }
@@ -131,24 +122,12 @@ mod tests {
     fn first_points_are_the_published_ones() {
         let eighths = [
             [4; DIMENSIONS_MAX],
-            [
-                6, 2, 2, 2, 6, 6, 2, 6, 6, 6, 6, 6, 2, 2, 6, 2, 6, 2, 6, 2, 2,
-            ],
-            [
-                2, 6, 6, 6, 2, 2, 6, 2, 2, 2, 2, 2, 6, 6, 2, 6, 2, 6, 2, 6, 6,
-            ],
-            [
-                3, 3, 5, 7, 3, 1, 3, 7, 7, 5, 7, 3, 3, 5, 3, 7, 3, 7, 7, 1, 1,
-            ],
-            [
-                7, 7, 1, 3, 7, 5, 7, 3, 3, 1, 3, 7, 7, 1, 7, 3, 7, 3, 3, 5, 5,
-            ],
-            [
-                5, 1, 7, 5, 5, 7, 1, 1, 1, 3, 1, 5, 1, 7, 5, 5, 5, 5, 1, 3, 3,
-            ],
-            [
-                1, 5, 3, 1, 1, 3, 5, 5, 5, 7, 5, 1, 5, 3, 1, 1, 1, 1, 5, 7, 7,
-            ],
+            [6, 2, 2, 2, 6, 6, 2, 6, 6, 6, 6, 6, 2, 2, 6, 2, 6, 2, 6, 2, 2],
+            [2, 6, 6, 6, 2, 2, 6, 2, 2, 2, 2, 2, 6, 6, 2, 6, 2, 6, 2, 6, 6],
+            [3, 3, 5, 7, 3, 1, 3, 7, 7, 5, 7, 3, 3, 5, 3, 7, 3, 7, 7, 1, 1],
+            [7, 7, 1, 3, 7, 5, 7, 3, 3, 1, 3, 7, 7, 1, 7, 3, 7, 3, 3, 5, 5],
+            [5, 1, 7, 5, 5, 7, 1, 1, 1, 3, 1, 5, 1, 7, 5, 5, 5, 5, 1, 3, 3],
+            [1, 5, 3, 1, 1, 3, 5, 5, 5, 7, 5, 1, 5, 3, 1, 1, 1, 1, 5, 7, 7],
         ];
         for d in 0..DIMENSIONS_MAX {
             let net = Net::plain(d);
@@ -163,16 +142,12 @@ mod tests {
     #[test]
     fn a_late_point_is_the_published_one() {
         let digits: [u64; DIMENSIONS_MAX] = [
-            20038656, 964066304, 394126336, 38046720, 918287360, 660753408, 832615424, 93529088,
-            163185664, 851975168, 257584128, 504914944, 704406528, 849497088, 252376064,
-            1012171776, 567954432, 502965248, 242351104, 737639424, 538016768,
+            20038656, 964066304, 394126336, 38046720, 918287360, 660753408, 832615424, 93529088, 163185664,
+            851975168, 257584128, 504914944, 704406528, 849497088, 252376064, 1012171776, 567954432,
+            502965248, 242351104, 737639424, 538016768,
         ];
         for (d, digits) in digits.into_iter().enumerate() {
-            assert_eq!(
-                Net::plain(d).unit(999_999) * 2f64.powi(30),
-                digits as f64,
-                "dimension {d}"
-            );
+            assert_eq!(Net::plain(d).unit(999_999) * 2f64.powi(30), digits as f64, "dimension {d}");
         }
     }
 

@@ -178,7 +178,8 @@ impl<T: Real> GroupBuilder<T> {
 }
 
 fn is_used(step: &Step, register: usize) -> bool {
-    step.sources.contains(&Source::Register(register)) || matches!(step.target, Target::Register(r) if r == register)
+    step.sources.contains(&Source::Register(register))
+        || matches!(step.target, Target::Register(r) if r == register)
 }
 
 /// One group over one tile.
@@ -204,7 +205,8 @@ impl<T: Real> Kernel for RunGroup<'_, T> {
         let total = self.rows * self.group.width;
         for &(register, number) in &self.group.numbers {
             // SAFETY: the caller made room for `registers` chunks.
-            unsafe { std::slice::from_raw_parts_mut(self.registers.add(register * CHUNK), CHUNK) }.fill(number);
+            unsafe { std::slice::from_raw_parts_mut(self.registers.add(register * CHUNK), CHUNK) }
+                .fill(number);
         }
         let mut start = 0;
         while start < total {
@@ -250,18 +252,35 @@ impl<T: Real> RunGroup<'_, T> {
             let [a, b, c] = step.sources;
             match step.action {
                 Action::Function(function) => {
-                    function_loop::<T, T::Vector<S>>(function, self.read(a, start), self.read(b, start), y, count);
+                    function_loop::<T, T::Vector<S>>(
+                        function,
+                        self.read(a, start),
+                        self.read(b, start),
+                        y,
+                        count,
+                    );
                 }
                 Action::Compare(direction) => {
-                    compare_loop::<T, T::Vector<S>>(direction, self.read(a, start), self.read(b, start), y, count);
+                    compare_loop::<T, T::Vector<S>>(
+                        direction,
+                        self.read(a, start),
+                        self.read(b, start),
+                        y,
+                        count,
+                    );
                 }
                 Action::Select => {
                     let (mask, x, z) = (self.read(a, start), self.read(b, start), self.read(c, start));
-                    each::<T, T::Vector<S>>(count, |i| {
-                        let zero = T::Vector::<S>::zero();
-                        let taken = T::Vector::<S>::load(mask.add(i)).ne(zero);
-                        Number::select(taken, Lanes::load(x.add(i)), Lanes::load(z.add(i)))
-                    }, |i| if *mask.add(i) != T::ZERO { *x.add(i) } else { *z.add(i) }, y);
+                    each::<T, T::Vector<S>>(
+                        count,
+                        |i| {
+                            let zero = T::Vector::<S>::zero();
+                            let taken = T::Vector::<S>::load(mask.add(i)).ne(zero);
+                            Number::select(taken, Lanes::load(x.add(i)), Lanes::load(z.add(i)))
+                        },
+                        |i| if *mask.add(i) != T::ZERO { *x.add(i) } else { *z.add(i) },
+                        y,
+                    );
                 }
                 Action::Copy => std::ptr::copy(self.read(a, start), y, count),
                 Action::Vector(index) => self.spread_vector(index, start, count, y),
@@ -378,5 +397,7 @@ unsafe fn compare_loop<T: Real, V: Elementary<Scalar = T>>(
         };
     }
     // SAFETY: the caller's pointers are valid for `count` elements.
-    unsafe { loops! { Eq Ne Lt Le Gt Ge } }
+    unsafe {
+        loops! { Eq Ne Lt Le Gt Ge }
+    }
 }

@@ -81,7 +81,8 @@ impl<T: Real> Kernel for Combine<'_, T> {
                 for (x, y) in (&mut x).zip(&mut y) {
                     // SAFETY: both chunks hold WIDTH elements.
                     unsafe {
-                        let sum = $function.value(T::Vector::<S>::load(x.as_ptr()), T::Vector::<S>::load(y.as_ptr()));
+                        let sum = $function
+                            .value(T::Vector::<S>::load(x.as_ptr()), T::Vector::<S>::load(y.as_ptr()));
                         sum.store(x.as_mut_ptr());
                     }
                 }
@@ -205,7 +206,8 @@ impl<'a, T: Real> Region<'a, T> {
         let free = self.workspaces.lock().expect("no panic while held").pop();
         free.unwrap_or_else(|| {
             let program = self.program;
-            let count = |f: &dyn Fn(&Instruction<T>) -> usize| program.instructions.iter().map(f).max().unwrap_or(0);
+            let count =
+                |f: &dyn Fn(&Instruction<T>) -> usize| program.instructions.iter().map(f).max().unwrap_or(0);
             let registers = count(&|i| if let Instruction::Group(group) = i { group.registers } else { 0 });
             let scratch = count(&|i| match i {
                 Instruction::Product { k, n, .. } => Product::<T>::scratch_len(program.tile_rows, *k, *n),
@@ -238,7 +240,14 @@ impl<'a, T: Real> Region<'a, T> {
         while row < range.end {
             let rows = row..range.end.min(row + program.tile_rows);
             row = rows.end;
-            Tile { region: self, work: &mut work, payload: &mut payload, offset: rows.start - range.start, rows }.run();
+            Tile {
+                region: self,
+                work: &mut work,
+                payload: &mut payload,
+                offset: rows.start - range.start,
+                rows,
+            }
+            .run();
         }
         for segment in &program.segments {
             let Some(at) = segment.lanes else { continue };
@@ -331,15 +340,18 @@ impl<T: Real> Tile<'_, '_, T> {
     fn instruction(&mut self, instruction: &Instruction<T>, inputs: &[*const T]) {
         let (level, rows) = (self.region.level, self.rows.len());
         match instruction {
-            Instruction::Group(group) => dispatch(level, RunGroup {
-                group,
-                rows,
-                arena: self.work.arena.as_mut_ptr(),
-                tile_rows: self.region.program.tile_rows,
-                inputs,
-                vectors: &self.region.vectors,
-                registers: self.work.registers.as_mut_ptr(),
-            }),
+            Instruction::Group(group) => dispatch(
+                level,
+                RunGroup {
+                    group,
+                    rows,
+                    arena: self.work.arena.as_mut_ptr(),
+                    tile_rows: self.region.program.tile_rows,
+                    inputs,
+                    vectors: &self.region.vectors,
+                    registers: self.work.registers.as_mut_ptr(),
+                },
+            ),
             Instruction::Product { a, packed, y, .. } => {
                 let (a, y) = (self.start(*a, inputs), self.arena_mut(*y));
                 let scratch = self.work.scratch.as_mut_ptr();
@@ -350,13 +362,19 @@ impl<T: Real> Tile<'_, '_, T> {
                 let sums = self.payload[*payload..].as_mut_ptr();
                 dispatch(level, Contract { a, m: *m, b, n: *n, rows, sums });
             }
-            Instruction::Lanes { x, width, lanes, combiner } => self.lanes(*x, *width, *lanes, *combiner, inputs),
-            Instruction::Lines { x, n, lines, y, combiner } => self.lines(*x, *n, *lines, *y, *combiner, inputs),
+            Instruction::Lanes { x, width, lanes, combiner } => {
+                self.lanes(*x, *width, *lanes, *combiner, inputs)
+            }
+            Instruction::Lines { x, n, lines, y, combiner } => {
+                self.lines(*x, *n, *lines, *y, *combiner, inputs)
+            }
             Instruction::Columns { x, from, start, y, width } => {
                 let (x, y) = (self.start(*x, inputs), self.arena_mut(*y));
                 for row in 0..rows {
                     // SAFETY: the columns lie inside both buffers, which do not overlap.
-                    unsafe { std::ptr::copy_nonoverlapping(x.add(row * from + start), y.add(row * width), *width) };
+                    unsafe {
+                        std::ptr::copy_nonoverlapping(x.add(row * from + start), y.add(row * width), *width)
+                    };
                 }
             }
             Instruction::Concat { parts, y, width } => {
@@ -365,7 +383,9 @@ impl<T: Real> Tile<'_, '_, T> {
                     let (x, y) = (self.start(*part, inputs), self.arena_mut(*y));
                     for row in 0..rows {
                         // SAFETY: as above.
-                        unsafe { std::ptr::copy_nonoverlapping(x.add(row * own), y.add(row * width + column), *own) };
+                        unsafe {
+                            std::ptr::copy_nonoverlapping(x.add(row * own), y.add(row * width + column), *own)
+                        };
                     }
                     column += own;
                 }
@@ -392,7 +412,15 @@ impl<T: Real> Tile<'_, '_, T> {
         }
     }
 
-    fn lines(&mut self, x: Buffer, n: usize, lines: usize, y: usize, combiner: Function, inputs: &[*const T]) {
+    fn lines(
+        &mut self,
+        x: Buffer,
+        n: usize,
+        lines: usize,
+        y: usize,
+        combiner: Function,
+        inputs: &[*const T],
+    ) {
         let count = lines * self.rows.len();
         let target = self.arena_mut(y);
         let x = self.elements(x, n * lines, inputs);

@@ -158,7 +158,9 @@ impl Executable for Engine {
             let again = graph.outputs()[i + 1..].contains(&value);
             let is_input = matches!(graph.origin(value), Origin::Input(_));
             outputs.push(match &mut slots[value.index()] {
-                Slot::Owned(tensor) if !again && !is_input => std::mem::replace(tensor, Tensor::zeros(DType::F64, [0])),
+                Slot::Owned(tensor) if !again && !is_input => {
+                    std::mem::replace(tensor, Tensor::zeros(DType::F64, [0]))
+                }
                 slot => slot.get().clone(),
             });
         }

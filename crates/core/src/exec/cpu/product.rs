@@ -136,7 +136,13 @@ unsafe fn slab<T: Real, V: Lanes<Scalar = T>>(p: &Product<'_, T>, from: usize, t
             // Eight rows where there are registers for 8 × 3 vectors (AVX-512 has 32), else four.
             let many = if size_of::<T>() * V::WIDTH == 64 { 8 } else { 4 };
             while row < p.rows {
-                let step = if p.rows - row >= many { many } else if p.rows - row >= 4 { 4 } else { 1 };
+                let step = if p.rows - row >= many {
+                    many
+                } else if p.rows - row >= 4 {
+                    4
+                } else {
+                    1
+                };
                 let a = p.a.add(row * b.k + from);
                 let y = y.add(row * b.n + start);
                 macro_rules! block {
@@ -231,7 +237,13 @@ impl<T: Real> Contract<T> {
             let vectors = PANEL_VECTORS.min((whole - j) / V::WIDTH);
             let mut i = 0;
             while i < self.m {
-                let step = if self.m - i >= many { many } else if self.m - i >= 4 { 4 } else { 1 };
+                let step = if self.m - i >= many {
+                    many
+                } else if self.m - i >= 4 {
+                    4
+                } else {
+                    1
+                };
                 // SAFETY: the block lies inside m × n.
                 unsafe {
                     match (step, vectors) {

@@ -189,7 +189,9 @@ impl<T: Real> Scheduler<'_, T> {
         let x = *node.operands.first()?;
         match node.op.kernel() {
             Kernel::Reshape if self.native(x) => Some(Alias::Same(x)),
-            Kernel::Convert if self.graph.ty(x).dtype == DType::Bool && self.graph.ty(y).dtype == T::DTYPE => {
+            Kernel::Convert
+                if self.graph.ty(x).dtype == DType::Bool && self.graph.ty(y).dtype == T::DTYPE =>
+            {
                 Some(Alias::Same(x))
             }
             Kernel::Broadcast { .. } => match self.uses(i)[0] {
@@ -234,7 +236,8 @@ impl<T: Real> Scheduler<'_, T> {
         // Buffers are freed behind the wave of their last use.
         let last = self.last_uses();
         for wave in 0..waves {
-            let nodes: Vec<usize> = self.region.nodes.iter().copied().filter(|i| self.wave[i] == wave).collect();
+            let nodes: Vec<usize> =
+                self.region.nodes.iter().copied().filter(|i| self.wave[i] == wave).collect();
             let (elementwise, others): (Vec<usize>, Vec<usize>) =
                 nodes.into_iter().partition(|&i| self.is_elementwise(i));
             let mut by_width: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -357,10 +360,11 @@ impl<T: Real> Scheduler<'_, T> {
         for &i in members {
             let node = &self.graph.nodes()[i];
             let y = node.results[0];
-            let escapes = self.region.stores.contains(&y)
-                || self.region.nodes.iter().any(|&user| {
-                    self.graph.nodes()[user].operands.contains(&y) && !members.contains(&user)
-                });
+            let escapes =
+                self.region.stores.contains(&y)
+                    || self.region.nodes.iter().any(|&user| {
+                        self.graph.nodes()[user].operands.contains(&y) && !members.contains(&user)
+                    });
             let sources: Vec<_> = node
                 .operands
                 .iter()
@@ -481,13 +485,7 @@ impl<T: Real> Scheduler<'_, T> {
         true
     }
 
-    fn segment(
-        &mut self,
-        value: Value,
-        len: usize,
-        combiner: Function,
-        lanes: bool,
-    ) -> usize {
+    fn segment(&mut self, value: Value, len: usize, combiner: Function, lanes: bool) -> usize {
         let at = self.program.payload_len;
         self.program.payload_len += len;
         let lanes = lanes.then(|| {
