@@ -3,6 +3,7 @@
 //!
 //! This crate does no I/O and knows no device; see `ARCHITECTURE.md` for the map.
 
+pub mod ad;
 pub mod exec;
 pub mod ir;
 pub mod numerics;

@@ -91,19 +91,24 @@ impl Rule for Softmax {
     }
 }
 
+/// `y (v − Σ y v)`: the derivative of softmax is symmetric, so it is its own transpose.
+fn softmax_derivative(b: &mut Builder, x: Value, y: Value, v: Value, guarded: bool) -> Value {
+    let times_y = |b: &mut Builder, v| if guarded { b.mul_strong(v, y) } else { b.mul(v, y) };
+    let axis = b.ty(y).ndim() - 1;
+    let product = times_y(b, v);
+    let sum = b.sum(product, &[axis]);
+    let sum = b.spread(sum, &[axis], x);
+    let difference = b.sub(v, sum);
+    times_y(b, difference)
+}
+
 impl HandRules for Softmax {
     fn differential(&self, b: &mut Builder, x: &[Value], y: Value, dx: Value) -> Value {
-        // dy = y (dx − Σ y dx); the map is symmetric, so the adjoint is the same.
-        let axis = b.ty(y).ndim() - 1;
-        let product = b.mul(y, dx);
-        let sum = b.sum(product, &[axis]);
-        let sum = b.spread(sum, &[axis], x[0]);
-        let difference = b.sub(dx, sum);
-        b.mul(y, difference)
+        softmax_derivative(b, x[0], y, dx, false)
     }
 
-    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value) -> Value {
-        self.differential(b, x, y, dy)
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value, guarded: bool) -> Value {
+        softmax_derivative(b, x[0], y, dy, guarded)
     }
 }
 
@@ -138,11 +143,11 @@ impl HandRules for LogSumExp {
         b.sum(product, &[axis])
     }
 
-    fn adjoint(&self, b: &mut Builder, x: &[Value], _: Value, dy: Value) -> Value {
+    fn adjoint(&self, b: &mut Builder, x: &[Value], _: Value, dy: Value, guarded: bool) -> Value {
         let axis = b.ty(x[0]).ndim() - 1;
         let softmax = b.apply(Arc::new(Softmax), x);
         let dy = b.spread(dy, &[axis], x[0]);
-        b.mul(dy, softmax)
+        if guarded { b.mul_strong(dy, softmax) } else { b.mul(dy, softmax) }
     }
 }
 

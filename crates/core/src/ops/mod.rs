@@ -188,8 +188,12 @@ pub trait Bilinear {
 pub trait HandRules {
     /// The tangent of the result.
     fn differential(&self, b: &mut Builder, x: &[Value], y: Value, dx: Value) -> Value;
-    /// The cotangent of operand 0.
-    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value) -> Value;
+    /// The cotangent of operand 0. Where `guarded`, zeros of `dy` annihilate.
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value, guarded: bool) -> Value;
+    /// See [`Linear::guards`].
+    fn guards(&self) -> bool {
+        false
+    }
 }
 
 /// How rows (positions along the leading axis) of a result depend on an operand's.

@@ -323,12 +323,16 @@ impl HandRules for Reduce {
         b.sum(picked, &axes)
     }
 
-    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value) -> Value {
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value, _guarded: bool) -> Value {
         let chosen = self.chosen(b, x[0], y);
         let axes = self.axes(b.ty(x[0]).ndim());
         let dy = b.spread(dy, &axes, x[0]);
         let zero = b.zeros_like(dy);
         b.select(chosen, dy, zero)
+    }
+
+    fn guards(&self) -> bool {
+        true
     }
 }
 
