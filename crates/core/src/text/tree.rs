@@ -13,7 +13,10 @@ pub(super) struct Span {
 impl Span {
     /// From the start of `self` to the end of `other`.
     pub fn to(self, other: Span) -> Span {
-        Span { start: self.start, end: other.end.max(self.start) }
+        Span {
+            start: self.start,
+            end: other.end.max(self.start),
+        }
     }
 }
 
@@ -74,9 +77,18 @@ pub(super) struct Statement<'a> {
 #[derive(Debug)]
 pub(super) enum Action<'a> {
     Inputs(Vec<InputItem<'a>>),
-    Op { word: Name<'a>, operands: Vec<Name<'a>>, attributes: Vec<Entry<'a>> },
-    Call { callee: Name<'a>, operands: Vec<Name<'a>> },
+    Op {
+        word: Name<'a>,
+        operands: Vec<Name<'a>>,
+        attributes: Vec<Entry<'a>>,
+    },
+    Call {
+        callee: Name<'a>,
+        operands: Vec<Name<'a>>,
+    },
     Return(Vec<Name<'a>>),
+    /// A statement that could not be read but for its names.
+    Unread,
 }
 
 /// `tgraph.arg`, `tgraph.tangent`, or `tgraph.tangent %x`.
@@ -127,7 +139,10 @@ pub(super) struct Literal<'a> {
 #[derive(Debug)]
 pub(super) enum LiteralKind<'a> {
     /// Digits, possibly with a fraction and an exponent.
-    Number { negative: bool, digits: &'a str },
+    Number {
+        negative: bool,
+        digits: &'a str,
+    },
     /// `true`, `inf`, `f32`, …
     Word(&'a str),
     Text(String),
