@@ -25,30 +25,22 @@ impl Source {
     /// The text `text` of the file `name`.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Source {
         let text = text.into();
-        let line_starts = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
-        Source {
-            name: name.into(),
-            text,
-            line_starts,
-        }
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Source { name: name.into(), text, line_starts }
     }
 
     /// The text in `bytes`, which must be UTF-8 (`text-1`).
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Source, Diagnostics> {
         let name = name.into();
-        String::from_utf8(bytes)
-            .map(|text| Source::new(name.clone(), text))
-            .map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
-                let byte = error.as_bytes()[at];
-                let readable = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let message = format!("text must be UTF-8, got byte {byte:#04x} at offset {at}");
-                // The text before the first bad byte is unchanged, so the offset still fits.
-                let list = vec![Diagnostic::new("text-1", message).at(at..at + 1)];
-                Diagnostics::new(Arc::new(Source::new(name, readable)), list)
-            })
+        String::from_utf8(bytes).map(|text| Source::new(name.clone(), text)).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes()[at];
+            let readable = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let message = format!("text must be UTF-8, got byte {byte:#04x} at offset {at}");
+            // The text before the first bad byte is unchanged, so the offset still fits.
+            let list = vec![Diagnostic::new("text-1", message).at(at..at + 1)];
+            Diagnostics::new(Arc::new(Source::new(name, readable)), list)
+        })
     }
 
     /// The file's name.
@@ -65,20 +57,14 @@ impl Source {
     pub fn position(&self, at: usize) -> (usize, usize) {
         let at = self.boundary(at);
         let line = self.line_starts.partition_point(|&start| start <= at);
-        (
-            line,
-            self.text[self.line_starts[line - 1]..at].chars().count() + 1,
-        )
+        (line, self.text[self.line_starts[line - 1]..at].chars().count() + 1)
     }
 
     /// The part of `span` on its first line, with that line's number, start and text.
     fn first_line(&self, span: &Range<usize>) -> (usize, &str, Range<usize>) {
         let (line, _) = self.position(span.start);
         let start = self.line_starts[line - 1];
-        let end = self
-            .line_starts
-            .get(line)
-            .map_or(self.text.len(), |next| next - 1);
+        let end = self.line_starts.get(line).map_or(self.text.len(), |next| next - 1);
         let text = self.text[start..end].trim_end_matches('\r');
         let within = |at| self.boundary(at).clamp(start, start + text.len()) - start;
         (line, text, within(span.start)..within(span.end))
@@ -111,14 +97,7 @@ impl Diagnostic {
     /// An error without a place.
     pub fn new(id: &'static str, message: impl Into<String>) -> Diagnostic {
         let message = message.into();
-        Diagnostic {
-            id,
-            message,
-            span: None,
-            label: None,
-            notes: vec![],
-            help: vec![],
-        }
+        Diagnostic { id, message, span: None, label: None, notes: vec![], help: vec![] }
     }
 
     /// Pointing at `span`.
@@ -175,15 +154,9 @@ impl Diagnostic {
                 annotation = annotation.label(label);
             }
             let snippet = Snippet::source(text).line_start(line).path(source.name());
-            elements.push(annotate_snippets::Element::from(
-                snippet.annotation(annotation),
-            ));
+            elements.push(annotate_snippets::Element::from(snippet.annotation(annotation)));
         }
-        elements.extend(
-            self.notes
-                .iter()
-                .map(|note| Level::NOTE.message(note).into()),
-        );
+        elements.extend(self.notes.iter().map(|note| Level::NOTE.message(note).into()));
         elements.extend(help.iter().map(|help| Level::HELP.message(help).into()));
         let title = Level::ERROR.primary_title(&self.message).id(self.id);
         let report = [annotate_snippets::Group::with_title(title).elements(elements)];
@@ -235,10 +208,7 @@ impl Diagnostics {
     /// The errors `list` in `source`.
     pub fn new(source: Arc<Source>, mut list: Vec<Diagnostic>) -> Diagnostics {
         list.sort_by_key(|diagnostic| {
-            diagnostic
-                .span
-                .as_ref()
-                .map_or((usize::MAX, 0), |span| (span.start, span.end))
+            diagnostic.span.as_ref().map_or((usize::MAX, 0), |span| (span.start, span.end))
         });
         Diagnostics { source, list }
     }
@@ -256,9 +226,8 @@ impl Diagnostics {
     /// The text shown to a person.
     pub fn render(&self, colour: Colour) -> String {
         let shown = self.list.iter().take(SHOWN_MAX);
-        let mut parts: Vec<String> = shown
-            .map(|diagnostic| diagnostic.render(Some(&self.source), colour))
-            .collect();
+        let mut parts: Vec<String> =
+            shown.map(|diagnostic| diagnostic.render(Some(&self.source), colour)).collect();
         if self.list.len() > SHOWN_MAX {
             parts.push(format!("… and {} more errors", self.list.len() - SHOWN_MAX));
         }
@@ -289,9 +258,7 @@ pub struct Law {
 
 /// Every table of laws beside the operations' own.
 fn laws() -> impl Iterator<Item = &'static Law> {
-    crate::text::CONSTRAINTS
-        .iter()
-        .chain(crate::verify::CONSTRAINTS)
+    crate::text::CONSTRAINTS.iter().chain(crate::verify::CONSTRAINTS)
 }
 
 /// What the law `id` asks, how to mend a text that breaks it, and an example that keeps it.
@@ -306,24 +273,12 @@ pub fn explain(id: &str) -> Option<String> {
         format!("{id}: {law}\nmend: {mend}\n{example}")
     };
     if let Some(law) = laws().find(|law| law.id == id) {
-        return Some(text(
-            law.id,
-            law.law,
-            law.mend,
-            Some(law.example.to_string()),
-        ));
+        return Some(text(law.id, law.law, law.mend, Some(law.example.to_string())));
     }
     let constraint = ops::explain(id).or_else(|| ad::CONSTRAINTS.iter().find(|c| c.id == id))?;
-    let owner = ops::entries()
-        .iter()
-        .find(|entry| entry.constraints.iter().any(|c| c.id == id));
+    let owner = ops::entries().iter().find(|entry| entry.constraints.iter().any(|c| c.id == id));
     let example = owner.map(|entry| entry.example.replace("FUNCTION", entry.name));
-    Some(text(
-        constraint.id,
-        constraint.law,
-        constraint.mend,
-        example,
-    ))
+    Some(text(constraint.id, constraint.law, constraint.mend, example))
 }
 
 fn indented(text: &str) -> String {
@@ -367,11 +322,7 @@ error[matmul-2]: inner extents must agree, got 3 and 4
   |
   = help: transpose %b, or run `tessera explain matmul-2`";
         assert_eq!(diagnostic.render(Some(&source), Colour::Never), want);
-        assert!(
-            diagnostic
-                .render(Some(&source), Colour::Always)
-                .contains("\u{1b}[")
-        );
+        assert!(diagnostic.render(Some(&source), Colour::Always).contains("\u{1b}["));
         assert_eq!(diagnostic.position(&source), Some((2, 8)));
     }
 
@@ -379,9 +330,7 @@ error[matmul-2]: inner extents must agree, got 3 and 4
     fn spans_are_clipped_to_the_text() {
         let source = Source::new("x", "é\n");
         for span in [0..1, 1..2, 2..3, 3..3, 3..9, 7..8] {
-            Diagnostic::new("text-2", "m")
-                .at(span)
-                .render(Some(&source), Colour::Never);
+            Diagnostic::new("text-2", "m").at(span).render(Some(&source), Colour::Never);
         }
         assert_eq!(Source::new("x", "").position(0), (1, 1));
         assert_eq!(source.position(2), (1, 2));

@@ -316,3 +316,11 @@ impl Tensor {
         Tensor::from_data(shape, data)
     }
 }
+
+/// Copies the elements of `source` into `target` from position `at`; both have one element type.
+pub(crate) fn copy_elements(target: &mut Data, source: &Data, at: usize) {
+    each_dtype!(target, out => {
+        let x = Element::slice(source).expect("one dtype");
+        out[at..at + x.len()].copy_from_slice(x);
+    });
+}

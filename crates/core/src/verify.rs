@@ -24,18 +24,8 @@ use crate::ir::{Graph, Origin, Program, Transform, TransformKind, Type, Value};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-const fn law(
-    id: &'static str,
-    law: &'static str,
-    mend: &'static str,
-    example: &'static str,
-) -> Law {
-    Law {
-        id,
-        law,
-        mend,
-        example,
-    }
+const fn law(id: &'static str, law: &'static str, mend: &'static str, example: &'static str) -> Law {
+    Law { id, law, mend, example }
 }
 
 /// The laws of graphs; a text that is read keeps them, so a broken one is an error of a
@@ -101,11 +91,7 @@ pub fn verify_graph(graph: &Graph) -> Result<(), Vec<Diagnostic>> {
             regions(&callee, &mut callees);
         }
     }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 /// Whether `program` keeps the laws.
@@ -114,11 +100,7 @@ pub fn verify_graph(graph: &Graph) -> Result<(), Vec<Diagnostic>> {
 /// Everything that is wrong with it.
 pub fn verify(program: &Program) -> Result<(), Vec<Diagnostic>> {
     let errors = verify_except(program, &|_| false);
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 /// What is wrong with `program`, saying nothing of modules that are missing because they are
@@ -127,10 +109,7 @@ pub(crate) fn verify_except(program: &Program, broken: &dyn Fn(&str) -> bool) ->
     let mut errors = Vec::new();
     for (i, (name, graph)) in program.modules.iter().enumerate() {
         if *name != graph.name {
-            let message = format!(
-                "module @{} must stand under its name, got @{name}",
-                graph.name
-            );
+            let message = format!("module @{} must stand under its name, got @{name}", graph.name);
             errors.push(Diagnostic::new("program-1", message));
         }
         check_calls(program, i, graph, &mut errors);
@@ -141,12 +120,7 @@ pub(crate) fn verify_except(program: &Program, broken: &dyn Fn(&str) -> bool) ->
 }
 
 fn regions(graph: &Graph, out: &mut Vec<Arc<Graph>>) {
-    out.extend(
-        graph
-            .nodes()
-            .iter()
-            .flat_map(|node| node.op.regions().iter().cloned()),
-    );
+    out.extend(graph.nodes().iter().flat_map(|node| node.op.regions().iter().cloned()));
 }
 
 // ------------------------------------------------------------------------------------- graphs
@@ -163,13 +137,9 @@ fn check_graph(graph: &Graph, errors: &mut Vec<Diagnostic>) {
             continue;
         }
         match graph.name(input.value).unwrap_or("") {
-            "" => errors.push(Diagnostic::new(
-                "graph-1",
-                format!("input {i} {whose} must have a name"),
-            )),
+            "" => errors.push(Diagnostic::new("graph-1", format!("input {i} {whose} must have a name"))),
             name if !names.insert(name) => {
-                let message =
-                    format!("inputs {whose} must have names of their own, got %{name} again");
+                let message = format!("inputs {whose} must have names of their own, got %{name} again");
                 errors.push(Diagnostic::new("graph-1", message));
             }
             _ => {}
@@ -177,9 +147,8 @@ fn check_graph(graph: &Graph, errors: &mut Vec<Diagnostic>) {
         if let Some(of) = input.tangent_of {
             let fits = exists(of) && defined[of.index()] && graph.ty(of) == graph.ty(input.value);
             if !fits || !graph.ty(of).dtype.is_float() {
-                let message = format!(
-                    "tangent input {i} {whose} must have the type of an earlier float input"
-                );
+                let message =
+                    format!("tangent input {i} {whose} must have the type of an earlier float input");
                 errors.push(Diagnostic::new("graph-6", message));
             }
         }
@@ -189,23 +158,17 @@ fn check_graph(graph: &Graph, errors: &mut Vec<Diagnostic>) {
         check_node(graph, node, &mut defined, errors);
     }
     if graph.outputs().is_empty() {
-        errors.push(Diagnostic::new(
-            "graph-3",
-            format!("outputs {whose} must be one or more, got none"),
-        ));
+        errors.push(Diagnostic::new("graph-3", format!("outputs {whose} must be one or more, got none")));
     }
     for (i, &output) in graph.outputs().iter().enumerate() {
         if !exists(output) || !defined[output.index()] {
-            let message = format!(
-                "output {i} {whose} must be a value of the graph, got value {}",
-                output.index()
-            );
+            let message =
+                format!("output {i} {whose} must be a value of the graph, got value {}", output.index());
             errors.push(Diagnostic::new("graph-3", message));
         }
     }
     if let Some(value) = defined.iter().position(|defined| !defined) {
-        let message =
-            format!("every value {whose} must be an input or a result, got value {value}");
+        let message = format!("every value {whose} must be an input or a result, got value {value}");
         errors.push(Diagnostic::new("graph-5", message));
     }
 }
@@ -216,21 +179,15 @@ fn check_node(graph: &Graph, index: usize, defined: &mut [bool], errors: &mut Ve
     let before = errors.len();
     for operand in &node.operands {
         if !defined.get(operand.index()).copied().unwrap_or(false) {
-            let message = format!(
-                "operands of {name} must be defined before it, got value {}",
-                operand.index()
-            );
+            let message =
+                format!("operands of {name} must be defined before it, got value {}", operand.index());
             errors.push(Diagnostic::new("graph-2", message).located(node.location));
         }
     }
     for (result, value) in node.results.iter().enumerate() {
         let known = value.index() < defined.len()
             && !defined[value.index()]
-            && graph.origin(*value)
-                == Origin::Node {
-                    node: index,
-                    result,
-                };
+            && graph.origin(*value) == Origin::Node { node: index, result };
         if known {
             defined[value.index()] = true;
         } else {
@@ -246,18 +203,9 @@ fn check_node(graph: &Graph, index: usize, defined: &mut [bool], errors: &mut Ve
     match node.op.infer(&types) {
         Err(violation) => errors.push(Diagnostic::from(violation).located(node.location)),
         Ok(inferred) if inferred.iter().ne(recorded.iter().copied()) => {
-            let text = |types: &[&Type]| {
-                types
-                    .iter()
-                    .map(|ty| ty.to_string())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
+            let text = |types: &[&Type]| types.iter().map(|ty| ty.to_string()).collect::<Vec<_>>().join(", ");
             let inferred = text(&inferred.iter().collect::<Vec<_>>());
-            let message = format!(
-                "results of {name} must be {inferred}, got {}",
-                text(&recorded)
-            );
+            let message = format!("results of {name} must be {inferred}, got {}", text(&recorded));
             errors.push(Diagnostic::new("graph-4", message).located(node.location));
         }
         Ok(inferred) => {
@@ -286,11 +234,7 @@ fn check_calls(program: &Program, i: usize, graph: &Graph, errors: &mut Vec<Diag
     }
 }
 
-fn check_transforms(
-    program: &Program,
-    broken: &dyn Fn(&str) -> bool,
-    errors: &mut Vec<Diagnostic>,
-) {
+fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &mut Vec<Diagnostic>) {
     let mut targets: HashMap<&str, ()> = HashMap::new();
     for statement in &program.transforms {
         let mut error = |id, message: String, help: Option<String>| {
@@ -307,36 +251,21 @@ fn check_transforms(
             }
             None if targets.contains_key(source) || broken(source) => {}
             None => {
-                let known = program
-                    .modules
-                    .keys()
-                    .map(String::as_str)
-                    .chain(targets.keys().copied());
-                let help = nearest(source, known)
-                    .map(|known| format!("a module with a similar name is @{known}"));
-                error(
-                    "ad-5",
-                    format!("the source must be a module, got @{source}"),
-                    help,
-                );
+                let known = program.modules.keys().map(String::as_str).chain(targets.keys().copied());
+                let help =
+                    nearest(source, known).map(|known| format!("a module with a similar name is @{known}"));
+                error("ad-5", format!("the source must be a module, got @{source}"), help);
             }
         }
-        let directions = (statement.kind == TransformKind::Hvp)
-            .then_some(statement.wrt.len())
-            .unwrap_or(0);
+        let directions = (statement.kind == TransformKind::Hvp).then_some(statement.wrt.len()).unwrap_or(0);
         if statement.dir.len() != directions {
             let got = statement.dir.len();
             let message = format!("dir must name {directions} directions, got {got}");
             error("ad-4", message, None);
         }
-        let taken =
-            program.modules.contains_key(target) || targets.contains_key(target) || broken(target);
+        let taken = program.modules.contains_key(target) || targets.contains_key(target) || broken(target);
         if taken {
-            error(
-                "ad-5",
-                format!("the target must be a new name, got @{target}"),
-                None,
-            );
+            error("ad-5", format!("the target must be a new name, got @{target}"), None);
         }
         targets.insert(target, ());
     }
@@ -347,17 +276,9 @@ type Finding = (&'static str, String, Option<String>);
 /// What is wrong with `statement` as a transformation of `source`.
 fn check_transform(statement: &Transform, source: &Graph) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    let inputs: Vec<&str> = source
-        .inputs()
-        .iter()
-        .filter_map(|i| source.name(i.value))
-        .collect();
+    let inputs: Vec<&str> = source.inputs().iter().filter_map(|i| source.name(i.value)).collect();
     if statement.wrt.is_empty() {
-        findings.push((
-            "ad-2",
-            "wrt must name one or more inputs, got none".into(),
-            None,
-        ));
+        findings.push(("ad-2", "wrt must name one or more inputs, got none".into(), None));
     }
     for (i, name) in statement.wrt.iter().enumerate() {
         match source.input_named(name) {
@@ -375,17 +296,10 @@ fn check_transform(statement: &Transform, source: &Graph) -> Vec<Finding> {
                 ));
             }
             Some(_) if statement.wrt[..i].contains(name) => {
-                findings.push((
-                    "ad-2",
-                    format!("wrt must name each input once, got %{name} again"),
-                    None,
-                ));
+                findings.push(("ad-2", format!("wrt must name each input once, got %{name} again"), None));
             }
             Some(value) if !source.ty(value).dtype.is_float() => {
-                let message = format!(
-                    "wrt must name float inputs, got %{name} of {}",
-                    source.ty(value)
-                );
+                let message = format!("wrt must name float inputs, got %{name} of {}", source.ty(value));
                 findings.push(("ad-2", message, None));
             }
             Some(_) => {}
@@ -399,23 +313,11 @@ fn check_transform(statement: &Transform, source: &Graph) -> Vec<Finding> {
     }
     let types = source.output_types();
     if let Some(ty) = types.iter().find(|ty| !ty.dtype.is_float()) {
-        findings.push((
-            "ad-3",
-            format!("outputs of @{} must be floats, got {ty}", source.name),
-            None,
-        ));
+        findings.push(("ad-3", format!("outputs of @{} must be floats, got {ty}", source.name), None));
     } else if statement.kind == TransformKind::Hvp && !matches!(types[..], [ty] if ty.ndim() == 0) {
-        let got = types
-            .iter()
-            .map(|ty| ty.to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
+        let got = types.iter().map(|ty| ty.to_string()).collect::<Vec<_>>().join(", ");
         let help = Some("reduce the output to a scalar".to_string());
-        findings.push((
-            "ad-3",
-            format!("hvp must have one scalar output, got {got}"),
-            help,
-        ));
+        findings.push(("ad-3", format!("hvp must have one scalar output, got {got}"), help));
     }
     findings
 }

@@ -62,12 +62,9 @@ pub fn discover(root: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// # Errors
 /// What is not as expected.
 pub fn run_file(path: &Path, mode: Mode) -> Result<(), String> {
-    let cannot =
-        |verb: &str, error: std::io::Error| format!("cannot {verb} {}: {error}", path.display());
+    let cannot = |verb: &str, error: std::io::Error| format!("cannot {verb} {}: {error}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| cannot("read", error))?;
-    let name = path
-        .file_name()
-        .map_or("test.mlir".into(), |name| name.to_string_lossy());
+    let name = path.file_name().map_or("test.mlir".into(), |name| name.to_string_lossy());
     let blessed = actual(&name, &text)?;
     match mode {
         Mode::Bless if blessed != text => {
@@ -96,18 +93,11 @@ fn parts(text: &str) -> Result<Parts<'_>, String> {
         Some(at) => (&text[..at], Some(&text[at + EXPECT.len()..])),
         None => (text, None),
     };
-    let commands: Vec<&str> = program
-        .lines()
-        .map_while(|line| line.strip_prefix("// test: "))
-        .map(str::trim)
-        .collect();
+    let commands: Vec<&str> =
+        program.lines().map_while(|line| line.strip_prefix("// test: ")).map(str::trim).collect();
     match commands.is_empty() {
         true => Err("the file must begin with a line `// test: COMMAND`".into()),
-        false => Ok(Parts {
-            commands,
-            program,
-            expected,
-        }),
+        false => Ok(Parts { commands, program, expected }),
     }
 }
 
@@ -128,11 +118,7 @@ fn actual(name: &str, text: &str) -> Result<String, String> {
                 let _ = writeln!(printed, "{}", diagnostics.render(Colour::Never));
             }
             Err(Failure::Errors(diagnostics)) => {
-                let new = diagnostics
-                    .list()
-                    .iter()
-                    .filter(|d| !errors.contains(d))
-                    .cloned();
+                let new = diagnostics.list().iter().filter(|d| !errors.contains(d)).cloned();
                 errors.extend(new.collect::<Vec<_>>());
             }
         }
@@ -168,55 +154,34 @@ fn perform(command: &str, source: &Source) -> Result<String, Failure> {
         _ => text::check(source)?,
     };
     round_trip(&program).map_err(Failure::Command)?;
-    let hex = Style {
-        floats: Floats::Hex,
-        ..Style::default()
-    };
-    let generic = Style {
-        form: Form::Generic,
-        ..Style::default()
-    };
+    let hex = Style { floats: Floats::Hex, ..Style::default() };
+    let generic = Style { form: Form::Generic, ..Style::default() };
     let (word, arguments) = command.split_once(' ').unwrap_or((command, ""));
     match (word, arguments) {
         ("print" | "parse", "") => Ok(text::print(&program)),
         ("print", "hex") => Ok(text::print_styled(&program, hex)),
         ("print", "generic") => Ok(text::print_styled(&program, generic)),
         ("verify", "") => Ok(String::new()),
-        ("render", "") => Err(Failure::Command(
-            "`render` must find errors, got none".into(),
-        )),
+        ("render", "") => Err(Failure::Command("`render` must find errors, got none".into())),
         ("run", arguments) => run(&expand(&program, source)?, arguments).map_err(Failure::Command),
-        (word, "") => match TransformKind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == word)
-        {
+        (word, "") => match TransformKind::ALL.into_iter().find(|kind| kind.name() == word) {
             Some(kind) => made(kind, &program, source),
-            None => Err(Failure::Command(format!(
-                "command must be one of the table, got `{command}`"
-            ))),
+            None => Err(Failure::Command(format!("command must be one of the table, got `{command}`"))),
         },
-        _ => Err(Failure::Command(format!(
-            "command must be one of the table, got `{command}`"
-        ))),
+        _ => Err(Failure::Command(format!("command must be one of the table, got `{command}`"))),
     }
 }
 
 /// That `program` prints to a text that reads back and prints the same.
 fn round_trip(program: &Program) -> Result<(), String> {
     for floats in [Floats::Decimal, Floats::Hex] {
-        let style = Style {
-            floats,
-            ..Style::default()
-        };
+        let style = Style { floats, ..Style::default() };
         let printed = text::print_styled(program, style);
         let again = text::parse(&Source::new("printed", printed.as_str()));
-        let again = again.map_err(|errors| {
-            format!("what was printed must read back, got\n{errors}\n{printed}")
-        })?;
+        let again =
+            again.map_err(|errors| format!("what was printed must read back, got\n{errors}\n{printed}"))?;
         if text::print_styled(&again, style) != printed {
-            return Err(format!(
-                "what was printed must print the same when read back:\n{printed}"
-            ));
+            return Err(format!("what was printed must print the same when read back:\n{printed}"));
         }
     }
     Ok(())
@@ -224,10 +189,9 @@ fn round_trip(program: &Program) -> Result<(), String> {
 
 /// `program` with its statements carried out, verified.
 fn expand(program: &Program, source: &Source) -> Result<Program, Failure> {
-    let failed =
-        |list| Failure::Errors(Diagnostics::new(std::sync::Arc::new(source.clone()), list));
-    let expanded = ad::expand(program)
-        .map_err(|errors| failed(errors.into_iter().map(Diagnostic::from).collect()))?;
+    let failed = |list| Failure::Errors(Diagnostics::new(std::sync::Arc::new(source.clone()), list));
+    let expanded =
+        ad::expand(program).map_err(|errors| failed(errors.into_iter().map(Diagnostic::from).collect()))?;
     verify::verify(&expanded).map_err(failed)?;
     round_trip(&expanded).map_err(Failure::Command)?;
     Ok(expanded)
@@ -236,19 +200,10 @@ fn expand(program: &Program, source: &Source) -> Result<Program, Failure> {
 /// The text of the modules that statements of `kind` make.
 fn made(kind: TransformKind, program: &Program, source: &Source) -> Result<String, Failure> {
     let expanded = expand(program, source)?;
-    let targets = program
-        .transforms
-        .iter()
-        .filter(|t| t.kind == kind)
-        .map(|t| t.target.as_str());
-    let texts: Vec<String> = targets
-        .map(|name| text::print_graph(&expanded.modules[name]))
-        .collect();
+    let targets = program.transforms.iter().filter(|t| t.kind == kind).map(|t| t.target.as_str());
+    let texts: Vec<String> = targets.map(|name| text::print_graph(&expanded.modules[name])).collect();
     match texts.is_empty() {
-        true => Err(Failure::Command(format!(
-            "the program must have a statement `tgraph.{}`",
-            kind.name()
-        ))),
+        true => Err(Failure::Command(format!("the program must have a statement `tgraph.{}`", kind.name()))),
         false => Ok(texts.join("\n")),
     }
 }
@@ -256,47 +211,28 @@ fn made(kind: TransformKind, program: &Program, source: &Source) -> Result<Strin
 /// Runs `@m x=… y=…` by the reference.
 fn run(program: &Program, arguments: &str) -> Result<String, String> {
     let (entry, mut rest) = arguments.split_once(' ').unwrap_or((arguments, ""));
-    let name = entry
-        .strip_prefix('@')
-        .ok_or("`run` must name a module, such as `run @m x=1.0`")?;
-    let graph = program
-        .modules
-        .get(name)
-        .ok_or_else(|| format!("`run` must name a module, got @{name}"))?;
+    let name = entry.strip_prefix('@').ok_or("`run` must name a module, such as `run @m x=1.0`")?;
+    let graph = program.modules.get(name).ok_or_else(|| format!("`run` must name a module, got @{name}"))?;
     // `x=[1, 2] y=3`: a value ends where the next name begins.
     let mut values: BTreeMap<&str, &str> = BTreeMap::new();
     while let Some((name, value)) = rest.split_once('=') {
-        let end = value
-            .find('=')
-            .map_or(value.len(), |next| value[..next].rfind(' ').unwrap_or(0));
+        let end = value.find('=').map_or(value.len(), |next| value[..next].rfind(' ').unwrap_or(0));
         values.insert(name.trim(), &value[..end]);
         rest = &value[end..];
     }
     let mut inputs: Vec<Tensor> = Vec::new();
     for input in graph.inputs() {
         let name = graph.name(input.value).unwrap_or("");
-        let value = values
-            .remove(name)
-            .ok_or_else(|| format!("`run` must give an argument for %{name}"))?;
+        let value = values.remove(name).ok_or_else(|| format!("`run` must give an argument for %{name}"))?;
         let source = Source::new(format!("argument {name}"), value);
-        inputs.push(
-            text::parse_tensor(&source, graph.ty(input.value))
-                .map_err(|errors| errors.to_string())?,
-        );
+        inputs.push(text::parse_tensor(&source, graph.ty(input.value)).map_err(|errors| errors.to_string())?);
     }
     if let Some(name) = values.keys().next() {
-        return Err(format!(
-            "`run` must give arguments for inputs only, got {name}"
-        ));
+        return Err(format!("`run` must give arguments for inputs only, got {name}"));
     }
     let outputs = exec::reference::run(graph, &inputs.iter().collect::<Vec<_>>());
-    let line = |tensor: &Tensor| {
-        format!(
-            "{} : {}\n",
-            text::print_tensor(tensor, Floats::Decimal),
-            tensor.ty()
-        )
-    };
+    let line =
+        |tensor: &Tensor| format!("{} : {}\n", text::print_tensor(tensor, Floats::Decimal), tensor.ty());
     Ok(outputs.iter().map(line).collect())
 }
 
@@ -321,10 +257,7 @@ fn annotated(source: &Source, errors: &[Diagnostic]) -> String {
     let mut out = String::new();
     for (i, line) in source.text().lines().enumerate() {
         out.push_str(line);
-        for error in errors
-            .iter()
-            .filter(|error| line_of(error, source) == i + 1)
-        {
+        for error in errors.iter().filter(|error| line_of(error, source) == i + 1) {
             let _ = write!(out, "  {ERROR}{} {}", error.id, error.message);
         }
         out.push('\n');
@@ -337,52 +270,32 @@ fn compare(name: &str, expected: &str, actual: &str) -> Result<(), String> {
     let (want, got) = (parts(expected)?, parts(actual)?);
     let mut problems = Vec::new();
     for (i, (want, got)) in want.program.lines().zip(got.program.lines()).enumerate() {
-        let split = |line: &str| -> Vec<String> {
-            line.split(ERROR)
-                .skip(1)
-                .map(|e| e.trim().to_string())
-                .collect()
-        };
+        let split =
+            |line: &str| -> Vec<String> { line.split(ERROR).skip(1).map(|e| e.trim().to_string()).collect() };
         let (mut want, mut got) = (split(want), split(got));
         // An annotation may be a part of the message.
         want.retain(|want| {
             let (id, part) = want.split_once(' ').unwrap_or((want, ""));
             let met = got.iter().position(|got| {
-                got.split_once(' ')
-                    .is_some_and(|(own, message)| own == id && message.contains(part))
+                got.split_once(' ').is_some_and(|(own, message)| own == id && message.contains(part))
             });
             met.map(|at| got.remove(at)).is_none()
         });
-        problems.extend(
-            want.iter()
-                .map(|want| format!("{name}:{}: must be an error, got none: {want}", i + 1)),
-        );
-        problems.extend(
-            got.iter()
-                .map(|got| format!("{name}:{}: must be no error, got: {got}", i + 1)),
-        );
+        problems
+            .extend(want.iter().map(|want| format!("{name}:{}: must be an error, got none: {want}", i + 1)));
+        problems.extend(got.iter().map(|got| format!("{name}:{}: must be no error, got: {got}", i + 1)));
     }
     if want.expected != got.expected {
-        problems.push(difference(
-            want.expected.unwrap_or(""),
-            got.expected.unwrap_or(""),
-        ));
+        problems.push(difference(want.expected.unwrap_or(""), got.expected.unwrap_or("")));
     }
     match problems.is_empty() {
         true => Ok(()),
-        false => Err(format!(
-            "{}\n(BLESS=1 rewrites what is expected)",
-            problems.join("\n")
-        )),
+        false => Err(format!("{}\n(BLESS=1 rewrites what is expected)", problems.join("\n"))),
     }
 }
 
 fn difference(want: &str, got: &str) -> String {
-    let at = want
-        .lines()
-        .zip(got.lines())
-        .take_while(|(want, got)| want == got)
-        .count();
+    let at = want.lines().zip(got.lines()).take_while(|(want, got)| want == got).count();
     let (left, right) = (want.lines().nth(at), got.lines().nth(at));
     let line = |line: Option<&str>| line.unwrap_or("(the end)").to_string();
     format!(
@@ -403,10 +316,7 @@ mod tests {
     #[test]
     fn what_is_blessed_passes() {
         let blessed = actual("t", RIGHT).unwrap();
-        assert!(
-            blessed.contains("// expect:\n// tgraph.module @m {\n"),
-            "{blessed}"
-        );
+        assert!(blessed.contains("// expect:\n// tgraph.module @m {\n"), "{blessed}");
         assert_eq!(actual("t", &blessed).unwrap(), blessed);
         compare("t", &blessed, &blessed).unwrap();
     }
@@ -415,38 +325,20 @@ mod tests {
     fn a_wrong_expectation_fails() {
         let blessed = actual("t", RIGHT).unwrap();
         let wrong = blessed.replace("// }", "// ]");
-        assert!(
-            compare("t", &wrong, &blessed)
-                .unwrap_err()
-                .contains("line 4 behind")
-        );
-        assert!(
-            compare("t", RIGHT, &blessed).is_err(),
-            "no expectation is a wrong one"
-        );
+        assert!(compare("t", &wrong, &blessed).unwrap_err().contains("line 4 behind"));
+        assert!(compare("t", RIGHT, &blessed).is_err(), "no expectation is a wrong one");
     }
 
     #[test]
     fn errors_and_annotations_must_match() {
-        let text =
-            "// test: verify\ntgraph.module @m {\n  %x = tgraph.arg : f64\n  tgraph.return %y\n}\n";
+        let text = "// test: verify\ntgraph.module @m {\n  %x = tgraph.arg : f64\n  tgraph.return %y\n}\n";
         let blessed = actual("t", text).unwrap();
-        assert!(
-            blessed.contains("  tgraph.return %y  // error: value-1 "),
-            "{blessed}"
-        );
+        assert!(blessed.contains("  tgraph.return %y  // error: value-1 "), "{blessed}");
         compare("t", &blessed, &blessed).unwrap();
-        assert!(
-            compare("t", text, &blessed)
-                .unwrap_err()
-                .contains("t:4: must be no error")
-        );
+        assert!(compare("t", text, &blessed).unwrap_err().contains("t:4: must be no error"));
         let elsewhere = text.replace(": f64", ": f64  // error: value-1");
         let problems = compare("t", &elsewhere, &blessed).unwrap_err();
-        assert!(
-            problems.contains("t:3: must be an error, got none"),
-            "{problems}"
-        );
+        assert!(problems.contains("t:3: must be an error, got none"), "{problems}");
         let part = text.replace("%y", "%y // error: value-1 before it is used");
         compare("t", &part, &actual("t", &part).unwrap()).unwrap();
     }

@@ -11,17 +11,9 @@ fn main() {
         _ => Mode::Check,
     };
     let files = filetest::discover(&root).expect("the folder filetests/ can be read");
-    assert!(
-        !files.is_empty(),
-        "there must be file tests in {}",
-        root.display()
-    );
+    assert!(!files.is_empty(), "there must be file tests in {}", root.display());
     let trials = files.into_iter().map(|path| {
-        let name = path
-            .strip_prefix(&root)
-            .unwrap_or(&path)
-            .display()
-            .to_string();
+        let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
         Trial::test(name, move || Ok(filetest::run_file(&path, mode)?))
     });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();

@@ -24,11 +24,31 @@ use std::collections::HashMap;
 
 /// The laws of differentiation that a program can break.
 pub const CONSTRAINTS: &[Constraint] = &[
-    Constraint { id: "ad-1", law: "every operation between the inputs and the output has a derivative", mend: "replace the operation, or make what it depends on independent of the inputs" },
-    Constraint { id: "ad-2", law: "`wrt` names float inputs of the module, each once", mend: "name inputs as written in the module, such as `wrt(%x)`" },
-    Constraint { id: "ad-3", law: "outputs that are differentiated are floats; hvp has one scalar output", mend: "return a float, and reduce it to a scalar for hvp" },
-    Constraint { id: "ad-4", law: "`dir` names one new direction for each of `wrt`", mend: "write as many names in `dir(...)` as in `wrt(...)`" },
-    Constraint { id: "ad-5", law: "the target of a transformation is a new name and its source a module", mend: "choose another name behind `->`" },
+    Constraint {
+        id: "ad-1",
+        law: "every operation between the inputs and the output has a derivative",
+        mend: "replace the operation, or make what it depends on independent of the inputs",
+    },
+    Constraint {
+        id: "ad-2",
+        law: "`wrt` names float inputs of the module, each once",
+        mend: "name inputs as written in the module, such as `wrt(%x)`",
+    },
+    Constraint {
+        id: "ad-3",
+        law: "outputs that are differentiated are floats; hvp has one scalar output",
+        mend: "return a float, and reduce it to a scalar for hvp",
+    },
+    Constraint {
+        id: "ad-4",
+        law: "`dir` names one new direction for each of `wrt`",
+        mend: "write as many names in `dir(...)` as in `wrt(...)`",
+    },
+    Constraint {
+        id: "ad-5",
+        law: "the target of a transformation is a new name and its source a module",
+        mend: "choose another name behind `->`",
+    },
 ];
 
 /// A derivative that cannot be built.
@@ -97,8 +117,7 @@ fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value]) -> Result<Vec<Value>
         let mut replaced: HashMap<Value, Value> = HashMap::new();
         for &i in &active.nodes {
             let node = b.graph().nodes()[i].clone();
-            let operands: Vec<Value> =
-                node.operands.iter().map(|v| *replaced.get(v).unwrap_or(v)).collect();
+            let operands: Vec<Value> = node.operands.iter().map(|v| *replaced.get(v).unwrap_or(v)).collect();
             let results = match node.op.calculus() {
                 Calculus::Missing(reason) => return Err(missing(b.graph(), &roots, i, reason)),
                 Calculus::Expansion => match node.op.expand_for_derivative(b.at(node.location), &operands) {

@@ -35,12 +35,17 @@ fn transform(program: &Program, statement: &Transform) -> Result<Graph, AdError>
         match source.input_named(name) {
             Some(value) if source.ty(value).dtype.is_float() && !wrt.contains(&value) => wrt.push(value),
             Some(value) => {
-                let got = format!("wrt must name float inputs, each once, got %{name} of {}", source.ty(value));
+                let got =
+                    format!("wrt must name float inputs, each once, got %{name} of {}", source.ty(value));
                 return Err(error("ad-2", got));
             }
             None => {
                 let inputs: Vec<&str> = source.inputs().iter().filter_map(|i| source.name(i.value)).collect();
-                let got = format!("wrt must name inputs of @{} (%{}), got %{name}", source.name, inputs.join(", %"));
+                let got = format!(
+                    "wrt must name inputs of @{} (%{}), got %{name}",
+                    source.name,
+                    inputs.join(", %")
+                );
                 return Err(error("ad-2", got));
             }
         }

@@ -12,7 +12,8 @@ pub fn run(graph: &Graph, inputs: &[&Tensor]) -> Vec<Tensor> {
     for (input, &tensor) in graph.inputs().iter().zip(inputs) {
         values[input.value.index()] = Some(tensor.clone());
     }
-    let get = |values: &[Option<Tensor>], v: &Value| values[v.index()].clone().expect("operands precede uses");
+    let get =
+        |values: &[Option<Tensor>], v: &Value| values[v.index()].clone().expect("operands precede uses");
     for node in graph.nodes() {
         if !node.results.iter().any(|r| live[r.index()]) {
             continue;

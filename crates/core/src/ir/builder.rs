@@ -115,11 +115,7 @@ impl Builder {
     }
 
     /// Copies the live part of `graph`, giving the new value of each of its values.
-    pub fn inline_all(
-        &mut self,
-        graph: &Graph,
-        inputs: &[Value],
-    ) -> Result<Vec<Option<Value>>, Violation> {
+    pub fn inline_all(&mut self, graph: &Graph, inputs: &[Value]) -> Result<Vec<Option<Value>>, Violation> {
         let live = graph.live();
         let mut map: Vec<Option<Value>> = vec![None; graph.value_count()];
         for (input, &value) in graph.inputs().iter().zip(inputs) {
@@ -147,9 +143,9 @@ impl Builder {
     pub fn copy_inputs(&mut self, graph: &Graph) -> Vec<Value> {
         let mut copies: Vec<Value> = Vec::new();
         for input in graph.inputs() {
-            let of = input.tangent_of.and_then(|of| {
-                graph.inputs().iter().position(|i| i.value == of).map(|p| copies[p])
-            });
+            let of = input
+                .tangent_of
+                .and_then(|of| graph.inputs().iter().position(|i| i.value == of).map(|p| copies[p]));
             let value = self.graph.add_input(graph.ty(input.value).clone(), of);
             if let Some(name) = graph.name(input.value) {
                 self.graph.set_name(value, name);
@@ -177,7 +173,10 @@ impl Builder {
         let types: Vec<&Type> = operands.iter().map(|&v| self.graph.ty(v)).collect();
         let [ty] = &op.infer(&types).ok()?[..] else { return None };
         let len: usize = ty.static_shape()?.iter().product();
-        if operands.is_empty() || len > FOLDED_ELEMENTS_MAX || (len > 1 && tensors.iter().all(|t| t.len() == 1)) {
+        if operands.is_empty()
+            || len > FOLDED_ELEMENTS_MAX
+            || (len > 1 && tensors.iter().all(|t| t.len() == 1))
+        {
             return None;
         }
         let value = op.evaluate(&tensors.iter().map(|t| t.as_ref()).collect::<Vec<_>>()).remove(0);

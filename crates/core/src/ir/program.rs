@@ -17,8 +17,7 @@ pub enum TransformKind {
 
 impl TransformKind {
     /// Every kind.
-    pub const ALL: [TransformKind; 3] =
-        [TransformKind::Adjoint, TransformKind::Jvp, TransformKind::Hvp];
+    pub const ALL: [TransformKind; 3] = [TransformKind::Adjoint, TransformKind::Jvp, TransformKind::Hvp];
 
     /// The statement's word, without `tgraph.`.
     pub fn name(self) -> &'static str {

@@ -161,7 +161,9 @@ impl Type {
         let mut extents = self.shape.iter().filter_map(|extent| extent.known()).filter(|&n| n > 0);
         match extents.try_fold(1usize, |count, n| count.checked_mul(n).filter(|&n| n <= ELEMENTS_MAX)) {
             Some(_) => Ok(()),
-            None => Err(Violation::new("type-2", format!("a tensor must have at most 2^48 elements, got {self}"))),
+            None => {
+                Err(Violation::new("type-2", format!("a tensor must have at most 2^48 elements, got {self}")))
+            }
         }
     }
 

@@ -4,4 +4,5 @@ pub mod contract;
 pub mod dispatch;
 pub mod lanes;
 pub mod math;
+pub mod random;
 pub mod tree;

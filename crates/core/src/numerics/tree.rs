@@ -8,7 +8,7 @@
 //! Who evaluates which subtree is free: threads split along this tree, and ranks exchange whole subtrees.
 
 use super::dispatch::{Kernel, Level, dispatch};
-use super::lanes::{Lanes, Number, Real, Simd};
+use super::lanes::{Lanes, Real, Simd};
 use crate::ir::DType;
 use std::ops::Range;
 

@@ -9,7 +9,10 @@ use crate::ir::DType;
 fn last_axis(name: &str, id: &'static str, x: &[&Type]) -> Result<Type, Violation> {
     match x {
         [x] if x.dtype.is_float() && x.ndim() > 0 => Ok((*x).clone()),
-        _ => Err(Violation::new(id, format!("{name} must have one float operand with at least one axis, got {} operands", x.len()))),
+        _ => Err(Violation::new(
+            id,
+            format!("{name} must have one float operand with at least one axis, got {} operands", x.len()),
+        )),
     }
 }
 
@@ -30,7 +33,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "softmax",
         summary: "exp(x − max x) / Σ exp(x − max x) along the last axis",
         example: "%p = tgraph.softmax %s : tensor<8x8xf64>",
-        constraints: &[Constraint { id: "softmax-1", law: "one float operand with at least one axis, no attributes", mend: "convert the operand to a float dtype" }],
+        constraints: &[Constraint {
+            id: "softmax-1",
+            law: "one float operand with at least one axis, no attributes",
+            mend: "convert the operand to a float dtype",
+        }],
         parse: |name, attributes, _, _| {
             only(name, "softmax-1", attributes, &[])?;
             Ok(Arc::new(Softmax))
@@ -40,7 +47,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "logsumexp",
         summary: "max x + log Σ exp(x − max x) along the last axis",
         example: "%l = tgraph.logsumexp %s : tensor<8xf64>",
-        constraints: &[Constraint { id: "logsumexp-1", law: "one float operand with at least one axis, no attributes", mend: "convert the operand to a float dtype" }],
+        constraints: &[Constraint {
+            id: "logsumexp-1",
+            law: "one float operand with at least one axis, no attributes",
+            mend: "convert the operand to a float dtype",
+        }],
         parse: |name, attributes, _, _| {
             only(name, "logsumexp-1", attributes, &[])?;
             Ok(Arc::new(LogSumExp))
@@ -51,8 +62,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "mean over rows of logsumexp(logits) − logits[label]",
         example: "%l = tgraph.cross_entropy %logits, %labels : f32",
         constraints: &[
-            Constraint { id: "cross_entropy-1", law: "logits are a float matrix (rows, classes), labels an integer vector (rows); no attributes", mend: "reshape logits to a matrix and convert labels to i64" },
-            Constraint { id: "cross_entropy-2", law: "logits and labels have as many rows", mend: "correct the labels' extent" },
+            Constraint {
+                id: "cross_entropy-1",
+                law: "logits are a float matrix (rows, classes), labels an integer vector (rows); no attributes",
+                mend: "reshape logits to a matrix and convert labels to i64",
+            },
+            Constraint {
+                id: "cross_entropy-2",
+                law: "logits and labels have as many rows",
+                mend: "correct the labels' extent",
+            },
         ],
         parse: |name, attributes, _, _| {
             only(name, "cross_entropy-1", attributes, &[])?;
@@ -158,10 +177,16 @@ impl Rule for CrossEntropy {
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
         let &[logits, labels] = x else {
-            return Err(Violation::new("cross_entropy-1", format!("cross_entropy must have 2 operands, got {}", x.len())));
+            return Err(Violation::new(
+                "cross_entropy-1",
+                format!("cross_entropy must have 2 operands, got {}", x.len()),
+            ));
         };
-        if logits.ndim() != 2 || labels.ndim() != 1 || !logits.dtype.is_float() || !labels.dtype.is_integer() {
-            let got = format!("logits must be a float matrix and labels an integer vector, got {logits} and {labels}");
+        if logits.ndim() != 2 || labels.ndim() != 1 || !logits.dtype.is_float() || !labels.dtype.is_integer()
+        {
+            let got = format!(
+                "logits must be a float matrix and labels an integer vector, got {logits} and {labels}"
+            );
             return Err(Violation::new("cross_entropy-1", got));
         }
         if !logits.shape[0].agrees(labels.shape[0]) {

@@ -58,7 +58,10 @@ pub(super) const ENTRIES: &[Entry] = &[
                 (Some(Ok(axis)), [ty]) if ty.dtype != DType::Bool && axis < ty.ndim() => {
                     Ok(Arc::new(Iota { ty: ty.clone(), axis }))
                 }
-                _ => Err(Violation::new("iota-1", "iota must have `axis` and a written number type with that axis")),
+                _ => Err(Violation::new(
+                    "iota-1",
+                    "iota must have `axis` and a written number type with that axis",
+                )),
             }
         },
     },
@@ -133,7 +136,10 @@ impl Rule for Iota {
         match x {
             [] if self.ty.static_shape().is_some() => Ok(vec![self.ty.clone()]),
             [like] if self.axis < like.ndim() => Ok(vec![like.with_dtype(self.ty.dtype)]),
-            _ => Err(Violation::new("iota-1", format!("iota of {} must be static, or have one operand with axis {}", self.ty, self.axis))),
+            _ => Err(Violation::new(
+                "iota-1",
+                format!("iota of {} must be static, or have one operand with axis {}", self.ty, self.axis),
+            )),
         }
     }
 

@@ -5,7 +5,7 @@ use super::registry::only;
 use super::*;
 use crate::each_dtype;
 use crate::ir::{Attribute, DType};
-use crate::numerics::lanes::{Lanes, Mask, Number, Real};
+use crate::numerics::lanes::{Mask, Number, Real};
 use crate::numerics::math::Elementary;
 use crate::tensor::{Data, Element};
 
@@ -54,7 +54,13 @@ struct Row {
     summary: &'static str,
 }
 
-const fn row(function: Function, name: &'static str, arity: usize, domain: Domain, summary: &'static str) -> Row {
+const fn row(
+    function: Function,
+    name: &'static str,
+    arity: usize,
+    domain: Domain,
+    summary: &'static str,
+) -> Row {
     Row { function, name, arity, domain, summary }
 }
 
@@ -228,14 +234,34 @@ impl Direction {
 pub struct Elementwise(pub Function);
 
 const ELEMENTWISE_LAWS: &[Constraint] = &[
-    Constraint { id: "elementwise-1", law: "one operand for each argument of the function, and no attributes", mend: "give as many operands as the function takes" },
-    Constraint { id: "elementwise-2", law: "the function is defined for the operands' dtype", mend: "convert the operand with `tgraph.convert`" },
-    Constraint { id: "elementwise-3", law: "operands have one shape and dtype; nothing is broadcast silently", mend: "broadcast the smaller operand with `tgraph.broadcast`" },
+    Constraint {
+        id: "elementwise-1",
+        law: "one operand for each argument of the function, and no attributes",
+        mend: "give as many operands as the function takes",
+    },
+    Constraint {
+        id: "elementwise-2",
+        law: "the function is defined for the operands' dtype",
+        mend: "convert the operand with `tgraph.convert`",
+    },
+    Constraint {
+        id: "elementwise-3",
+        law: "operands have one shape and dtype; nothing is broadcast silently",
+        mend: "broadcast the smaller operand with `tgraph.broadcast`",
+    },
 ];
 
 const COMPARE_LAWS: &[Constraint] = &[
-    Constraint { id: "compare-1", law: "two operands and `direction`: \"eq\", \"ne\", \"lt\", \"le\", \"gt\" or \"ge\"", mend: "write `{direction = \"lt\"}`" },
-    Constraint { id: "compare-2", law: "operands have one shape and dtype", mend: "broadcast or convert the operand that differs" },
+    Constraint {
+        id: "compare-1",
+        law: "two operands and `direction`: \"eq\", \"ne\", \"lt\", \"le\", \"gt\" or \"ge\"",
+        mend: "write `{direction = \"lt\"}`",
+    },
+    Constraint {
+        id: "compare-2",
+        law: "operands have one shape and dtype",
+        mend: "broadcast or convert the operand that differs",
+    },
 ];
 
 const CONVERT_LAWS: &[Constraint] = &[Constraint {
@@ -272,7 +298,12 @@ pub(super) fn entries() -> Vec<Entry> {
             let word = attributes.text("direction").unwrap_or("");
             match Direction::ALL.into_iter().find(|d| d.name() == word) {
                 Some(direction) => Ok(Arc::new(Compare { direction })),
-                None => Err(Violation::new("compare-1", format!("direction must be \"eq\", \"ne\", \"lt\", \"le\", \"gt\" or \"ge\", got \"{word}\""))),
+                None => Err(Violation::new(
+                    "compare-1",
+                    format!(
+                        "direction must be \"eq\", \"ne\", \"lt\", \"le\", \"gt\" or \"ge\", got \"{word}\""
+                    ),
+                )),
             }
         },
     });
@@ -297,8 +328,11 @@ fn common(id: &'static str, name: &str, x: &[&Type]) -> Result<Type, Violation> 
     let mut ty = x[0].clone();
     for other in &x[1..] {
         if !ty.agrees(other) {
-            return Err(Violation::new(id, format!("operands of {name} must have one shape and dtype, got {} and {other}", x[0]))
-                .help("broadcast or convert the operand that differs"));
+            return Err(Violation::new(
+                id,
+                format!("operands of {name} must have one shape and dtype, got {} and {other}", x[0]),
+            )
+            .help("broadcast or convert the operand that differs"));
         }
         for (a, b) in ty.shape.iter_mut().zip(&other.shape) {
             *a = a.merge(*b);
@@ -341,10 +375,16 @@ impl Rule for Elementwise {
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
         let (name, arity) = (self.name(), self.0.arity());
         if x.len() != arity {
-            return Err(Violation::new("elementwise-1", format!("{name} must have {arity} operands, got {}", x.len())));
+            return Err(Violation::new(
+                "elementwise-1",
+                format!("{name} must have {arity} operands, got {}", x.len()),
+            ));
         }
         if let Some(ty) = x.iter().find(|ty| !self.0.accepts(ty.dtype)) {
-            return Err(Violation::new("elementwise-2", format!("{name} must be of a dtype it is defined for, got {ty}")));
+            return Err(Violation::new(
+                "elementwise-2",
+                format!("{name} must be of a dtype it is defined for, got {ty}"),
+            ));
         }
         Ok(vec![common("elementwise-3", name, x)?])
     }
@@ -549,7 +589,10 @@ impl Rule for Compare {
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
         if x.len() != 2 {
-            return Err(Violation::new("compare-1", format!("compare must have 2 operands, got {}", x.len())));
+            return Err(Violation::new(
+                "compare-1",
+                format!("compare must have 2 operands, got {}", x.len()),
+            ));
         }
         Ok(vec![common("compare-2", "compare", x)?.with_dtype(DType::Bool)])
     }

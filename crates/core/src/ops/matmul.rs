@@ -24,9 +24,21 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     summary: "matrix product over the last two axes, either operand stored transposed on request; leading axes are a batch",
     example: "%y = tgraph.matmul %a, %b {transpose_b = true} : tensor<?x64xf64>",
     constraints: &[
-        Constraint { id: "matmul-1", law: "two operands of one float dtype, with 2 or more axes, as many each; attributes `transpose_a`, `transpose_b`, `strong` (0 or 1)", mend: "reshape a vector to a matrix with one row or column" },
-        Constraint { id: "matmul-2", law: "the inner extents agree", mend: "transpose an operand with `{transpose_b = true}`, or correct its shape" },
-        Constraint { id: "matmul-3", law: "the batch extents agree", mend: "broadcast the operand with the smaller batch" },
+        Constraint {
+            id: "matmul-1",
+            law: "two operands of one float dtype, with 2 or more axes, as many each; attributes `transpose_a`, `transpose_b`, `strong` (0 or 1)",
+            mend: "reshape a vector to a matrix with one row or column",
+        },
+        Constraint {
+            id: "matmul-2",
+            law: "the inner extents agree",
+            mend: "transpose an operand with `{transpose_b = true}`, or correct its shape",
+        },
+        Constraint {
+            id: "matmul-3",
+            law: "the batch extents agree",
+            mend: "broadcast the operand with the smaller batch",
+        },
     ],
     parse: |name, attributes, _, _| {
         only(name, "matmul-1", attributes, &["transpose_a", "transpose_b", "strong"])?;
@@ -101,7 +113,8 @@ impl Rule for Matmul {
             return Err(Violation::new("matmul-1", format!("matmul must have 2 operands, got {}", x.len())));
         };
         if a.ndim() < 2 || a.ndim() != b.ndim() || a.dtype != b.dtype || !a.dtype.is_float() {
-            let got = format!("operands must be float matrices of one dtype and as many axes, got {a} and {b}");
+            let got =
+                format!("operands must be float matrices of one dtype and as many axes, got {a} and {b}");
             return Err(Violation::new("matmul-1", got));
         }
         let (r, c) = (a.ndim() - 2, a.ndim() - 1);
@@ -114,7 +127,10 @@ impl Rule for Matmul {
         let mut shape: Vec<Extent> = Vec::new();
         for (ea, eb) in a.shape[..r].iter().zip(&b.shape[..r]) {
             if !ea.agrees(*eb) {
-                return Err(Violation::new("matmul-3", format!("batch extents must agree, got {ea} and {eb}")));
+                return Err(Violation::new(
+                    "matmul-3",
+                    format!("batch extents must agree, got {ea} and {eb}"),
+                ));
             }
             shape.push(ea.merge(*eb));
         }
@@ -127,7 +143,9 @@ impl Rule for Matmul {
         let mut shape = x[0].shape()[..x[0].ndim() - 2].to_vec();
         shape.extend([e.m, e.n]);
         vec![match x[0].dtype() {
-            DType::F32 => Tensor::new(shape, contract::reference::<f32>(self, e, x[0].values(), x[1].values())),
+            DType::F32 => {
+                Tensor::new(shape, contract::reference::<f32>(self, e, x[0].values(), x[1].values()))
+            }
             _ => Tensor::new(shape, contract::reference::<f64>(self, e, x[0].values(), x[1].values())),
         }]
     }
@@ -140,7 +158,9 @@ impl Rule for Matmul {
         let batched = x[0].ndim() > 2;
         match (batched, self.transpose_a, self.transpose_b) {
             (true, _, _) => Some(Rows::pointwise(2)),
-            (false, false, _) => Some(Rows { operands: vec![RowUse::Pointwise, RowUse::Whole], reduced: false }),
+            (false, false, _) => {
+                Some(Rows { operands: vec![RowUse::Pointwise, RowUse::Whole], reduced: false })
+            }
             (false, true, false) => Some(Rows { operands: vec![RowUse::Pointwise; 2], reduced: true }),
             (false, true, true) => None,
         }

@@ -118,6 +118,11 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// The operation for a tile of `rows` rows, where an attribute states the row extent.
+    fn for_rows(&self, _rows: usize) -> Option<Op> {
+        None
+    }
+
     /// How an engine may compute it other than by [`Rule::evaluate`].
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Opaque

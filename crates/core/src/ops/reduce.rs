@@ -67,15 +67,28 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "sum, mean, max, min or prod over `axes` (all if left out), in the law's order",
         example: "%s = tgraph.reduce %x {op = \"sum\", axes = [0]} : tensor<64xf64>",
         constraints: &[
-            Constraint { id: "reduce-1", law: "one numeric operand; `op` is \"sum\", \"mean\", \"max\", \"min\" or \"prod\" (mean: float)", mend: "write `{op = \"sum\"}`" },
-            Constraint { id: "reduce-2", law: "`axes` are ascending axes of the operand", mend: "list each axis once, from 0, or leave `axes` out for all" },
-            Constraint { id: "reduce-3", law: "max and min run over at least one element", mend: "check for an extent of 0" },
+            Constraint {
+                id: "reduce-1",
+                law: "one numeric operand; `op` is \"sum\", \"mean\", \"max\", \"min\" or \"prod\" (mean: float)",
+                mend: "write `{op = \"sum\"}`",
+            },
+            Constraint {
+                id: "reduce-2",
+                law: "`axes` are ascending axes of the operand",
+                mend: "list each axis once, from 0, or leave `axes` out for all",
+            },
+            Constraint {
+                id: "reduce-3",
+                law: "max and min run over at least one element",
+                mend: "check for an extent of 0",
+            },
         ],
         parse: |name, attributes, _, _| {
             only(name, "reduce-1", attributes, &["op", "axes"])?;
             let word = attributes.text("op").unwrap_or("");
             let Some(reduction) = Reduction::ALL.into_iter().find(|r| r.name() == word) else {
-                let got = format!("op must be \"sum\", \"mean\", \"max\", \"min\" or \"prod\", got \"{word}\"");
+                let got =
+                    format!("op must be \"sum\", \"mean\", \"max\", \"min\" or \"prod\", got \"{word}\"");
                 return Err(Violation::new("reduce-1", got));
             };
             let axes = match attributes.get("axes") {
@@ -89,7 +102,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "size",
         summary: "the number of elements along `axes` (all if left out), as a scalar of the operand's dtype",
         example: "%n = tgraph.size %x {axes = [0]} : f64",
-        constraints: &[Constraint { id: "size-1", law: "one operand; `axes` are ascending axes of it", mend: "list each axis once, from 0" }],
+        constraints: &[Constraint {
+            id: "size-1",
+            law: "one operand; `axes` are ascending axes of it",
+            mend: "list each axis once, from 0",
+        }],
         parse: |name, attributes, _, _| {
             only(name, "size-1", attributes, &["axes"])?;
             let axes = match attributes.get("axes") {
@@ -120,7 +137,13 @@ impl Reduce {
     }
 
     /// Law 3 over one axis, combining with `join`.
-    fn along<T: Element>(x: &[T], shape: &[usize], axis: usize, empty: T, mut join: impl FnMut(T, T) -> T) -> Vec<T> {
+    fn along<T: Element>(
+        x: &[T],
+        shape: &[usize],
+        axis: usize,
+        empty: T,
+        mut join: impl FnMut(T, T) -> T,
+    ) -> Vec<T> {
         let (n, step) = (shape[axis], strides(shape)[axis]);
         let outer: usize = shape[..axis].iter().product();
         let lanes = tree::lanes(T::DTYPE);
@@ -154,7 +177,10 @@ impl Rule for Reduce {
             return Err(Violation::new("reduce-1", format!("reduce must have 1 operand, got {}", x.len())));
         };
         if x.dtype == DType::Bool || (self.reduction == Reduction::Mean && !x.dtype.is_float()) {
-            return Err(Violation::new("reduce-1", format!("{} must have a numeric operand, got {x}", self.reduction.name())));
+            return Err(Violation::new(
+                "reduce-1",
+                format!("{} must have a numeric operand, got {x}", self.reduction.name()),
+            ));
         }
         check_axes("reduce-2", &self.axes, x)?;
         let axes = self.axes(x.ndim());
@@ -218,6 +244,10 @@ impl Rule for Reduce {
                 let size = b.broadcast_like(size, &[], sum);
                 Some(vec![b.div(sum, size)])
             }
+            _ if axes.len() > 1 => {
+                let single = axes.iter().rev();
+                Some(vec![single.fold(x[0], |y, &axis| b.reduce(self.reduction, y, &[axis]))])
+            }
             _ => None,
         }
     }
@@ -246,7 +276,8 @@ impl Rule for Reduce {
                 };
                 n = n.div_ceil(2);
             }
-            let mut shape: Vec<i64> = b.ty(y).shape.iter().map(|e| e.known().map_or(-1, |n| n as i64)).collect();
+            let mut shape: Vec<i64> =
+                b.ty(y).shape.iter().map(|e| e.known().map_or(-1, |n| n as i64)).collect();
             shape.remove(axis);
             y = b.reshape(y, &shape);
         }
@@ -260,7 +291,9 @@ impl Rule for Reduce {
             return Some(x[0]);
         }
         // One spelling of the same reduction.
-        self.axes.is_none().then(|| b.apply(Arc::new(Reduce { reduction: self.reduction, axes: Some(axes) }), x))
+        self.axes
+            .is_none()
+            .then(|| b.apply(Arc::new(Reduce { reduction: self.reduction, axes: Some(axes) }), x))
     }
 
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
@@ -351,7 +384,9 @@ impl Rule for Size {
     fn attributes(&self) -> Attributes {
         match &self.axes {
             None => Attributes::new(),
-            Some(axes) => Attributes::new().with("axes", Attribute::Ints(axes.iter().map(|&a| a as i64).collect())),
+            Some(axes) => {
+                Attributes::new().with("axes", Attribute::Ints(axes.iter().map(|&a| a as i64).collect()))
+            }
         }
     }
 
@@ -374,7 +409,9 @@ impl Rule for Size {
 
     fn simplify(&self, b: &mut Builder, x: &[Value]) -> Option<Value> {
         let ty = b.ty(x[0]).clone();
-        let n = resolve(&self.axes, ty.ndim()).iter().try_fold(1, |n, &axis| Some(n * ty.shape[axis].known()?))?;
+        let n = resolve(&self.axes, ty.ndim())
+            .iter()
+            .try_fold(1, |n, &axis| Some(n * ty.shape[axis].known()?))?;
         Some(b.number(ty.dtype, n as f64))
     }
 }

@@ -15,9 +15,21 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     summary: "`a` where the mask holds, else `b`; what stands in the branch not taken has no influence, on derivatives neither",
     example: "%y = tgraph.select %mask, %a, %b : tensor<4xf64>",
     constraints: &[
-        Constraint { id: "select-1", law: "three operands and no attributes", mend: "write `tgraph.select %mask, %a, %b`" },
-        Constraint { id: "select-2", law: "the mask is of bool", mend: "make the mask with `tgraph.compare`" },
-        Constraint { id: "select-3", law: "mask and branches have one shape, and the branches one dtype", mend: "broadcast or convert the operand that differs" },
+        Constraint {
+            id: "select-1",
+            law: "three operands and no attributes",
+            mend: "write `tgraph.select %mask, %a, %b`",
+        },
+        Constraint {
+            id: "select-2",
+            law: "the mask is of bool",
+            mend: "make the mask with `tgraph.compare`",
+        },
+        Constraint {
+            id: "select-3",
+            law: "mask and branches have one shape, and the branches one dtype",
+            mend: "broadcast or convert the operand that differs",
+        },
     ],
     parse: |name, attributes, _, _| {
         only(name, "select-1", attributes, &[])?;

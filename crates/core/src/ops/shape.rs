@@ -49,9 +49,21 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "repeats along new axes and axes of extent 1; `dims` gives the result axis of each operand axis, `shape` or a second operand the result's shape",
         example: "%y = tgraph.broadcast %bias, %x {dims = [1]} : tensor<?x64xf64>",
         constraints: &[
-            Constraint { id: "broadcast-1", law: "one operand and `shape`, or two operands, the second giving the shape", mend: "write `{dims = [1], shape = [10, 64]}` or name a value of the wanted shape" },
-            Constraint { id: "broadcast-2", law: "`dims` has one ascending result axis for each operand axis", mend: "give `dims` as many axes as the operand has" },
-            Constraint { id: "broadcast-3", law: "each operand extent is 1 or equals that of its result axis", mend: "reshape the operand or correct `dims`" },
+            Constraint {
+                id: "broadcast-1",
+                law: "one operand and `shape`, or two operands, the second giving the shape",
+                mend: "write `{dims = [1], shape = [10, 64]}` or name a value of the wanted shape",
+            },
+            Constraint {
+                id: "broadcast-2",
+                law: "`dims` has one ascending result axis for each operand axis",
+                mend: "give `dims` as many axes as the operand has",
+            },
+            Constraint {
+                id: "broadcast-3",
+                law: "each operand extent is 1 or equals that of its result axis",
+                mend: "reshape the operand or correct `dims`",
+            },
         ],
         parse: |name, attributes, _, _| {
             only(name, "broadcast-1", attributes, &["dims", "shape"])?;
@@ -67,7 +79,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "ones_like",
         summary: "1 everywhere, with the shape and dtype of the operand",
         example: "%dy = tgraph.ones_like %x : tensor<?xf32>",
-        constraints: &[Constraint { id: "ones_like-1", law: "one numeric operand and no attributes", mend: "write `tgraph.ones_like %x`" }],
+        constraints: &[Constraint {
+            id: "ones_like-1",
+            law: "one numeric operand and no attributes",
+            mend: "write `tgraph.ones_like %x`",
+        }],
         parse: |name, attributes, _, _| {
             only(name, "ones_like-1", attributes, &[])?;
             Ok(Arc::new(Fill { name: "ones_like", id: "ones_like-1", value: 1 }))
@@ -77,7 +93,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "zeros_like",
         summary: "+0 everywhere, with the shape and dtype of the operand",
         example: "%z = tgraph.zeros_like %x : tensor<?xf32>",
-        constraints: &[Constraint { id: "zeros_like-1", law: "one numeric operand and no attributes", mend: "write `tgraph.zeros_like %x`" }],
+        constraints: &[Constraint {
+            id: "zeros_like-1",
+            law: "one numeric operand and no attributes",
+            mend: "write `tgraph.zeros_like %x`",
+        }],
         parse: |name, attributes, _, _| {
             only(name, "zeros_like-1", attributes, &[])?;
             Ok(Arc::new(Fill { name: "zeros_like", id: "zeros_like-1", value: 0 }))
@@ -88,8 +108,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "the same elements, row-major, under another shape; one extent may be -1, found from the others, or a second operand gives the shape",
         example: "%y = tgraph.reshape %x {shape = [-1, 64]} : tensor<?x64xf64>",
         constraints: &[
-            Constraint { id: "reshape-1", law: "one operand and `shape` with at most one -1, or two operands, the second giving the shape", mend: "write `{shape = [2, -1]}`" },
-            Constraint { id: "reshape-2", law: "operand and result have as many elements", mend: "correct `shape`, or leave one extent as -1" },
+            Constraint {
+                id: "reshape-1",
+                law: "one operand and `shape` with at most one -1, or two operands, the second giving the shape",
+                mend: "write `{shape = [2, -1]}`",
+            },
+            Constraint {
+                id: "reshape-2",
+                law: "operand and result have as many elements",
+                mend: "correct `shape`, or leave one extent as -1",
+            },
         ],
         parse: |name, attributes, _, _| {
             only(name, "reshape-1", attributes, &["shape"])?;
@@ -102,8 +130,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "permutes axes: result axis `i` is operand axis `permutation[i]`",
         example: "%y = tgraph.transpose %x {permutation = [1, 0]} : tensor<3x2xf64>",
         constraints: &[
-            Constraint { id: "transpose-1", law: "one operand and the attribute `permutation`", mend: "write `{permutation = [1, 0]}`" },
-            Constraint { id: "transpose-2", law: "`permutation` names each axis once", mend: "list every axis of the operand, from 0" },
+            Constraint {
+                id: "transpose-1",
+                law: "one operand and the attribute `permutation`",
+                mend: "write `{permutation = [1, 0]}`",
+            },
+            Constraint {
+                id: "transpose-2",
+                law: "`permutation` names each axis once",
+                mend: "list every axis of the operand, from 0",
+            },
         ],
         parse: |name, attributes, _, _| {
             only(name, "transpose-1", attributes, &["permutation"])?;
@@ -115,8 +151,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "elements `starts`, `starts + strides`, … below `limits` along each axis; a limit of -1 is the end",
         example: "%y = tgraph.slice %x {starts = [0, 1], limits = [-1, 2]} : tensor<?x1xf64>",
         constraints: &[
-            Constraint { id: "slice-1", law: "one operand; `starts`, `limits` and `strides` (1 if left out) have one number for each axis", mend: "give one start and one limit for each axis" },
-            Constraint { id: "slice-2", law: "0 <= start <= limit <= extent, and stride >= 1", mend: "keep the slice inside the operand" },
+            Constraint {
+                id: "slice-1",
+                law: "one operand; `starts`, `limits` and `strides` (1 if left out) have one number for each axis",
+                mend: "give one start and one limit for each axis",
+            },
+            Constraint {
+                id: "slice-2",
+                law: "0 <= start <= limit <= extent, and stride >= 1",
+                mend: "keep the slice inside the operand",
+            },
         ],
         parse: |name, attributes, _, _| {
             only(name, "slice-1", attributes, &["starts", "limits", "strides"])?;
@@ -135,8 +179,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "puts +0 (false) before, after and between the elements; with a second operand, whose shape the result takes, `high` is what is left",
         example: "%y = tgraph.pad %x {low = [1], high = [2]} : tensor<7xf64>",
         constraints: &[
-            Constraint { id: "pad-1", law: "one operand, or a second that gives the shape; `low`, `high` and `interior` (0 if left out) have one number for each axis", mend: "give one number for each axis" },
-            Constraint { id: "pad-2", law: "the padded operand fits into the shape of the second operand", mend: "correct `low` and `interior`" },
+            Constraint {
+                id: "pad-1",
+                law: "one operand, or a second that gives the shape; `low`, `high` and `interior` (0 if left out) have one number for each axis",
+                mend: "give one number for each axis",
+            },
+            Constraint {
+                id: "pad-2",
+                law: "the padded operand fits into the shape of the second operand",
+                mend: "correct `low` and `interior`",
+            },
         ],
         parse: |name, attributes, _, _| {
             only(name, "pad-1", attributes, &["low", "high", "interior"])?;
@@ -154,8 +206,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "the operands one after the other along `axis`",
         example: "%y = tgraph.concat %t, %x {axis = 1} : tensor<?x2xf64>",
         constraints: &[
-            Constraint { id: "concat-1", law: "at least one operand, and `axis` is an axis of it", mend: "write `{axis = 1}`" },
-            Constraint { id: "concat-2", law: "operands agree in dtype and in every extent but that along `axis`, which is static for all but the last", mend: "reshape or convert the operand that differs" },
+            Constraint {
+                id: "concat-1",
+                law: "at least one operand, and `axis` is an axis of it",
+                mend: "write `{axis = 1}`",
+            },
+            Constraint {
+                id: "concat-2",
+                law: "operands agree in dtype and in every extent but that along `axis`, which is static for all but the last",
+                mend: "reshape or convert the operand that differs",
+            },
         ],
         parse: |name, attributes, _, _| {
             only(name, "concat-1", attributes, &["axis"])?;
@@ -185,7 +245,10 @@ impl Rule for Broadcast {
             ([_], Some(shape)) => shape.iter().map(|&n| n.into()).collect(),
             ([_, like], None) => like.shape.clone(),
             _ => {
-                let got = format!("broadcast must have 1 operand and `shape`, or 2 operands, got {} operands", x.len());
+                let got = format!(
+                    "broadcast must have 1 operand and `shape`, or 2 operands, got {} operands",
+                    x.len()
+                );
                 return bad("broadcast-1", got);
             }
         };
@@ -193,7 +256,9 @@ impl Rule for Broadcast {
         if self.dims.len() != x[0].ndim() || !ascending || self.dims.iter().any(|&d| d >= shape.len()) {
             let got = format!(
                 "dims must name one ascending axis below {} for each axis of {}, got {:?}",
-                shape.len(), x[0], self.dims
+                shape.len(),
+                x[0],
+                self.dims
             );
             return bad("broadcast-2", got);
         }
@@ -228,9 +293,9 @@ impl Rule for Broadcast {
         if b.ty(x[0]).static_shape().as_ref() == Some(&shape) {
             return Some(x[0]);
         }
-        self.shape.is_none().then(|| {
-            b.apply(Arc::new(Broadcast { dims: self.dims.clone(), shape: Some(shape) }), &x[..1])
-        })
+        self.shape
+            .is_none()
+            .then(|| b.apply(Arc::new(Broadcast { dims: self.dims.clone(), shape: Some(shape) }), &x[..1]))
     }
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
@@ -243,6 +308,12 @@ impl Rule for Broadcast {
         };
         let operands = [first, RowUse::Shape][..x.len()].to_vec();
         Some(Rows { operands, reduced: false })
+    }
+
+    fn for_rows(&self, rows: usize) -> Option<Op> {
+        let mut shape = self.shape.clone()?;
+        shape[0] = rows;
+        Some(Arc::new(Broadcast { dims: self.dims.clone(), shape: Some(shape) }))
     }
 
     fn kernel(&self) -> Kernel<'_> {
@@ -321,19 +392,21 @@ impl Rule for Reshape {
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
-        let count = |shape: &[Extent]| {
-            shape.iter().map(|e| e.known()).try_fold(1usize, |n, e| n.checked_mul(e?))
-        };
+        let count =
+            |shape: &[Extent]| shape.iter().map(|e| e.known()).try_fold(1usize, |n, e| n.checked_mul(e?));
         let total = x.first().and_then(|x| count(&x.shape));
         let mut shape: Vec<Extent> = match (x, &self.shape) {
-            ([_], Some(shape)) if shape.iter().filter(|&&n| n == -1).count() <= 1 && shape.iter().all(|&n| n >= -1) => {
+            ([_], Some(shape))
+                if shape.iter().filter(|&&n| n == -1).count() <= 1 && shape.iter().all(|&n| n >= -1) =>
+            {
                 shape.iter().map(|&n| usize::try_from(n).map_or(Extent::Dynamic, Extent::Static)).collect()
             }
             ([_, like], None) => like.shape.clone(),
             _ => {
                 let got = format!(
                     "reshape must have 1 operand and `shape` with at most one -1, or 2 operands, got {} operands and shape {:?}",
-                    x.len(), self.shape.as_deref().unwrap_or(&[])
+                    x.len(),
+                    self.shape.as_deref().unwrap_or(&[])
                 );
                 return bad("reshape-1", got);
             }
@@ -349,9 +422,10 @@ impl Rule for Reshape {
             }
         }
         match (total, count(&shape)) {
-            (Some(from), Some(to)) if from != to => {
-                bad("reshape-2", format!("{} has {from} elements, which must be as many as the result's, got {to}", x[0]))
-            }
+            (Some(from), Some(to)) if from != to => bad(
+                "reshape-2",
+                format!("{} has {from} elements, which must be as many as the result's, got {to}", x[0]),
+            ),
             _ => Ok(vec![Type { dtype: x[0].dtype, shape }]),
         }
     }
@@ -375,12 +449,22 @@ impl Rule for Reshape {
             return Some(x[0]);
         }
         let shape: Vec<i64> = to.iter().map(|&n| n as i64).collect();
-        (self.shape.as_ref() != Some(&shape)).then(|| b.apply(Arc::new(Reshape { shape: Some(shape) }), &x[..1]))
+        (self.shape.as_ref() != Some(&shape))
+            .then(|| b.apply(Arc::new(Reshape { shape: Some(shape) }), &x[..1]))
     }
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
         let keeps = x[0].shape.first()? == y.shape.first()?;
-        keeps.then(|| Rows { operands: [RowUse::Pointwise, RowUse::Shape][..x.len()].to_vec(), reduced: false })
+        keeps.then(|| Rows {
+            operands: [RowUse::Pointwise, RowUse::Shape][..x.len()].to_vec(),
+            reduced: false,
+        })
+    }
+
+    fn for_rows(&self, rows: usize) -> Option<Op> {
+        let mut shape = self.shape.clone()?;
+        shape[0] = rows as i64;
+        Some(Arc::new(Reshape { shape: Some(shape) }))
     }
 
     fn kernel(&self) -> Kernel<'_> {
@@ -522,7 +606,8 @@ impl Rule for Slice {
         };
         let n = x.ndim();
         if [self.starts.len(), self.limits.len(), self.strides.len()] != [n; 3] {
-            let got = format!("slice of {x} must have {n} starts, limits and strides, got {:?}", self.attributes());
+            let got =
+                format!("slice of {x} must have {n} starts, limits and strides, got {:?}", self.attributes());
             return bad("slice-1", got);
         }
         let mut shape = Vec::new();
@@ -536,8 +621,13 @@ impl Rule for Slice {
             };
             if !inside || stride == 0 {
                 let limit = limit.map_or("the end".into(), |l| l.to_string());
-                return bad("slice-2", format!(
-                    "slice {start}..{limit} by {stride} must lie inside axis {axis} of {x}, got extent {}", x.shape[axis]));
+                return bad(
+                    "slice-2",
+                    format!(
+                        "slice {start}..{limit} by {stride} must lie inside axis {axis} of {x}, got extent {}",
+                        x.shape[axis]
+                    ),
+                );
             }
             shape.push(end.map_or(Extent::Dynamic, |end| Extent::Static((end - start).div_ceil(stride))));
         }
@@ -566,6 +656,12 @@ impl Rule for Slice {
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
         (y.ndim() > 0 && self.is_whole(x[0], 0)).then(|| Rows::pointwise(1))
+    }
+
+    fn for_rows(&self, _: usize) -> Option<Op> {
+        let mut limits = self.limits.clone();
+        limits[0] = None;
+        Some(Arc::new(Slice { starts: self.starts.clone(), limits, strides: self.strides.clone() }))
     }
 
     fn kernel(&self) -> Kernel<'_> {
@@ -630,10 +726,16 @@ impl Rule for Pad {
         let own: Vec<Option<usize>> =
             (0..n).map(|axis| x[0].shape[axis].known().map(|e| self.extent(axis, e))).collect();
         let Some(like) = x.get(1) else {
-            return Ok(vec![Type::new(x[0].dtype, own.iter().map(|e| e.map_or(Extent::Dynamic, Extent::Static)))]);
+            return Ok(vec![Type::new(
+                x[0].dtype,
+                own.iter().map(|e| e.map_or(Extent::Dynamic, Extent::Static)),
+            )]);
         };
         let fits = like.ndim() == n
-            && own.iter().zip(&like.shape).all(|(own, like)| own.zip(like.known()).is_none_or(|(own, like)| own <= like));
+            && own
+                .iter()
+                .zip(&like.shape)
+                .all(|(own, like)| own.zip(like.known()).is_none_or(|(own, like)| own <= like));
         if !fits {
             return bad("pad-2", format!("padded {} must fit into {like}", x[0]));
         }
@@ -660,7 +762,8 @@ impl Rule for Pad {
         let from = b.ty(x[0]).static_shape()?;
         if let Some(&like) = x.get(1) {
             let to = b.ty(like).static_shape()?;
-            let high = (0..to.len()).map(|a| self.high[a] + to[a].checked_sub(self.extent(a, from[a])).unwrap_or(0));
+            let high =
+                (0..to.len()).map(|a| self.high[a] + to[a].checked_sub(self.extent(a, from[a])).unwrap_or(0));
             let pad = Pad { low: self.low.clone(), high: high.collect(), interior: self.interior.clone() };
             return Some(b.apply(Arc::new(pad), &x[..1]));
         }
@@ -670,7 +773,10 @@ impl Rule for Pad {
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
         let keeps = x[0].shape.first()? == y.shape.first()? && self.low[0] == 0;
-        keeps.then(|| Rows { operands: [RowUse::Pointwise, RowUse::Shape][..x.len()].to_vec(), reduced: false })
+        keeps.then(|| Rows {
+            operands: [RowUse::Pointwise, RowUse::Shape][..x.len()].to_vec(),
+            reduced: false,
+        })
     }
 }
 
@@ -723,7 +829,10 @@ impl Rule for Concat {
                 && other.ndim() == first.ndim()
                 && (0..first.ndim()).all(|a| a == self.axis || shape[a].agrees(other.shape[a]));
             let Some(before) = shape[self.axis].known().filter(|_| agrees) else {
-                return bad("concat-2", format!("{first} and {other} must agree but along axis {}", self.axis));
+                return bad(
+                    "concat-2",
+                    format!("{first} and {other} must agree but along axis {}", self.axis),
+                );
             };
             for (axis, extent) in other.shape.iter().enumerate() {
                 shape[axis] = match (axis == self.axis, extent) {

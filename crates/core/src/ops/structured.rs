@@ -4,8 +4,16 @@ use super::*;
 
 /// The laws of structured operations and of modules, which text cannot name as an op.
 pub(super) const CONSTRAINTS: &[Constraint] = &[
-    Constraint { id: "call-1", law: "a call has as many operands as the module has inputs", mend: "pass one value for each `tgraph.arg`, in order" },
-    Constraint { id: "call-2", law: "operand types agree with the module's input types", mend: "convert or reshape the operand that differs" },
+    Constraint {
+        id: "call-1",
+        law: "a call has as many operands as the module has inputs",
+        mend: "pass one value for each `tgraph.arg`, in order",
+    },
+    Constraint {
+        id: "call-2",
+        law: "operand types agree with the module's input types",
+        mend: "convert or reshape the operand that differs",
+    },
 ];
 
 /// Applies a module.
@@ -40,7 +48,8 @@ impl Rule for Call {
         let callee = self.callee();
         let inputs = callee.input_types();
         if x.len() != inputs.len() {
-            let got = format!("call of @{} must have {} operands, got {}", callee.name, inputs.len(), x.len());
+            let got =
+                format!("call of @{} must have {} operands, got {}", callee.name, inputs.len(), x.len());
             return Err(Violation::new("call-1", got));
         }
         for (i, (got, want)) in x.iter().zip(&inputs).enumerate() {

@@ -2,18 +2,8 @@
 
 use crate::diagnostic::Law;
 
-const fn law(
-    id: &'static str,
-    law: &'static str,
-    mend: &'static str,
-    example: &'static str,
-) -> Law {
-    Law {
-        id,
-        law,
-        mend,
-        example,
-    }
+const fn law(id: &'static str, law: &'static str, mend: &'static str, example: &'static str) -> Law {
+    Law { id, law, mend, example }
 }
 
 /// The laws of the text form; operations add their own.
@@ -36,12 +26,7 @@ pub const CONSTRAINTS: &[Law] = &[
         "close the string with `\"`",
         "%s = tgraph.reduce %x {op = \"sum\"} : f64",
     ),
-    law(
-        "text-4",
-        "a comment that opens with `/*` closes with `*/`",
-        "add `*/`",
-        "/* a comment */",
-    ),
+    law("text-4", "a comment that opens with `/*` closes with `*/`", "add `*/`", "/* a comment */"),
     law(
         "text-5",
         "statements have the form of the grammar in docs/ir.md",
@@ -60,12 +45,7 @@ pub const CONSTRAINTS: &[Law] = &[
         "correct the name; docs/ir.md lists all operations",
         "%y = tgraph.sin %x : f64",
     ),
-    law(
-        "module-1",
-        "no two modules have one name",
-        "rename one of them",
-        "tgraph.module @loss { ... }",
-    ),
+    law("module-1", "no two modules have one name", "rename one of them", "tgraph.module @loss { ... }"),
     law(
         "module-2",
         "the last statement of a module, and no other, is `tgraph.return`, of one or more values",

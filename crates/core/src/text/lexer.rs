@@ -38,23 +38,10 @@ pub(super) struct Token {
 
 /// Tokens of `text`, the last of kind [`Kind::End`], and what is wrong with it.
 pub(super) fn tokens(text: &str) -> (Vec<Token>, Vec<Diagnostic>) {
-    let mut lexer = Lexer {
-        text,
-        at: 0,
-        begins_line: true,
-        tokens: vec![],
-        errors: vec![],
-    };
+    let mut lexer = Lexer { text, at: 0, begins_line: true, tokens: vec![], errors: vec![] };
     while lexer.step() {}
-    let end = Span {
-        start: text.len(),
-        end: text.len(),
-    };
-    lexer.tokens.push(Token {
-        kind: Kind::End,
-        span: end,
-        begins_line: true,
-    });
+    let end = Span { start: text.len(), end: text.len() };
+    lexer.tokens.push(Token { kind: Kind::End, span: end, begins_line: true });
     (lexer.tokens, lexer.errors)
 }
 
@@ -88,22 +75,14 @@ impl Lexer<'_> {
     }
 
     fn push(&mut self, kind: Kind, len: usize) {
-        let span = Span {
-            start: self.at,
-            end: self.at + len,
-        };
-        self.tokens.push(Token {
-            kind,
-            span,
-            begins_line: self.begins_line,
-        });
+        let span = Span { start: self.at, end: self.at + len };
+        self.tokens.push(Token { kind, span, begins_line: self.begins_line });
         self.begins_line = false;
         self.at += len;
     }
 
     fn error(&mut self, id: &'static str, message: impl Into<String>, len: usize) {
-        self.errors
-            .push(Diagnostic::new(id, message).at(self.at..self.at + len));
+        self.errors.push(Diagnostic::new(id, message).at(self.at..self.at + len));
     }
 
     /// Reads one token, blank, comment or error; whether there was anything to read.
@@ -122,9 +101,7 @@ impl Lexer<'_> {
             '"' => self.string(),
             '%' | '@' => self.name(c),
             '-' if self.rest().starts_with("->") => self.push(Kind::Arrow, 2),
-            '{' | '}' | '(' | ')' | '[' | ']' | ',' | ':' | '=' | '-' => {
-                self.push(Kind::Mark(c as u8), 1)
-            }
+            '{' | '}' | '(' | ')' | '[' | ']' | ',' | ':' | '=' | '-' => self.push(Kind::Mark(c as u8), 1),
             c if c.is_ascii_digit() => self.number(),
             c if begins_word(c) => self.word(),
             _ => self.unknown(),
@@ -139,11 +116,7 @@ impl Lexer<'_> {
                 self.at += end + 2;
             }
             None => {
-                self.error(
-                    "text-4",
-                    "comment must be closed with `*/`, got the end of the text",
-                    2,
-                );
+                self.error("text-4", "comment must be closed with `*/`, got the end of the text", 2);
                 self.at = self.text.len();
             }
         }
@@ -173,14 +146,7 @@ impl Lexer<'_> {
         if len == 1 {
             self.error("text-2", format!("a name must follow `{sigil}`"), 1);
         }
-        self.push(
-            if sigil == '%' {
-                Kind::Value
-            } else {
-                Kind::Symbol
-            },
-            len,
-        );
+        self.push(if sigil == '%' { Kind::Value } else { Kind::Symbol }, len);
     }
 
     fn number(&mut self) {
@@ -206,32 +172,17 @@ impl Lexer<'_> {
             end => {
                 let len = end.unwrap_or(self.rest().len());
                 let len = self.rest()[..len].trim_end().len();
-                self.error(
-                    "type-1",
-                    "tensor type must be closed with `>` on its line",
-                    len,
-                );
+                self.error("type-1", "tensor type must be closed with `>` on its line", len);
                 self.push(Kind::Tensor, len);
             }
         }
     }
 
     fn unknown(&mut self) {
-        let known =
-            |c: char| c.is_whitespace() || "_\"%@{}()[],:=-/".contains(c) || c.is_alphanumeric();
-        let len = self.run(self.rest().chars().next().map_or(1, char::len_utf8), |c| {
-            !known(c)
-        });
-        let text: String = self.rest()[..len]
-            .chars()
-            .take(16)
-            .flat_map(char::escape_debug)
-            .collect();
-        self.error(
-            "text-2",
-            format!("text must be made of the grammar's characters, got `{text}`"),
-            len,
-        );
+        let known = |c: char| c.is_whitespace() || "_\"%@{}()[],:=-/".contains(c) || c.is_alphanumeric();
+        let len = self.run(self.rest().chars().next().map_or(1, char::len_utf8), |c| !known(c));
+        let text: String = self.rest()[..len].chars().take(16).flat_map(char::escape_debug).collect();
+        self.error("text-2", format!("text must be made of the grammar's characters, got `{text}`"), len);
         self.at += len;
     }
 }

@@ -19,11 +19,7 @@ impl<'a> Parser<'a> {
         self.expect(b':')?;
         let start = self.peek().span;
         let first = self.types()?;
-        let mut signature = Signature {
-            operands: None,
-            results: first,
-            span: start,
-        };
+        let mut signature = Signature { operands: None, results: first, span: start };
         if self.is(Kind::Arrow) {
             self.next();
             let results = self.types()?;
@@ -37,11 +33,7 @@ impl<'a> Parser<'a> {
         if !self.take(b'(') {
             return self.separated(Self::ty);
         }
-        let types = if self.mark(b')') {
-            vec![]
-        } else {
-            self.separated(Self::ty)?
-        };
+        let types = if self.mark(b')') { vec![] } else { self.separated(Self::ty)? };
         self.expect(b')')?;
         Ok(types)
     }
@@ -55,10 +47,7 @@ impl<'a> Parser<'a> {
         };
         self.next();
         match ty {
-            Some(ty) => Ok(WrittenType {
-                ty,
-                span: token.span,
-            }),
+            Some(ty) => Ok(WrittenType { ty, span: token.span }),
             None => Err(self.bad_type(token.span, "a dtype")),
         }
     }
@@ -67,11 +56,7 @@ impl<'a> Parser<'a> {
         let got = shortened(self.slice(span));
         let known = DType::ALL.map(DType::name).join(", ");
         let message = format!("type must name {wanted}, got `{got}`");
-        self.error(
-            Diagnostic::new("type-1", message)
-                .at(span)
-                .help(format!("dtypes are {known}")),
-        )
+        self.error(Diagnostic::new("type-1", message).at(span).help(format!("dtypes are {known}")))
     }
 
     fn tensor_type(&mut self) -> Read<WrittenType> {
@@ -116,24 +101,14 @@ impl<'a> Parser<'a> {
             false => self.separated(|p| {
                 let name = p.name(Kind::Word, "an attribute's name")?;
                 p.expect(b'=')?;
-                Ok(Entry {
-                    name,
-                    literal: p.literal(0)?,
-                })
+                Ok(Entry { name, literal: p.literal(0)? })
             })?,
         };
         self.expect(b'}')?;
         for (i, entry) in entries.iter().enumerate() {
-            if entries[..i]
-                .iter()
-                .any(|earlier| earlier.name.text == entry.name.text)
-            {
-                let message = format!(
-                    "attribute `{}` must be given once, got it twice",
-                    entry.name.text
-                );
-                self.errors
-                    .push(Diagnostic::new("attribute-1", message).at(entry.name.span));
+            if entries[..i].iter().any(|earlier| earlier.name.text == entry.name.text) {
+                let message = format!("attribute `{}` must be given once, got it twice", entry.name.text);
+                self.errors.push(Diagnostic::new("attribute-1", message).at(entry.name.span));
             }
         }
         Ok(entries)
@@ -148,15 +123,9 @@ impl<'a> Parser<'a> {
         let negative = self.take(b'-');
         let token = self.peek();
         let kind = match token.kind {
-            Kind::Number => LiteralKind::Number {
-                negative,
-                digits: self.slice(token.span),
-            },
+            Kind::Number => LiteralKind::Number { negative, digits: self.slice(token.span) },
             Kind::Word if negative => match self.slice(token.span) {
-                word @ ("inf" | "nan") => LiteralKind::Number {
-                    negative,
-                    digits: word,
-                },
+                word @ ("inf" | "nan") => LiteralKind::Number { negative, digits: word },
                 _ => return Err(self.unexpected("a number")),
             },
             _ if negative => return Err(self.unexpected("a number")),
@@ -169,34 +138,24 @@ impl<'a> Parser<'a> {
                     false => self.separated(|p| p.literal(depth + 1))?,
                 };
                 self.expect(b']')?;
-                return Ok(Literal {
-                    kind: LiteralKind::List(list),
-                    span: start.to(self.previous()),
-                });
+                return Ok(Literal { kind: LiteralKind::List(list), span: start.to(self.previous()) });
             }
             _ => return Err(self.unexpected("a number, string, list, `true` or `false`")),
         };
         self.next();
-        Ok(Literal {
-            kind,
-            span: start.to(token.span),
-        })
+        Ok(Literal { kind, span: start.to(token.span) })
     }
 
     /// What the string token at `span` stands for.
     fn unescaped(&mut self, span: Span) -> Read<String> {
         let text = self.slice(span);
-        let body = text
-            .strip_prefix('"')
-            .and_then(|text| text.strip_suffix('"'));
+        let body = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         let Some(body) = body.filter(|_| text.len() > 1) else {
             return Err(Unread); // The lexer has said that it is not closed.
         };
         number::unescape(body).map_err(|escape| {
-            let message = format!(
-                "escape must be \\\", \\\\, \\n, \\t or \\u{{…}}, got `{}`",
-                shortened(escape)
-            );
+            let message =
+                format!("escape must be \\\", \\\\, \\n, \\t or \\u{{…}}, got `{}`", shortened(escape));
             self.error(Diagnostic::new("text-3", message).at(span))
         })
     }
@@ -215,21 +174,15 @@ pub(super) fn attribute(
         Diagnostic::new("attribute-3", message).at(literal.span)
     };
     match (&literal.kind, written) {
-        (_, Some(ty)) if name == "value" => {
-            Ok(Attribute::Tensor(std::sync::Arc::new(tensor(literal, ty)?)))
-        }
+        (_, Some(ty)) if name == "value" => Ok(Attribute::Tensor(std::sync::Arc::new(tensor(literal, ty)?))),
         (LiteralKind::Word("true"), _) => Ok(Attribute::Bool(true)),
         (LiteralKind::Word("false"), _) => Ok(Attribute::Bool(false)),
-        (LiteralKind::Word(word), _) => DType::from_name(word)
-            .map(Attribute::DType)
-            .ok_or_else(kind),
+        (LiteralKind::Word(word), _) => DType::from_name(word).map(Attribute::DType).ok_or_else(kind),
         (LiteralKind::Text(text), _) => Ok(Attribute::Text(text.clone())),
         (LiteralKind::Number { .. }, _) if name != "value" => integer(literal).map(Attribute::Int),
-        (LiteralKind::List(list), _) if name != "value" => list
-            .iter()
-            .map(integer)
-            .collect::<Result<_, _>>()
-            .map(Attribute::Ints),
+        (LiteralKind::List(list), _) if name != "value" => {
+            list.iter().map(integer).collect::<Result<_, _>>().map(Attribute::Ints)
+        }
         _ => {
             let message = "`value` must have a written type that says what its numbers are";
             Err(Diagnostic::new("constant-1", message)
@@ -241,13 +194,10 @@ pub(super) fn attribute(
 
 fn integer(literal: &Literal) -> Result<i64, Diagnostic> {
     match literal.kind {
-        LiteralKind::Number { negative, digits } => {
-            number::integer(negative, digits).map_err(|wanted| {
-                let got = shortened(digits);
-                Diagnostic::new("attribute-2", format!("number must be {wanted}, got {got}"))
-                    .at(literal.span)
-            })
-        }
+        LiteralKind::Number { negative, digits } => number::integer(negative, digits).map_err(|wanted| {
+            let got = shortened(digits);
+            Diagnostic::new("attribute-2", format!("number must be {wanted}, got {got}")).at(literal.span)
+        }),
         _ => Err(Diagnostic::new("attribute-3", "list must hold integers only").at(literal.span)),
     }
 }
@@ -259,11 +209,7 @@ pub(super) fn tensor_of(literal: &Literal, ty: &Type) -> Result<Tensor, Diagnost
     let mut ty = ty.clone();
     let mut level = Some(literal);
     for extent in &mut ty.shape {
-        let Some(Literal {
-            kind: LiteralKind::List(list),
-            ..
-        }) = level
-        else {
+        let Some(Literal { kind: LiteralKind::List(list), .. }) = level else {
             break;
         };
         *extent = extent.merge(Extent::Static(list.len()));
@@ -312,18 +258,12 @@ fn flatten<'l, 'a>(
     match (&literal.kind, shape.split_first()) {
         (LiteralKind::List(list), Some((&extent, inner))) => {
             if list.len() != extent {
-                return bad(format!(
-                    "a list must have {extent} entries, got {}",
-                    list.len()
-                ));
+                return bad(format!("a list must have {extent} entries, got {}", list.len()));
             }
-            list.iter()
-                .try_for_each(|entry| flatten(entry, inner, ty, leaves))
+            list.iter().try_for_each(|entry| flatten(entry, inner, ty, leaves))
         }
         (LiteralKind::List(_), None) => bad("a number must stand here, got a list".into()),
-        (_, Some((extent, _))) => bad(format!(
-            "a list of {extent} entries must stand here, got a number"
-        )),
+        (_, Some((extent, _))) => bad(format!("a list of {extent} entries must stand here, got a number")),
         (_, None) => {
             leaves.push(literal);
             Ok(())
@@ -340,11 +280,8 @@ fn elements<T: number::Scalar + Element>(leaves: &[&Literal]) -> Result<Data, Di
             _ => Err("a number".into()),
         };
         values.push(value.map_err(|wanted| {
-            Diagnostic::new(
-                "attribute-2",
-                format!("number of {} must be {wanted}", T::DTYPE),
-            )
-            .at(literal.span)
+            Diagnostic::new("attribute-2", format!("number of {} must be {wanted}", T::DTYPE))
+                .at(literal.span)
         })?);
     }
     Ok(T::wrap(values))

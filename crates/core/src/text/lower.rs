@@ -85,35 +85,23 @@ pub(super) fn lower(file: &File, source: &Source) -> Lowered {
         }
     }
     let texts = |names: &[Name]| names.iter().map(|name| name.text.to_string()).collect();
-    program
-        .transforms
-        .extend(file.transforms.iter().map(|t| Transform {
-            kind: t.kind,
-            source: t.source.text.to_string(),
-            wrt: texts(&t.wrt),
-            dir: texts(&t.dir),
-            target: t.target.text.to_string(),
-            location: Location::Text {
-                start: t.span.start as u32,
-                end: t.span.end as u32,
-            },
-        }));
-    Lowered {
-        program,
-        errors,
-        broken,
-    }
+    program.transforms.extend(file.transforms.iter().map(|t| Transform {
+        kind: t.kind,
+        source: t.source.text.to_string(),
+        wrt: texts(&t.wrt),
+        dir: texts(&t.dir),
+        target: t.target.text.to_string(),
+        location: Location::Text { start: t.span.start as u32, end: t.span.end as u32 },
+    }));
+    Lowered { program, errors, broken }
 }
 
 /// The calls in `module`, in order.
 fn calls<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = Name<'a>> + 'm {
-    module
-        .statements
-        .iter()
-        .filter_map(|statement| match &statement.action {
-            Action::Call { callee, .. } => Some(*callee),
-            _ => None,
-        })
+    module.statements.iter().filter_map(|statement| match &statement.action {
+        Action::Call { callee, .. } => Some(*callee),
+        _ => None,
+    })
 }
 
 impl<'f, 'a> Modules<'f, 'a> {
@@ -126,12 +114,7 @@ impl<'f, 'a> Modules<'f, 'a> {
             Done,
         }
         let count = self.file.modules.len();
-        let callees: Vec<Vec<Name>> = self
-            .file
-            .modules
-            .iter()
-            .map(|m| calls(m).collect())
-            .collect();
+        let callees: Vec<Vec<Name>> = self.file.modules.iter().map(|m| calls(m).collect()).collect();
         let mut marks = vec![Mark::New; count];
         let mut order = Vec::with_capacity(count);
         for root in 0..count {
@@ -160,8 +143,7 @@ impl<'f, 'a> Modules<'f, 'a> {
                     }
                     Mark::Open => {
                         let from = path.iter().position(|&(m, _)| m == callee).unwrap_or(0);
-                        let name =
-                            |m: usize| self.file.modules[m].name.map_or("", |name| name.text);
+                        let name = |m: usize| self.file.modules[m].name.map_or("", |name| name.text);
                         let cycle: Vec<&str> = path[from..].iter().map(|&(m, _)| name(m)).collect();
                         errors.push(cyclic(*call, &cycle));
                     }
@@ -192,9 +174,7 @@ impl<'f, 'a> Modules<'f, 'a> {
     pub fn callee(&self, name: &str) -> Callee<'_> {
         match self.by_name.get(name) {
             None => Callee::Unknown,
-            Some(&i) => self.graphs[i]
-                .as_ref()
-                .map_or(Callee::Broken, Callee::Ready),
+            Some(&i) => self.graphs[i].as_ref().map_or(Callee::Broken, Callee::Ready),
         }
     }
 
@@ -204,10 +184,7 @@ impl<'f, 'a> Modules<'f, 'a> {
         let (depth, size) = self.sizes[*self.by_name.get(callee)?];
         *spent = spent.saturating_add(size);
         if depth >= CALL_DEPTH_MAX {
-            let message = format!(
-                "calls must nest at most {CALL_DEPTH_MAX} deep, got {}",
-                depth + 1
-            );
+            let message = format!("calls must nest at most {CALL_DEPTH_MAX} deep, got {}", depth + 1);
             return Some(Diagnostic::new("module-5", message));
         }
         (*spent > EXPANDED_NODES_MAX).then(|| {
@@ -222,17 +199,9 @@ impl<'f, 'a> Modules<'f, 'a> {
     pub fn unknown(&self, callee: Name) -> Diagnostic {
         let got = shortened(callee.text);
         let diagnostic =
-            Diagnostic::new("module-3", format!("a call must name a module, got @{got}"))
-                .at(callee.span);
-        if self
-            .file
-            .transforms
-            .iter()
-            .any(|t| t.target.text == callee.text)
-        {
-            return diagnostic.note(format!(
-                "@{got} is made by a transformation, which text cannot call"
-            ));
+            Diagnostic::new("module-3", format!("a call must name a module, got @{got}")).at(callee.span);
+        if self.file.transforms.iter().any(|t| t.target.text == callee.text) {
+            return diagnostic.note(format!("@{got} is made by a transformation, which text cannot call"));
         }
         match nearest(callee.text, self.by_name.keys().copied()) {
             Some(known) => diagnostic.help(format!("a module with a similar name is @{known}")),
@@ -243,18 +212,12 @@ impl<'f, 'a> Modules<'f, 'a> {
 
 fn cyclic(call: Name, cycle: &[&str]) -> Diagnostic {
     const SHOWN_MAX: usize = 8;
-    let mut path: Vec<String> = cycle
-        .iter()
-        .take(SHOWN_MAX)
-        .map(|name| format!("@{}", shortened(name)))
-        .collect();
+    let mut path: Vec<String> =
+        cycle.iter().take(SHOWN_MAX).map(|name| format!("@{}", shortened(name))).collect();
     if cycle.len() > SHOWN_MAX {
         path.push("…".into());
     }
     path.push(format!("@{}", shortened(call.text)));
-    let message = format!(
-        "a module must not call itself, got the cycle {}",
-        path.join(" -> ")
-    );
+    let message = format!("a module must not call itself, got the cycle {}", path.join(" -> "));
     Diagnostic::new("module-4", message).at(call.span)
 }

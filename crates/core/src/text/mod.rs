@@ -58,29 +58,16 @@ pub fn parse(source: &Source) -> Result<Program, Diagnostics> {
 /// # Errors
 /// Everything that is wrong with the text or with what it says, in its order.
 pub fn check(source: &Source) -> Result<Program, Diagnostics> {
-    let Lowered {
-        program,
-        mut errors,
-        broken,
-    } = lowered(source);
-    errors.extend(verify::verify_except(&program, &|name| {
-        broken.contains(name)
-    }));
+    let Lowered { program, mut errors, broken } = lowered(source);
+    errors.extend(verify::verify_except(&program, &|name| broken.contains(name)));
     finish(source, program, errors)
 }
 
 fn lowered(source: &Source) -> Lowered {
     if u32::try_from(source.text().len()).is_err() {
-        let message = format!(
-            "text must be smaller than 4 GiB, got {} bytes",
-            source.text().len()
-        );
+        let message = format!("text must be smaller than 4 GiB, got {} bytes", source.text().len());
         let errors = vec![Diagnostic::new("text-1", message)];
-        return Lowered {
-            program: Program::default(),
-            errors,
-            broken: Default::default(),
-        };
+        return Lowered { program: Program::default(), errors, broken: Default::default() };
     }
     let (file, mut errors) = parser::parse(source.text());
     let mut lowered = lower::lower(&file, source);
@@ -88,11 +75,7 @@ fn lowered(source: &Source) -> Lowered {
     Lowered { errors, ..lowered }
 }
 
-fn finish(
-    source: &Source,
-    program: Program,
-    errors: Vec<Diagnostic>,
-) -> Result<Program, Diagnostics> {
+fn finish(source: &Source, program: Program, errors: Vec<Diagnostic>) -> Result<Program, Diagnostics> {
     match errors.is_empty() {
         true => Ok(program),
         false => Err(Diagnostics::new(Arc::new(source.clone()), errors)),

@@ -33,11 +33,7 @@ pub(super) fn integer<T: TryFrom<i128>>(negative: bool, digits: &str) -> Result<
     let plain = digits.bytes().all(|b| b.is_ascii_alphanumeric());
     match magnitude {
         Ok(n) => {
-            let n = if negative {
-                -i128::from(n)
-            } else {
-                i128::from(n)
-            };
+            let n = if negative { -i128::from(n) } else { i128::from(n) };
             T::try_from(n).map_err(|_| "an integer in its range".into())
         }
         Err(error) if plain && *error.kind() == std::num::IntErrorKind::PosOverflow => {
@@ -88,16 +84,8 @@ struct Format {
     exponent_max: i64,
 }
 
-const F64: Format = Format {
-    mantissa: 52,
-    exponent_min: -1022,
-    exponent_max: 1023,
-};
-const F32: Format = Format {
-    mantissa: 23,
-    exponent_min: -126,
-    exponent_max: 127,
-};
+const F64: Format = Format { mantissa: 52, exponent_min: -1022, exponent_max: 1023 };
+const F32: Format = Format { mantissa: 23, exponent_min: -126, exponent_max: 127 };
 
 /// The bits of the positive number `digits`, a hex float that must be exact in `format`.
 fn from_hex(digits: &str, format: &Format) -> Result<u64, String> {
@@ -136,11 +124,7 @@ fn from_hex(digits: &str, format: &Format) -> Result<u64, String> {
         return Err(exact());
     }
     let mantissa = n << (exponent - last);
-    let biased = if top < format.exponent_min {
-        0
-    } else {
-        top - format.exponent_min + 1
-    };
+    let biased = if top < format.exponent_min { 0 } else { top - format.exponent_min + 1 };
     let stored = mantissa & ((1 << format.mantissa) - 1);
     Ok((biased as u64) << format.mantissa | stored)
 }
@@ -217,17 +201,10 @@ pub(super) fn unescape(body: &str) -> Result<String, &str> {
             Some('t') => ('\t', 2),
             Some(c @ ('"' | '\\')) => (c, 2),
             Some('u') => {
-                let digits = escape[2..]
-                    .strip_prefix('{')
-                    .and_then(|t| t.split_once('}'))
-                    .ok_or(escape)?
-                    .0;
+                let digits = escape[2..].strip_prefix('{').and_then(|t| t.split_once('}')).ok_or(escape)?.0;
                 let plain = digits.bytes().all(|b| b.is_ascii_hexdigit());
                 let code = u32::from_str_radix(digits, 16).ok().filter(|_| plain);
-                (
-                    code.and_then(char::from_u32).ok_or(escape)?,
-                    digits.len() + 4,
-                )
+                (code.and_then(char::from_u32).ok_or(escape)?, digits.len() + 4)
             }
             _ => return Err(escape),
         };
@@ -267,10 +244,7 @@ mod tests {
     }
 
     fn read<T: Scalar>(text: &str) -> Result<T, String> {
-        match (
-            text.strip_prefix('-'),
-            text.starts_with(|c: char| c.is_ascii_digit()),
-        ) {
+        match (text.strip_prefix('-'), text.starts_with(|c: char| c.is_ascii_digit())) {
             (Some(digits), _) => T::from_digits(true, digits),
             (None, true) => T::from_digits(false, text),
             (None, false) => T::from_word(text),
@@ -300,17 +274,9 @@ mod tests {
 
     #[test]
     fn numbers_that_do_not_fit_are_refused() {
-        for text in [
-            "0x1.00000000000008p0",
-            "0x1p1024",
-            "0x1p-1075",
-            "0x1",
-            "0xp1",
-            "0x1p",
-            "1e999",
-            "1.2.3",
-            "1_0",
-        ] {
+        for text in
+            ["0x1.00000000000008p0", "0x1p1024", "0x1p-1075", "0x1", "0xp1", "0x1p", "1e999", "1.2.3", "1_0"]
+        {
             assert!(read::<f64>(text).is_err(), "{text}");
         }
         assert!(read::<f32>("0x1.999999999999ap-4").is_err());

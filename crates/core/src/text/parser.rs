@@ -9,24 +9,14 @@ use crate::ir::TransformKind;
 /// The tree of `text`, as much of it as can be read, and what is wrong with it.
 pub(super) fn parse(text: &str) -> (File<'_>, Vec<Diagnostic>) {
     let (tokens, errors) = lexer::tokens(text);
-    let mut parser = Parser {
-        text,
-        tokens,
-        at: 0,
-        errors,
-    };
+    let mut parser = Parser { text, tokens, at: 0, errors };
     (parser.file(), parser.errors)
 }
 
 /// The literal that all of `text` writes, and what is wrong with it.
 pub(super) fn parse_literal(text: &str) -> (Option<Literal<'_>>, Vec<Diagnostic>) {
     let (tokens, errors) = lexer::tokens(text);
-    let mut parser = Parser {
-        text,
-        tokens,
-        at: 0,
-        errors,
-    };
+    let mut parser = Parser { text, tokens, at: 0, errors };
     let literal = parser.literal(0).ok();
     if literal.is_some() && !parser.is(Kind::End) {
         parser.unexpected("the end of the value");
@@ -68,9 +58,7 @@ impl<'a> Parser<'a> {
 
     /// The span of the token before the next one.
     pub fn previous(&self) -> Span {
-        self.at
-            .checked_sub(1)
-            .map_or(Span::default(), |at| self.tokens[at].span)
+        self.at.checked_sub(1).map_or(Span::default(), |at| self.tokens[at].span)
     }
 
     pub fn is(&self, kind: Kind) -> bool {
@@ -108,15 +96,10 @@ impl<'a> Parser<'a> {
         };
         // A missing piece is missed behind the line before, not where the next begins.
         let span = match token.begins_line && self.at > 0 {
-            true => Span {
-                start: self.previous().end,
-                end: self.previous().end,
-            },
+            true => Span { start: self.previous().end, end: self.previous().end },
             false => token.span,
         };
-        self.error(
-            Diagnostic::new("text-5", format!("{wanted} must stand here, got {got}")).at(span),
-        )
+        self.error(Diagnostic::new("text-5", format!("{wanted} must stand here, got {got}")).at(span))
     }
 
     pub fn expect(&mut self, mark: u8) -> Read<()> {
@@ -133,10 +116,7 @@ impl<'a> Parser<'a> {
         }
         let span = self.next().span;
         let skip = usize::from(matches!(kind, Kind::Value | Kind::Symbol));
-        Ok(Name {
-            text: &self.slice(span)[skip..],
-            span,
-        })
+        Ok(Name { text: &self.slice(span)[skip..], span })
     }
 
     /// `item` as often as commas follow.
@@ -155,11 +135,7 @@ impl<'a> Parser<'a> {
     /// Values in parentheses, possibly none.
     fn values_in_parentheses(&mut self) -> Read<Vec<Name<'a>>> {
         self.expect(b'(')?;
-        let values = if self.mark(b')') {
-            vec![]
-        } else {
-            self.values()?
-        };
+        let values = if self.mark(b')') { vec![] } else { self.values()? };
         self.expect(b')')?;
         Ok(values)
     }
@@ -208,19 +184,14 @@ impl<'a> Parser<'a> {
             file.modules.push(self.module()?);
             return Ok(());
         }
-        match TransformKind::ALL
-            .into_iter()
-            .find(|kind| word.strip_prefix("tgraph.") == Some(kind.name()))
-        {
+        match TransformKind::ALL.into_iter().find(|kind| word.strip_prefix("tgraph.") == Some(kind.name())) {
             Some(kind) => file.transforms.push(self.transform(kind)?),
             None if token.kind == Kind::Value || word.starts_with("tgraph.") => {
                 let message = "statements of this kind must stand inside a `tgraph.module`";
                 return Err(self.error(Diagnostic::new("text-5", message).at(token.span)));
             }
             None => {
-                return Err(
-                    self.unexpected("`tgraph.module` or a statement such as `tgraph.adjoint`")
-                );
+                return Err(self.unexpected("`tgraph.module` or a statement such as `tgraph.adjoint`"));
             }
         }
         Ok(())
@@ -246,22 +217,13 @@ impl<'a> Parser<'a> {
         self.next();
         let target = self.name(Kind::Symbol, "the new module's name, such as `@m_grad`,")?;
         let span = start.to(target.span);
-        Ok(Transform {
-            kind,
-            source,
-            wrt,
-            dir: dir.unwrap_or_default(),
-            target,
-            span,
-        })
+        Ok(Transform { kind, source, wrt, dir: dir.unwrap_or_default(), target, span })
     }
 
     fn module(&mut self) -> Read<Module<'a>> {
         self.next();
         // A module whose head is wrong is read all the same, for the errors in it.
-        let name = self
-            .name(Kind::Symbol, "the module's name, such as `@m`,")
-            .ok();
+        let name = self.name(Kind::Symbol, "the module's name, such as `@m`,").ok();
         if name.is_none() {
             while !self.mark(b'{') && !self.peek().begins_line {
                 self.next();
@@ -272,12 +234,7 @@ impl<'a> Parser<'a> {
             return Err(Unread);
         }
         let is_whole = opens.is_ok() && name.is_some();
-        let mut module = Module {
-            name,
-            statements: vec![],
-            end: self.previous(),
-            is_whole,
-        };
+        let mut module = Module { name, statements: vec![], end: self.previous(), is_whole };
         loop {
             if self.take(b'}') {
                 module.end = self.previous();
@@ -297,8 +254,7 @@ impl<'a> Parser<'a> {
                 module.end = Span { start: end, end };
                 module.is_whole = false;
                 let message = "the module must be closed with `}`";
-                self.errors
-                    .push(Diagnostic::new("text-5", message).at(end..end));
+                self.errors.push(Diagnostic::new("text-5", message).at(end..end));
                 return Ok(module);
             }
             let start = self.at;
@@ -320,10 +276,7 @@ impl<'a> Parser<'a> {
         let mut at = start;
         while self.tokens[at].kind == Kind::Value {
             let span = self.tokens[at].span;
-            names.push(Name {
-                text: &self.slice(span)[1..],
-                span,
-            });
+            names.push(Name { text: &self.slice(span)[1..], span });
             at += 1;
             if self.tokens[at].kind == Kind::Mark(b',') {
                 at += 1;
@@ -332,12 +285,7 @@ impl<'a> Parser<'a> {
         let defines = !names.is_empty() && self.tokens[at].kind == Kind::Mark(b'=');
         let span = self.tokens[start].span;
         let signature = Signature::default();
-        defines.then_some(Statement {
-            names,
-            action: Action::Unread,
-            span,
-            signature,
-        })
+        defines.then_some(Statement { names, action: Action::Unread, span, signature })
     }
 
     fn statement(&mut self) -> Read<Statement<'a>> {
@@ -351,10 +299,7 @@ impl<'a> Parser<'a> {
         };
         let word = self.name(Kind::Word, "a statement such as `%y = tgraph.sin %x`")?;
         let Some(operation) = word.text.strip_prefix("tgraph.") else {
-            let message = format!(
-                "an operation must begin with `tgraph.`, got `{}`",
-                shortened(word.text)
-            );
+            let message = format!("an operation must begin with `tgraph.`, got `{}`", shortened(word.text));
             return Err(self.error(Diagnostic::new("text-5", message).at(word.span)));
         };
         let action = match operation {
@@ -362,43 +307,20 @@ impl<'a> Parser<'a> {
             "return" => Action::Return(self.operands()?),
             "call" => {
                 let callee = self.name(Kind::Symbol, "a module such as `@f`")?;
-                Action::Call {
-                    callee,
-                    operands: self.values_in_parentheses()?,
-                }
+                Action::Call { callee, operands: self.values_in_parentheses()? }
             }
             _ => {
                 let operands = self.operands()?;
                 if self.mark(b'(') {
                     return Err(self.region(word));
                 }
-                let attributes = if self.mark(b'{') {
-                    self.attributes()?
-                } else {
-                    vec![]
-                };
-                Action::Op {
-                    word: Name {
-                        text: operation,
-                        span: word.span,
-                    },
-                    operands,
-                    attributes,
-                }
+                let attributes = if self.mark(b'{') { self.attributes()? } else { vec![] };
+                Action::Op { word: Name { text: operation, span: word.span }, operands, attributes }
             }
         };
         let span = word.span.to(self.previous());
-        let signature = if self.mark(b':') {
-            self.signature()?
-        } else {
-            Signature::default()
-        };
-        Ok(Statement {
-            names,
-            action,
-            span,
-            signature,
-        })
+        let signature = if self.mark(b':') { self.signature()? } else { Signature::default() };
+        Ok(Statement { names, action, span, signature })
     }
 
     /// Operands on the line of their operation; behind a comma they may go on in the next.
@@ -410,15 +332,9 @@ impl<'a> Parser<'a> {
     }
 
     fn region(&mut self, word: Name<'a>) -> Unread {
-        let message = format!(
-            "operands of `{}` must stand without parentheses",
-            shortened(word.text)
-        );
+        let message = format!("operands of `{}` must stand without parentheses", shortened(word.text));
         let diagnostic = Diagnostic::new("text-5", message).at(self.peek().span);
-        self.error(
-            diagnostic
-                .note("parentheses are kept for calls and, later, for operations with regions"),
-        )
+        self.error(diagnostic.note("parentheses are kept for calls and, later, for operations with regions"))
     }
 
     fn inputs(&mut self, first: Name<'a>) -> Read<Vec<InputItem<'a>>> {
@@ -438,10 +354,7 @@ impl<'a> Parser<'a> {
                     return Err(self.error(Diagnostic::new("text-5", message).at(word.span)));
                 }
             };
-            items.push(InputItem {
-                kind,
-                span: word.span.to(self.previous()),
-            });
+            items.push(InputItem { kind, span: word.span.to(self.previous()) });
             if !self.take(b',') {
                 return Ok(items);
             }

@@ -34,20 +34,14 @@ pub fn print(program: &Program) -> String {
 
 /// The text of `graph` in the guide's form, without the modules that it calls.
 pub fn print_graph(graph: &Graph) -> String {
-    let mut printer = Printer {
-        style: Style::default(),
-        out: String::new(),
-    };
+    let mut printer = Printer { style: Style::default(), out: String::new() };
     printer.guide_module(graph);
     printer.out
 }
 
 /// The text of `program` in `style`.
 pub fn print_styled(program: &Program, style: Style) -> String {
-    let mut printer = Printer {
-        style,
-        out: String::new(),
-    };
+    let mut printer = Printer { style, out: String::new() };
     for (i, graph) in program.modules.values().enumerate() {
         printer.out.push_str(if i > 0 { "\n" } else { "" });
         match style.form {
@@ -86,8 +80,7 @@ impl fmt::Display for Graph {
 fn names(graph: &Graph) -> Vec<String> {
     let values = || {
         let inputs = graph.inputs().iter().map(|input| (input.value, "arg"));
-        let results =
-            |node: &Node| -> Vec<_> { node.results.iter().map(|&v| (v, node.op.name())).collect() };
+        let results = |node: &Node| -> Vec<_> { node.results.iter().map(|&v| (v, node.op.name())).collect() };
         inputs.chain(graph.nodes().iter().flat_map(results))
     };
     let mut names = vec![String::new(); graph.value_count()];
@@ -116,31 +109,16 @@ fn names(graph: &Graph) -> Vec<String> {
 
 /// `name` with `_` for what the grammar does not allow in a name.
 fn sanitised(name: &str) -> String {
-    name.chars()
-        .map(|c| {
-            if continues_name(c) || matches!(c, '.' | '$') {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect()
+    name.chars().map(|c| if continues_name(c) || matches!(c, '.' | '$') { c } else { '_' }).collect()
 }
 
 fn list(values: &[Value], names: &[String]) -> String {
-    let names: Vec<String> = values
-        .iter()
-        .map(|v| format!("%{}", names[v.index()]))
-        .collect();
+    let names: Vec<String> = values.iter().map(|v| format!("%{}", names[v.index()])).collect();
     names.join(", ")
 }
 
 fn type_list<'t>(types: impl IntoIterator<Item = &'t Type>) -> String {
-    types
-        .into_iter()
-        .map(Type::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    types.into_iter().map(Type::to_string).collect::<Vec<_>>().join(", ")
 }
 
 // --------------------------------------------------------------------------------- guide form
@@ -163,10 +141,7 @@ impl Printer {
         for node in graph.nodes() {
             self.guide_node(graph, node, &names);
         }
-        let (values, types) = (
-            list(graph.outputs(), &names),
-            type_list(graph.output_types()),
-        );
+        let (values, types) = (list(graph.outputs(), &names), type_list(graph.output_types()));
         self.line(&format!("  tgraph.return {values} : {types}"));
         self.line("}");
     }
@@ -175,8 +150,8 @@ impl Printer {
         let mut inputs = graph.inputs().iter().peekable();
         while let Some(input) = inputs.next() {
             let (ty, name) = (graph.ty(input.value), &names[input.value.index()]);
-            let own_tangent = inputs
-                .next_if(|next| input.tangent_of.is_none() && next.tangent_of == Some(input.value));
+            let own_tangent =
+                inputs.next_if(|next| input.tangent_of.is_none() && next.tangent_of == Some(input.value));
             self.line(&match (own_tangent, input.tangent_of) {
                 (Some(tangent), _) => {
                     let tangent = &names[tangent.value.index()];
@@ -192,12 +167,7 @@ impl Printer {
 
     fn guide_node(&mut self, graph: &Graph, node: &Node, names: &[String]) {
         let operands = list(&node.operands, names);
-        let _ = write!(
-            self.out,
-            "  {} = tgraph.{}",
-            list(&node.results, names),
-            node.op.name()
-        );
+        let _ = write!(self.out, "  {} = tgraph.{}", list(&node.results, names), node.op.name());
         match node.op.regions().first() {
             Some(callee) => {
                 let _ = write!(self.out, " @{}({operands})", sanitised(&callee.name));
@@ -243,9 +213,7 @@ impl Printer {
             }
             Attribute::Tensor(tensor) if self.style.form == Form::Guide => {
                 let floats = self.style.floats;
-                tensor_text(tensor, out, &mut |tensor, i, out| {
-                    guide_element(tensor, i, floats, out)
-                });
+                tensor_text(tensor, out, &mut |tensor, i, out| guide_element(tensor, i, floats, out));
                 Ok(())
             }
             Attribute::Tensor(tensor) => {
@@ -297,22 +265,14 @@ pub(super) fn guide_element(tensor: &Tensor, i: usize, floats: Floats, out: &mut
 
 fn guide_transform(transform: &Transform) -> String {
     let names = |names: &[String]| {
-        names
-            .iter()
-            .map(|name| format!("%{}", sanitised(name)))
-            .collect::<Vec<_>>()
-            .join(", ")
+        names.iter().map(|name| format!("%{}", sanitised(name))).collect::<Vec<_>>().join(", ")
     };
     let dir = match transform.dir.is_empty() {
         true => String::new(),
         false => format!(" dir({})", names(&transform.dir)),
     };
     let (source, target) = (sanitised(&transform.source), sanitised(&transform.target));
-    format!(
-        "tgraph.{} @{source} wrt({}){dir} -> @{target}",
-        transform.kind.name(),
-        names(&transform.wrt)
-    )
+    format!("tgraph.{} @{source} wrt({}){dir} -> @{target}", transform.kind.name(), names(&transform.wrt))
 }
 
 // ------------------------------------------------------------------------------- generic form
@@ -340,11 +300,7 @@ fn generic_tensor_type(ty: &Type) -> String {
 }
 
 fn generic_types<'t>(types: impl IntoIterator<Item = &'t Type>) -> String {
-    types
-        .into_iter()
-        .map(generic_type)
-        .collect::<Vec<_>>()
-        .join(", ")
+    types.into_iter().map(generic_type).collect::<Vec<_>>().join(", ")
 }
 
 /// MLIR wants a point in every decimal, and bits for infinities and NaN.
@@ -369,10 +325,7 @@ fn generic_element(tensor: &Tensor, i: usize, out: &mut String) {
 
 fn generic_transform(transform: &Transform) -> String {
     let names = |names: &[String]| {
-        let quoted: Vec<String> = names
-            .iter()
-            .map(|name| format!("\"{}\"", sanitised(name)))
-            .collect();
+        let quoted: Vec<String> = names.iter().map(|name| format!("\"{}\"", sanitised(name))).collect();
         format!("[{}]", quoted.join(", "))
     };
     format!(
@@ -391,13 +344,7 @@ impl Printer {
         let inputs: Vec<String> = graph
             .inputs()
             .iter()
-            .map(|input| {
-                format!(
-                    "%{}: {}",
-                    names[input.value.index()],
-                    generic_type(graph.ty(input.value))
-                )
-            })
+            .map(|input| format!("%{}: {}", names[input.value.index()], generic_type(graph.ty(input.value))))
             .collect();
         self.line("\"tgraph.module\"() ({");
         self.line(&format!("^bb0({}):", inputs.join(", ")));
@@ -405,43 +352,20 @@ impl Printer {
             self.generic_node(graph, node, &names);
         }
         let types = generic_types(graph.output_types());
-        self.line(&format!(
-            "  \"tgraph.return\"({}) : ({types}) -> ()",
-            list(graph.outputs(), &names)
-        ));
-        let of = |value| {
-            graph
-                .inputs()
-                .iter()
-                .position(|input| input.value == value)
-                .map_or(-1, |i| i as i64)
-        };
-        let tangents: Vec<i64> = graph
-            .inputs()
-            .iter()
-            .map(|i| i.tangent_of.map_or(-1, of))
-            .collect();
-        let marks = match graph
-            .inputs()
-            .iter()
-            .any(|input| input.tangent_of.is_some())
-        {
+        self.line(&format!("  \"tgraph.return\"({}) : ({types}) -> ()", list(graph.outputs(), &names)));
+        let of =
+            |value| graph.inputs().iter().position(|input| input.value == value).map_or(-1, |i| i as i64);
+        let tangents: Vec<i64> = graph.inputs().iter().map(|i| i.tangent_of.map_or(-1, of)).collect();
+        let marks = match graph.inputs().iter().any(|input| input.tangent_of.is_some()) {
             true => format!(", tangent_of = {tangents:?}"),
             false => String::new(),
         };
-        self.line(&format!(
-            "}}) {{sym_name = \"{}\"{marks}}} : () -> ()",
-            sanitised(&graph.name)
-        ));
+        self.line(&format!("}}) {{sym_name = \"{}\"{marks}}} : () -> ()", sanitised(&graph.name)));
     }
 
     fn generic_node(&mut self, graph: &Graph, node: &Node, names: &[String]) {
         let (results, operands) = (list(&node.results, names), list(&node.operands, names));
-        let _ = write!(
-            self.out,
-            "  {results} = \"tgraph.{}\"({operands})",
-            node.op.name()
-        );
+        let _ = write!(self.out, "  {results} = \"tgraph.{}\"({operands})", node.op.name());
         match node.op.regions().first() {
             Some(callee) => {
                 let _ = write!(self.out, " {{callee = @{}}}", sanitised(&callee.name));

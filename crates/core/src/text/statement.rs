@@ -35,14 +35,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         errors: &'c mut Vec<Diagnostic>,
     ) -> Self {
         let builder = Builder::verbatim(module.name.map_or("", |name| name.text));
-        Body {
-            modules,
-            module,
-            errors,
-            builder,
-            values: HashMap::new(),
-            spent: 0,
-        }
+        Body { modules, module, errors, builder, values: HashMap::new(), spent: 0 }
     }
 
     /// The graph; worthless if errors were added.
@@ -58,11 +51,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
             match &statement.action {
                 Action::Return(values) => outputs = Some(self.outputs(statement, values)),
                 Action::Inputs(items) => self.inputs(statement, items),
-                Action::Op {
-                    word,
-                    operands,
-                    attributes,
-                } => self.op(statement, *word, operands, attributes),
+                Action::Op { word, operands, attributes } => self.op(statement, *word, operands, attributes),
                 Action::Call { callee, operands } => self.call(statement, *callee, operands),
                 Action::Unread => self.define(statement, None),
             }
@@ -82,9 +71,8 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     /// The types of `values`, as a label: `%a: f64, %b: f64`.
     fn described(&self, names: &[Name], values: &[Value]) -> Option<String> {
         let each = names.iter().zip(values);
-        let described: Vec<String> = each
-            .map(|(name, &value)| format!("%{}: {}", name.text, self.builder.ty(value)))
-            .collect();
+        let described: Vec<String> =
+            each.map(|(name, &value)| format!("%{}: {}", name.text, self.builder.ty(value))).collect();
         (!described.is_empty()).then(|| described.join(", "))
     }
 
@@ -97,24 +85,15 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
             match self.values.get(name.text) {
                 Some(definition) => values.push(definition.value),
                 None => {
-                    let message = format!(
-                        "value must be defined before it is used, got %{}",
-                        shortened(name.text)
-                    );
+                    let message =
+                        format!("value must be defined before it is used, got %{}", shortened(name.text));
                     let mut diagnostic = Diagnostic::new("value-1", message).at(name.span);
                     if let Some(known) = nearest(name.text, self.values.keys().copied()) {
-                        diagnostic =
-                            diagnostic.help(format!("a value with a similar name is %{known}"));
+                        diagnostic = diagnostic.help(format!("a value with a similar name is %{known}"));
                     }
                     self.error(diagnostic);
                     // Reported once; from here on it is poisoned.
-                    self.values.insert(
-                        name.text,
-                        Definition {
-                            value: None,
-                            span: name.span,
-                        },
-                    );
+                    self.values.insert(name.text, Definition { value: None, span: name.span });
                     values.push(None);
                 }
             }
@@ -123,17 +102,11 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     }
 
     fn define_one(&mut self, name: Name<'a>, value: Option<Value>) {
-        let definition = Definition {
-            value,
-            span: name.span,
-        };
+        let definition = Definition { value, span: name.span };
         if let Some(earlier) = self.values.insert(name.text, definition) {
             // A use of an unknown name is no definition.
             if earlier.value.is_some() {
-                let message = format!(
-                    "value must be defined once, got %{} again",
-                    shortened(name.text)
-                );
+                let message = format!("value must be defined once, got %{} again", shortened(name.text));
                 let (line, _) = self.modules.source.position(earlier.span.start);
                 let diagnostic = Diagnostic::new("value-2", message).at(name.span);
                 self.error(diagnostic.note(format!("it is defined in line {line}")));
@@ -147,14 +120,8 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     fn define(&mut self, statement: &Statement<'a>, results: Option<&[Value]>) {
         let (names, written) = (&statement.names, &statement.signature.results);
         if let Some(results) = results.filter(|results| results.len() != names.len()) {
-            let message = format!(
-                "there must be {} names left of `=`, got {}",
-                results.len(),
-                names.len()
-            );
-            let span = names
-                .first()
-                .map_or(statement.span, |name| name.span.to(statement.span));
+            let message = format!("there must be {} names left of `=`, got {}", results.len(), names.len());
+            let span = names.first().map_or(statement.span, |name| name.span.to(statement.span));
             let mut diagnostic = Diagnostic::new("value-3", message).at(span);
             if names.is_empty() {
                 diagnostic = diagnostic.help("name the result: `%y = tgraph.…`");
@@ -177,11 +144,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     /// Compares written types with those that hold. `what` they are, in the plural.
     fn agree(&mut self, what: &str, written: &[WrittenType], inferred: &[Type], span: Span) {
         if written.len() != inferred.len() {
-            let message = format!(
-                "there must be {} types of {what}, got {}",
-                inferred.len(),
-                written.len()
-            );
+            let message = format!("there must be {} types of {what}, got {}", inferred.len(), written.len());
             self.error(Diagnostic::new("type-3", message).at(span));
             return;
         }
@@ -193,22 +156,17 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
                 "written type of {what} must agree with the inferred one, got {} for {inferred}",
                 written.ty
             );
-            let mut diagnostic = Diagnostic::new("type-3", message)
-                .at(written.span)
-                .label(format!("inferred: {inferred}"));
+            let mut diagnostic =
+                Diagnostic::new("type-3", message).at(written.span).label(format!("inferred: {inferred}"));
             if written.ty.agrees(inferred) {
-                diagnostic =
-                    diagnostic.help("write `?`, or give the module's arguments static extents");
+                diagnostic = diagnostic.help("write `?`, or give the module's arguments static extents");
             }
             self.error(diagnostic);
         }
     }
 
     fn types(&self, values: &[Value]) -> Vec<Type> {
-        values
-            .iter()
-            .map(|&value| self.builder.ty(value).clone())
-            .collect()
+        values.iter().map(|&value| self.builder.ty(value).clone()).collect()
     }
 
     /// Compares the written signature with operands and results.
@@ -228,21 +186,13 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     fn inputs(&mut self, statement: &Statement<'a>, items: &[InputItem<'a>]) {
         let (names, types) = (&statement.names, &statement.signature.results);
         if names.len() != items.len() {
-            let message = format!(
-                "there must be {} names left of `=`, got {}",
-                items.len(),
-                names.len()
-            );
+            let message = format!("there must be {} names left of `=`, got {}", items.len(), names.len());
             self.error(Diagnostic::new("value-3", message).at(statement.span));
             return self.define(statement, None);
         }
-        if statement.signature.operands.is_some() || (types.len() > 1 && types.len() != items.len())
-        {
-            let message = format!(
-                "inputs must have one type, or one each ({}), got {}",
-                items.len(),
-                types.len()
-            );
+        if statement.signature.operands.is_some() || (types.len() > 1 && types.len() != items.len()) {
+            let message =
+                format!("inputs must have one type, or one each ({}), got {}", items.len(), types.len());
             self.error(Diagnostic::new("type-3", message).at(statement.signature.span));
             return self.define(statement, None);
         }
@@ -251,15 +201,10 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
             let written = types.get(i).or(types.first().filter(|_| types.len() == 1));
             let value = match &item.kind {
                 InputKind::Arg => {
-                    let value =
-                        written.map(|written| self.builder.input(name.text, written.ty.clone()));
+                    let value = written.map(|written| self.builder.input(name.text, written.ty.clone()));
                     if value.is_none() {
-                        let message =
-                            format!("input %{} must have a written type", shortened(name.text));
-                        let help = format!(
-                            "write `%{} = tgraph.arg : tensor<?xf64>`",
-                            shortened(name.text)
-                        );
+                        let message = format!("input %{} must have a written type", shortened(name.text));
+                        let help = format!("write `%{} = tgraph.arg : tensor<?xf64>`", shortened(name.text));
                         self.error(Diagnostic::new("type-4", message).at(item.span).help(help));
                     }
                     argument = Some(value);
@@ -286,7 +231,8 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
                 Some(value) => value?,
                 None => {
                     let message = "a tangent must follow its argument, or name it";
-                    let help = "write `%x, %dx = tgraph.arg, tgraph.tangent : …` or `%dx = tgraph.tangent %x`";
+                    let help =
+                        "write `%x, %dx = tgraph.arg, tgraph.tangent : …` or `%dx = tgraph.tangent %x`";
                     self.error(Diagnostic::new("input-1", message).at(item.span).help(help));
                     return None;
                 }
@@ -304,10 +250,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
             return None;
         }
         if let Some(written) = written.filter(|written| written.ty != ty) {
-            let message = format!(
-                "a tangent must have its argument's type {ty}, got {}",
-                written.ty
-            );
+            let message = format!("a tangent must have its argument's type {ty}, got {}", written.ty);
             self.error(Diagnostic::new("input-1", message).at(written.span));
         }
         Some(self.builder.tangent_input(name.text, of))
@@ -316,9 +259,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     fn outputs(&mut self, statement: &Statement<'a>, names: &[Name<'a>]) -> Vec<Value> {
         if !statement.names.is_empty() {
             let message = "`tgraph.return` must define no value";
-            self.error(
-                Diagnostic::new("value-3", message).at(statement.names[0].span.to(statement.span)),
-            );
+            self.error(Diagnostic::new("value-3", message).at(statement.names[0].span.to(statement.span)));
         }
         if names.is_empty() {
             let message = "`tgraph.return` must name one or more values, got none";
@@ -336,24 +277,13 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         values
     }
 
-    fn op(
-        &mut self,
-        statement: &Statement<'a>,
-        word: Name<'a>,
-        names: &[Name<'a>],
-        entries: &[Entry<'a>],
-    ) {
+    fn op(&mut self, statement: &Statement<'a>, word: Name<'a>, names: &[Name<'a>], entries: &[Entry<'a>]) {
         let operands = self.operands(names);
         let Some(entry) = ops::entry(word.text) else {
             self.error(unknown_op(word));
             return self.define(statement, None);
         };
-        let written: Vec<Type> = statement
-            .signature
-            .results
-            .iter()
-            .map(|t| t.ty.clone())
-            .collect();
+        let written: Vec<Type> = statement.signature.results.iter().map(|t| t.ty.clone()).collect();
         let mut attributes = Attributes::new();
         let errors = self.errors.len();
         for entry in entries {
@@ -366,9 +296,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
             return self.define(statement, None);
         }
         let op = (entry.parse)(entry.name, &attributes, &written, &[]);
-        let op = op
-            .map_err(Diagnostic::from)
-            .and_then(|op| understood(op, &attributes, entries));
+        let op = op.map_err(Diagnostic::from).and_then(|op| understood(op, &attributes, entries));
         let (op, operands) = match (op, operands) {
             (Ok(op), Some(operands)) => (op, operands),
             (Err(diagnostic), operands) => {
@@ -402,10 +330,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
 
     fn apply(&mut self, statement: &Statement<'a>, op: Op, names: &[Name<'a>], operands: &[Value]) {
         let span = statement.span;
-        self.builder.at(Location::Text {
-            start: span.start as u32,
-            end: span.end as u32,
-        });
+        self.builder.at(Location::Text { start: span.start as u32, end: span.end as u32 });
         match self.builder.push(op, operands) {
             Ok(results) => {
                 self.check_signature(&statement.signature, operands, &results);
@@ -438,19 +363,11 @@ fn pointed(mut diagnostic: Diagnostic, span: Span, label: Option<String>) -> Dia
 }
 
 fn unknown_op(word: Name) -> Diagnostic {
-    let message = format!(
-        "operation must be one of the table, got `tgraph.{}`",
-        shortened(word.text)
-    );
+    let message = format!("operation must be one of the table, got `tgraph.{}`", shortened(word.text));
     let diagnostic = Diagnostic::new("op-1", message).at(word.span);
     let syntax = ["arg", "tangent", "return", "call"];
-    match nearest(
-        word.text,
-        ops::entries().iter().map(|entry| entry.name).chain(syntax),
-    ) {
-        Some(known) => diagnostic.help(format!(
-            "an operation with a similar name is `tgraph.{known}`"
-        )),
+    match nearest(word.text, ops::entries().iter().map(|entry| entry.name).chain(syntax)) {
+        Some(known) => diagnostic.help(format!("an operation with a similar name is `tgraph.{known}`")),
         None => diagnostic,
     }
 }
@@ -472,11 +389,8 @@ fn understood(op: Op, given: &Attributes, entries: &[Entry]) -> Result<Op, Diagn
             } else {
                 kind
             };
-            let message = format!(
-                "attribute `{name}` of {} must be {wanted}, got {}",
-                op.name(),
-                self::kind(given)
-            );
+            let message =
+                format!("attribute `{name}` of {} must be {wanted}, got {}", op.name(), self::kind(given));
             return Err(Diagnostic::new("attribute-3", message).at(entry.literal.span));
         }
     }

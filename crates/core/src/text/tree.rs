@@ -13,10 +13,7 @@ pub(super) struct Span {
 impl Span {
     /// From the start of `self` to the end of `other`.
     pub fn to(self, other: Span) -> Span {
-        Span {
-            start: self.start,
-            end: other.end.max(self.start),
-        }
+        Span { start: self.start, end: other.end.max(self.start) }
     }
 }
 

@@ -1,0 +1,253 @@
+//! Writing a run file: bytes in memory first, then a new file, then a change of names.
+
+use super::manifest::{Lines, Manifest, validate};
+use super::{Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, Provenance, h5};
+use hdf5::plist::dataset_create::Layout;
+use hdf5::{File, Group, H5Type, Location};
+use indexmap::IndexMap;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use tessera_core::Tensor;
+use tessera_core::tensor::{Data, canonical_bits_f32, canonical_bits_f64};
+
+/// Deflate's level.
+pub(super) const DEFLATE_LEVEL: u8 = 4;
+
+/// Datasets up to this size live in the object header, under its checksum, where filters cannot be.
+const COMPACT_BYTES_MAX: usize = 1024;
+
+/// The least size of a chunk, where a dataset has as much.
+const CHUNK_KIB: usize = 256;
+
+/// What happened to the file that was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was none.
+    Created,
+    /// It was good and is now the previous one, at this path.
+    Kept(PathBuf),
+    /// It was no good run file, and was moved aside to this path. The previous one is untouched.
+    Moved(PathBuf),
+}
+
+/// The path at which the last good file before `path` is kept: `RUN.h5.previous`.
+pub fn previous_path(path: &Path) -> PathBuf {
+    suffixed(path, ".previous")
+}
+
+/// Writes `checkpoint` to `path`, whole or not at all.
+///
+/// The bytes go to a temporary file in the same folder, which is flushed to the disk, renamed to
+/// `path`, and then the folder is flushed. A good file that was at `path` stays as
+/// [`previous_path`]; whatever else was there is moved to `path` + `.altered`. So at every moment,
+/// also after a loss of power, the last good run file is at `path` or at its previous path.
+///
+/// # Errors
+/// If the checkpoint holds names or texts that a file cannot, or the operating system refuses;
+/// then the files that were there are as they were and the temporary file is gone.
+pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<Outcome, CheckpointError> {
+    to_bytes(checkpoint).and_then(|bytes| replace(path, &bytes)).map_err(|cause| CheckpointError {
+        action: "write",
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+/// The bytes of the run file of `checkpoint`. The same content and provenance give the same bytes
+/// with the same release of HDF5.
+///
+/// # Errors
+/// If the checkpoint holds names or texts that a file cannot, or HDF5 fails.
+pub fn to_bytes(checkpoint: &Checkpoint) -> Result<Vec<u8>, Cause> {
+    validate(checkpoint)?;
+    h5::build(|file| fill(file, checkpoint))
+}
+
+/// Puts a file of `bytes` in the place of `path`.
+fn replace(path: &Path, bytes: &[u8]) -> Result<Outcome, Cause> {
+    if path.is_dir() {
+        return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory).into());
+    }
+    let name =
+        path.file_name().ok_or_else(|| Cause::Content("the path must end with a file's name".to_owned()))?;
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    // Dropped without `persist`, the temporary file is removed.
+    let mut temporary = temporary_file(folder, &prefix)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    let outcome = keep_old(path)?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(outcome)
+}
+
+/// A new file in `folder`, with the permissions that the user's umask gives to any new file.
+fn temporary_file(folder: &Path, prefix: &OsString) -> std::io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .suffix(".tmp")
+        .permissions(std::fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+}
+
+/// Gives the file at `path`, if there is one, a second name: the previous one if it is good, and
+/// otherwise a name that leaves the previous one alone.
+fn keep_old(path: &Path) -> Result<Outcome, Cause> {
+    if !path.try_exists()? {
+        return Ok(Outcome::Created);
+    }
+    let good = super::read(path).is_ok();
+    let kept = if good { previous_path(path) } else { suffixed(path, ".altered") };
+    // A hard link keeps the old file at `path` until the new one takes the name. It is made under
+    // a passing name, because a link cannot replace a file and a rename can.
+    let passing = suffixed(&kept, ".tmp");
+    remove_if_there(&passing)?;
+    match std::fs::hard_link(path, &passing) {
+        Ok(()) => {
+            std::fs::rename(&passing, &kept)?;
+            // A rename between two names of one file does nothing and leaves both.
+            remove_if_there(&passing)?;
+        }
+        // A file system without hard links: between this rename and the next one, the last good
+        // file is at the kept path alone.
+        Err(_) => std::fs::rename(path, &kept)?,
+    }
+    Ok(if good { Outcome::Kept(kept) } else { Outcome::Moved(kept) })
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
+/// Stores everything in `file`.
+fn fill(file: &File, checkpoint: &Checkpoint) -> Result<(), Cause> {
+    let header = &checkpoint.header;
+    let manifest = Manifest::of(checkpoint);
+    let own = new_group(file, "tessera")?;
+    let provenance = new_group(file, "provenance")?;
+    let attributes = new_group(file, "tessera/attributes")?;
+
+    h5::write_text_attribute(file, "software", "tessera")?;
+    h5::write_text_attribute(file, "format", "tessera run")?;
+    write_number(file, "formatVersion", FORMAT_VERSION)?;
+    write_number(file, "numericsVersion", header.numerics_version)?;
+    write_number(file, "seed", header.seed)?;
+    write_number(file, "step", header.step)?;
+    h5::write_text_attribute(file, "caseSha256", &header.case_sha256())?;
+    h5::write_text(&own, "case", &header.case)?;
+    h5::write_text(&own, "program", &header.program)?;
+    write_attributes(&attributes, &checkpoint.attributes)?;
+    write_provenance(&provenance, &checkpoint.provenance)?;
+
+    let mut groups = HashSet::new();
+    for (path, tensor) in &checkpoint.datasets {
+        for (end, _) in path.match_indices('/') {
+            let group = &path[..end];
+            if group != "provenance" && groups.insert(group) {
+                new_group(file, group)?;
+            }
+        }
+        write_tensor(file, path, tensor)?;
+    }
+    write_manifest(&own, file, &manifest.compared)?;
+    write_manifest(&provenance, &provenance, &manifest.provenance)
+}
+
+/// Stores `lines` in `group` and their digest at `digest_at`.
+fn write_manifest(group: &Group, digest_at: &Location, lines: &Lines) -> Result<(), Cause> {
+    h5::write_text(group, "manifest", &lines.text())?;
+    h5::write_text_attribute(digest_at, "sha256", &lines.digest())
+}
+
+fn write_provenance(group: &Group, provenance: &Provenance) -> Result<(), Cause> {
+    h5::write_text_attribute(group, "softwareVersion", &provenance.software_version)?;
+    h5::write_text_attribute(group, "date", &provenance.date)?;
+    h5::write_text_attribute(group, "machine", &provenance.machine)?;
+    write_attributes(group, &provenance.entries)
+}
+
+fn write_attributes(location: &Location, attributes: &IndexMap<String, Attribute>) -> Result<(), Cause> {
+    for (name, attribute) in attributes {
+        match attribute {
+            Attribute::U64(value) => write_number(location, name, *value)?,
+            Attribute::F64(value) => {
+                write_number(location, name, f64::from_bits(canonical_bits_f64(*value)))?
+            }
+            Attribute::Text(text) => h5::write_text_attribute(location, name, text)?,
+        }
+    }
+    Ok(())
+}
+
+fn write_number<T: H5Type>(location: &Location, name: &str, value: T) -> Result<(), Cause> {
+    Ok(location.new_attr::<T>().create(name)?.write_scalar(&value)?)
+}
+
+/// Groups carry no times, so that equal checkpoints are equal files.
+fn new_group(file: &File, path: &str) -> Result<Group, Cause> {
+    Ok(file.create_group_builder().obj_track_times(false).create(path)?)
+}
+
+fn write_tensor(file: &File, path: &str, tensor: &Tensor) -> Result<(), Cause> {
+    let shape = tensor.shape();
+    let dataset = match tensor.data() {
+        Data::F64(v) => {
+            let v: Vec<f64> = v.iter().map(|&x| f64::from_bits(canonical_bits_f64(x))).collect();
+            write_values(file, path, shape, &v)
+        }
+        Data::F32(v) => {
+            let v: Vec<f32> = v.iter().map(|&x| f32::from_bits(canonical_bits_f32(x))).collect();
+            write_values(file, path, shape, &v)
+        }
+        Data::I64(v) => write_values(file, path, shape, v),
+        Data::I32(v) => write_values(file, path, shape, v),
+        Data::U64(v) => write_values(file, path, shape, v),
+        Data::U32(v) => write_values(file, path, shape, v),
+        Data::Bool(v) => {
+            let v: Vec<u8> = v.iter().map(|&x| u8::from(x)).collect();
+            write_values(file, path, shape, &v)
+        }
+    }?;
+    h5::write_text_attribute(&dataset, "dtype", tensor.dtype().name())?;
+    h5::write_text_attribute(&dataset, "sha256", &tensor.digest())
+}
+
+fn write_values<T: H5Type>(
+    file: &File,
+    path: &str,
+    shape: &[usize],
+    values: &[T],
+) -> Result<hdf5::Dataset, Cause> {
+    let bytes = std::mem::size_of_val(values);
+    let empty = file.new_dataset::<T>();
+    let builder = if shape.is_empty() { empty.shape(()) } else { empty.shape(shape) };
+    let builder = match bytes {
+        // Nothing to store, and a chunk cannot be empty.
+        0 => builder,
+        1..=COMPACT_BYTES_MAX => builder.layout(Layout::Compact),
+        _ => builder.chunk_min_kb(CHUNK_KIB).shuffle().deflate(DEFLATE_LEVEL).fletcher32(),
+    };
+    let dataset = builder.create(path)?;
+    if bytes > 0 {
+        dataset.as_writer().write_raw(values)?;
+    }
+    Ok(dataset)
+}
