@@ -196,6 +196,7 @@ impl Builder {
     fn append(&mut self, op: Op, operands: Vec<Value>) -> Result<Vec<Value>, Violation> {
         let types: Vec<&Type> = operands.iter().map(|&v| self.graph.ty(v)).collect();
         let results = op.infer(&types)?;
+        results.iter().try_for_each(Type::check_extents)?;
         Ok(self.graph.add_node(op, operands, results, self.location).to_vec())
     }
 }

@@ -699,7 +699,9 @@ pub struct Pad {
 
 impl Pad {
     fn extent(&self, axis: usize, n: usize) -> usize {
-        self.low[axis] + n + n.saturating_sub(1) * self.interior[axis] + self.high[axis]
+        // Saturating: what is too large is refused as a type, not by an overflow.
+        let between = n.saturating_sub(1).saturating_mul(self.interior[axis]);
+        self.low[axis].saturating_add(n).saturating_add(between).saturating_add(self.high[axis])
     }
 }
 
@@ -834,7 +836,7 @@ impl Rule for Concat {
             };
             for (axis, extent) in other.shape.iter().enumerate() {
                 shape[axis] = match (axis == self.axis, extent) {
-                    (true, Extent::Static(n)) => Extent::Static(before + n),
+                    (true, Extent::Static(n)) => Extent::Static(before.saturating_add(*n)),
                     (true, Extent::Dynamic) => Extent::Dynamic,
                     (false, extent) => shape[axis].merge(*extent),
                 };
