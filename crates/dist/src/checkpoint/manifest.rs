@@ -179,7 +179,7 @@ pub(super) fn validate(checkpoint: &Checkpoint) -> Result<(), Cause> {
             validate_text(&format!("attribute {name:?}"), text)?;
         }
     }
-    if let Some(name) = ["softwareVersion", "date", "machine"]
+    if let Some(name) = ["softwareVersion", "date", "machine", "sha256"]
         .iter()
         .find(|n| origin.entries.contains_key(**n))
     {
