@@ -49,10 +49,7 @@ fn start(manner: &str) -> Run {
 
 impl Run {
     fn await_line(&mut self, line: &str) {
-        assert!(
-            self.lines.any(|read| read.unwrap() == line),
-            "the child must say {line:?}"
-        );
+        assert!(self.lines.any(|read| read.unwrap() == line), "the child must say {line:?}");
     }
 
     fn signal(&self, signal: Signal) {

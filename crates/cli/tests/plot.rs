@@ -9,15 +9,12 @@ use tessera_dist::Checkpoint;
 
 /// Width and height of a PNG file, and its number of colours.
 fn look(path: &Path) -> (u32, u32, usize) {
-    let mut reader = png::Decoder::new(std::io::Cursor::new(std::fs::read(path).unwrap()))
-        .read_info()
-        .unwrap();
+    let mut reader =
+        png::Decoder::new(std::io::Cursor::new(std::fs::read(path).unwrap())).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut pixels).unwrap();
-    let colours: std::collections::HashSet<[u8; 4]> = pixels
-        .chunks_exact(4)
-        .map(|pixel| pixel.try_into().unwrap())
-        .collect();
+    let colours: std::collections::HashSet<[u8; 4]> =
+        pixels.chunks_exact(4).map(|pixel| pixel.try_into().unwrap()).collect();
     (info.width, info.height, colours.len())
 }
 
@@ -25,21 +22,12 @@ fn drawn(run: &Checkpoint, name: &str, more: &[&str]) -> (tempfile::TempDir, std
     let folder = tempfile::tempdir().unwrap();
     let file = stored(folder.path(), "run.h5", run);
     let picture = folder.path().join(name);
-    let mut arguments = vec![
-        "plot",
-        file.to_str().unwrap(),
-        "-o",
-        picture.to_str().unwrap(),
-    ];
+    let mut arguments = vec!["plot", file.to_str().unwrap(), "-o", picture.to_str().unwrap()];
     arguments.extend(more);
     let output = tessera(&arguments);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     if let Some(keep) = std::env::var_os("TESSERA_KEEP_PICTURES") {
-        std::fs::copy(
-            &picture,
-            Path::new(&keep).join(format!("{}-{name}", run.header.seed)),
-        )
-        .unwrap();
+        std::fs::copy(&picture, Path::new(&keep).join(format!("{}-{name}", run.header.seed))).unwrap();
     }
     (folder, picture)
 }
@@ -70,16 +58,9 @@ fn a_vector_picture_names_everything() {
     ] {
         assert!(text.contains(word), "{word}");
     }
-    for word in [
-        ">residual<",
-        ">initial<",
-        ">boundary<",
-        ">total<",
-        ">l-bfgs<",
-        ">10⁻⁶<",
-        ">−1.0<",
-        ">10000<",
-    ] {
+    for word in
+        [">residual<", ">initial<", ">boundary<", ">total<", ">l-bfgs<", ">10⁻⁶<", ">−1.0<", ">10000<"]
+    {
         assert!(text.contains(word), "{word}");
     }
 }
@@ -88,11 +69,7 @@ fn a_vector_picture_names_everything() {
 fn a_run_over_one_coordinate_has_lines() {
     let (_folder, picture) = drawn(&oscillator(), "run.svg", &[]);
     let text = std::fs::read_to_string(&picture).unwrap();
-    for word in [
-        ">(a)  q(t)<",
-        ">reference<",
-        ">(d)  absolute error of p(t)<",
-    ] {
+    for word in [">(a)  q(t)<", ">reference<", ">(d)  absolute error of p(t)<"] {
         assert!(text.contains(word), "{word}");
     }
     let (_folder, picture) = drawn(&oscillator(), "run.png", &[]);
@@ -103,19 +80,10 @@ fn a_run_over_one_coordinate_has_lines() {
 fn odd_values_are_drawn_all_the_same() {
     let mut run = burgers();
     run.header.seed = 8;
-    let odd = (0..101 * 256)
-        .map(|i| if i % 3 == 0 { f64::NAN } else { f64::INFINITY })
-        .collect();
-    run.datasets
-        .insert("solution/u".to_owned(), Tensor::new([101, 256], odd));
-    run.datasets.insert(
-        "solution/error/u".to_owned(),
-        Tensor::zeros(tessera_core::DType::F64, [101, 256]),
-    );
-    run.datasets.insert(
-        "history/total".to_owned(),
-        Tensor::new([3000], vec![f64::NAN; 3000]),
-    );
+    let odd = (0..101 * 256).map(|i| if i % 3 == 0 { f64::NAN } else { f64::INFINITY }).collect();
+    run.datasets.insert("solution/u".to_owned(), Tensor::new([101, 256], odd));
+    run.datasets.insert("solution/error/u".to_owned(), Tensor::zeros(tessera_core::DType::F64, [101, 256]));
+    run.datasets.insert("history/total".to_owned(), Tensor::new([3000], vec![f64::NAN; 3000]));
     drawn(&run, "run.png", &[]);
 }
 
@@ -125,55 +93,21 @@ fn what_cannot_be_drawn_is_refused() {
     let refuse = |run: &Checkpoint, output: &str, what: &str| {
         let file = stored(folder.path(), "run.h5", run);
         let picture = folder.path().join(output);
-        let output = tessera(&[
-            "plot",
-            file.to_str().unwrap(),
-            "-o",
-            picture.to_str().unwrap(),
-        ]);
+        let output = tessera(&["plot", file.to_str().unwrap(), "-o", picture.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(2));
-        assert!(
-            stderr(&output).contains(what),
-            "{what}: {}",
-            stderr(&output)
-        );
+        assert!(stderr(&output).contains(what), "{what}: {}", stderr(&output));
         assert!(!picture.exists());
     };
-    refuse(
-        &Checkpoint::new(1, "", ""),
-        "x.png",
-        "a run must hold `solution/…`",
-    );
+    refuse(&Checkpoint::new(1, "", ""), "x.png", "a run must hold `solution/…`");
     refuse(&burgers(), "x.gif", "must end with .png or .svg");
     refuse(&burgers(), "no/x.png", "cannot write");
     let mut run = burgers();
-    run.datasets.insert(
-        "solution/coordinates/x".to_owned(),
-        Tensor::new([3], vec![0.0, 2.0, 1.0]),
-    );
-    refuse(
-        &run,
-        "x.png",
-        "dataset solution/coordinates/x must hold at least two finite values in order",
-    );
+    run.datasets.insert("solution/coordinates/x".to_owned(), Tensor::new([3], vec![0.0, 2.0, 1.0]));
+    refuse(&run, "x.png", "dataset solution/coordinates/x must hold at least two finite values in order");
     let mut run = burgers();
-    run.datasets.insert(
-        "solution/u".to_owned(),
-        Tensor::new([3], vec![0.0, 2.0, 1.0]),
-    );
-    refuse(
-        &run,
-        "x.png",
-        "dataset solution/u must have shape [101, 256], got tensor<3xf64>",
-    );
+    run.datasets.insert("solution/u".to_owned(), Tensor::new([3], vec![0.0, 2.0, 1.0]));
+    refuse(&run, "x.png", "dataset solution/u must have shape [101, 256], got tensor<3xf64>");
     let mut run = burgers();
-    run.datasets.insert(
-        "history/total".to_owned(),
-        Tensor::new([3], vec![0.0, 2.0, 1.0]),
-    );
-    refuse(
-        &run,
-        "x.png",
-        "dataset history/total must have shape [3000]",
-    );
+    run.datasets.insert("history/total".to_owned(), Tensor::new([3], vec![0.0, 2.0, 1.0]));
+    refuse(&run, "x.png", "dataset history/total must have shape [3000]");
 }

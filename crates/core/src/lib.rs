@@ -3,8 +3,11 @@
 //!
 //! This crate does no I/O and knows no device; see `ARCHITECTURE.md` for the map.
 
+pub mod ad;
+pub mod exec;
 pub mod ir;
 pub mod numerics;
+pub mod ops;
 pub mod tensor;
 
 pub use ir::{DType, Extent, Type};

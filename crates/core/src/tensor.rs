@@ -231,3 +231,96 @@ pub fn canonical_bits_f32(x: f32) -> u32 {
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
+
+/// Row-major strides of `shape`, in elements.
+pub fn strides(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis];
+    }
+    strides
+}
+
+/// Calls `row(start, view_start)` for every innermost row of a strided view, in row-major order:
+/// `start` counts the view's elements, `view_start` is the offset of the row's first element.
+fn each_row(shape: &[usize], strides: &[usize], offset: usize, mut row: impl FnMut(usize, usize)) {
+    let Some((&inner, outer)) = shape.split_last() else {
+        return row(0, offset);
+    };
+    if inner == 0 || outer.contains(&0) {
+        return;
+    }
+    let mut index = vec![0; outer.len()];
+    let mut view = offset;
+    let mut start = 0;
+    loop {
+        row(start, view);
+        start += inner;
+        let Some(axis) = (0..outer.len()).rev().find(|&axis| {
+            index[axis] += 1;
+            view += strides[axis];
+            let done = index[axis] < outer[axis];
+            if !done {
+                view -= strides[axis] * outer[axis];
+                index[axis] = 0;
+            }
+            done
+        }) else {
+            return;
+        };
+        debug_assert!(axis < outer.len());
+    }
+}
+
+impl Tensor {
+    /// The tensor of `shape` whose element at index `i` is this tensor's element at
+    /// `offset + Σ i_k·strides_k`: a broadcast, transposition or slice, copied.
+    pub fn gathered(&self, shape: &[usize], strides: &[usize], offset: usize) -> Tensor {
+        fn gather<T: Element>(x: &[T], shape: &[usize], strides: &[usize], offset: usize) -> Vec<T> {
+            let mut out = Vec::with_capacity(shape.iter().product());
+            let (n, step) = (shape.last().copied().unwrap_or(1), strides.last().copied().unwrap_or(1));
+            each_row(shape, strides, offset, |_, from| match step {
+                1 => out.extend_from_slice(&x[from..from + n]),
+                _ => out.extend((0..n).map(|i| x[from + i * step])),
+            });
+            out
+        }
+        let data = each_dtype!(&self.data, x => Element::wrap(gather(x, shape, strides, offset)));
+        Tensor::from_data(shape, data)
+    }
+
+    /// Writes `source` into this tensor: element `i` to `offset + Σ i_k·strides_k`.
+    ///
+    /// # Panics
+    /// If the element types differ or an index lies outside.
+    pub fn scatter(&mut self, source: &Tensor, strides: &[usize], offset: usize) {
+        let step = strides.last().copied().unwrap_or(1);
+        let n = source.shape.last().copied().unwrap_or(1);
+        each_dtype!(&mut self.data, out => {
+            let x = Element::slice(&source.data).expect("one dtype");
+            each_row(&source.shape, strides, offset, |start, to| {
+                for i in 0..n {
+                    out[to + i * step] = x[start + i];
+                }
+            });
+        });
+    }
+
+    /// Rows `rows` of the leading axis, copied.
+    pub fn rows(&self, rows: std::ops::Range<usize>) -> Tensor {
+        let width: usize = self.shape[1..].iter().product();
+        let mut shape = self.shape.clone();
+        shape[0] = rows.len();
+        let data = each_dtype!(&self.data, x =>
+            Element::wrap(x[rows.start * width..rows.end * width].to_vec()));
+        Tensor::from_data(shape, data)
+    }
+}
+
+/// Copies the elements of `source` into `target` from position `at`; both have one element type.
+pub(crate) fn copy_elements(target: &mut Data, source: &Data, at: usize) {
+    each_dtype!(target, out => {
+        let x = Element::slice(source).expect("one dtype");
+        out[at..at + x.len()].copy_from_slice(x);
+    });
+}

@@ -96,30 +96,20 @@ pub struct ElementDifference {
 /// assert!(text.contains("x[1]: 2.0 (0x1p+1) against 2.0000000000000004 (0x1.0000000000001p+1), 1 ulp apart"));
 /// ```
 pub fn compare(left: &Checkpoint, right: &Checkpoint) -> Comparison {
-    let mut comparison = Comparison {
-        attributes: attributes(left, right),
-        ..Comparison::default()
-    };
+    let mut comparison = Comparison { attributes: attributes(left, right), ..Comparison::default() };
     for (path, tensor) in compared(left) {
         match right.datasets.get(path) {
             None => comparison.only_left.push(path.clone()),
             Some(other) => match difference(tensor, other) {
                 None => comparison.equal_datasets += 1,
-                Some(kind) => comparison.datasets.push(DatasetDifference {
-                    path: path.clone(),
-                    kind,
-                }),
+                Some(kind) => comparison.datasets.push(DatasetDifference { path: path.clone(), kind }),
             },
         }
     }
-    let only_right = compared(right)
-        .map(|(path, _)| path)
-        .filter(|path| !left.datasets.contains_key(*path));
+    let only_right = compared(right).map(|(path, _)| path).filter(|path| !left.datasets.contains_key(*path));
     comparison.only_right = only_right.cloned().collect();
     comparison.reordered = comparison.is_equal()
-        && (!compared(left)
-            .map(|(path, _)| path)
-            .eq(compared(right).map(|(path, _)| path))
+        && (!compared(left).map(|(path, _)| path).eq(compared(right).map(|(path, _)| path))
             || !left.attributes.keys().eq(right.attributes.keys()));
     comparison
 }
@@ -137,20 +127,14 @@ impl Comparison {
 
 /// The datasets that are compared.
 fn compared(checkpoint: &Checkpoint) -> impl Iterator<Item = (&String, &Tensor)> {
-    checkpoint
-        .datasets
-        .iter()
-        .filter(|(path, _)| !path.starts_with("provenance/"))
+    checkpoint.datasets.iter().filter(|(path, _)| !path.starts_with("provenance/"))
 }
 
 fn attributes(left: &Checkpoint, right: &Checkpoint) -> Vec<AttributeDifference> {
     let header = |checkpoint: &Checkpoint| {
         let header = &checkpoint.header;
         [
-            (
-                "header numericsVersion",
-                header.numerics_version.to_string(),
-            ),
+            ("header numericsVersion", header.numerics_version.to_string()),
             ("header seed", header.seed.to_string()),
             ("header step", header.step.to_string()),
             ("header case", header.case.clone()),
@@ -161,25 +145,14 @@ fn attributes(left: &Checkpoint, right: &Checkpoint) -> Vec<AttributeDifference>
     for ((name, a), (_, b)) in header(left).into_iter().zip(header(right)) {
         if a != b {
             let (left, right) = first_line_that_differs(&a, &b);
-            found.push(AttributeDifference {
-                name: name.to_owned(),
-                left: Some(left),
-                right: Some(right),
-            });
+            found.push(AttributeDifference { name: name.to_owned(), left: Some(left), right: Some(right) });
         }
     }
-    let only_right = right
-        .attributes
-        .keys()
-        .filter(|name| !left.attributes.contains_key(*name));
+    let only_right = right.attributes.keys().filter(|name| !left.attributes.contains_key(*name));
     for name in left.attributes.keys().chain(only_right) {
         let (a, b) = (left.attributes.get(name), right.attributes.get(name));
         if a != b {
-            found.push(AttributeDifference {
-                name: name.clone(),
-                left: a.map(exact),
-                right: b.map(exact),
-            });
+            found.push(AttributeDifference { name: name.clone(), left: a.map(exact), right: b.map(exact) });
         }
     }
     found
@@ -214,10 +187,7 @@ fn exact(attribute: &Attribute) -> String {
 /// How two tensors differ, if they do.
 fn difference(left: &Tensor, right: &Tensor) -> Option<Kind> {
     if left.shape() != right.shape() || left.dtype() != right.dtype() {
-        return Some(Kind::Type {
-            left: left.ty().to_string(),
-            right: right.ty().to_string(),
-        });
+        return Some(Kind::Type { left: left.ty().to_string(), right: right.ty().to_string() });
     }
     let differs = |i: usize| bits(left, i) != bits(right, i);
     let mut indices = (0..left.len()).filter(|&i| differs(i));
@@ -234,12 +204,7 @@ fn difference(left: &Tensor, right: &Tensor) -> Option<Kind> {
         right: show(right, first),
         ulp: ulp(left, right, first),
     };
-    Some(Kind::Elements {
-        count,
-        len: left.len(),
-        first,
-        ulp_max,
-    })
+    Some(Kind::Elements { count, len: left.len(), first, ulp_max })
 }
 
 /// The canonical bits of element `i`.
@@ -262,9 +227,7 @@ fn ulp(left: &Tensor, right: &Tensor, i: usize) -> Option<u64> {
     let rank = |tensor: &Tensor| -> Option<i128> {
         let (magnitude, negative) = match tensor.data() {
             Data::F64(v) if !v[i].is_nan() => (v[i].abs().to_bits(), v[i].is_sign_negative()),
-            Data::F32(v) if !v[i].is_nan() => {
-                (v[i].abs().to_bits().into(), v[i].is_sign_negative())
-            }
+            Data::F32(v) if !v[i].is_nan() => (v[i].abs().to_bits().into(), v[i].is_sign_negative()),
             _ => return None,
         };
         let magnitude = i128::from(magnitude);
@@ -284,11 +247,7 @@ fn show(tensor: &Tensor, i: usize) -> String {
 
 /// `decimal (hexadecimal)`. An f32 is exact as f64.
 fn show_float(value: f64, decimal: String) -> String {
-    if value.is_finite() {
-        format!("{decimal} ({})", hex_float(value))
-    } else {
-        decimal
-    }
+    if value.is_finite() { format!("{decimal} ({})", hex_float(value)) } else { decimal }
 }
 
 /// A finite number exactly, as C's `%a` writes it: `-0x1.8p+1` is -3.
@@ -353,22 +312,9 @@ impl fmt::Display for DatasetDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Type { left, right } => write!(f, "{}: {left} against {right}", self.path),
-            Kind::Elements {
-                count,
-                len,
-                first,
-                ulp_max,
-            } => {
-                let index = if first.index.is_empty() {
-                    String::new()
-                } else {
-                    format!("{:?}", first.index)
-                };
-                write!(
-                    f,
-                    "{}{index}: {} against {}",
-                    self.path, first.left, first.right
-                )?;
+            Kind::Elements { count, len, first, ulp_max } => {
+                let index = if first.index.is_empty() { String::new() } else { format!("{:?}", first.index) };
+                write!(f, "{}{index}: {} against {}", self.path, first.left, first.right)?;
                 if let Some(ulp) = first.ulp {
                     write!(f, ", {ulp} ulp apart")?;
                 }
@@ -409,18 +355,8 @@ mod tests {
         assert_eq!(distance(0.0, -0.0), Some(1));
         assert_eq!(distance(5e-324, -5e-324), Some(3));
         assert_eq!(distance(f64::NAN, 1.0), None);
-        assert_eq!(
-            distance(f64::NEG_INFINITY, f64::INFINITY),
-            Some(0xFFE0_0000_0000_0001)
-        );
-        assert_eq!(
-            ulp(
-                &Tensor::scalar(1_f32),
-                &Tensor::scalar(1_f32 - f32::EPSILON),
-                0
-            ),
-            Some(2)
-        );
+        assert_eq!(distance(f64::NEG_INFINITY, f64::INFINITY), Some(0xFFE0_0000_0000_0001));
+        assert_eq!(ulp(&Tensor::scalar(1_f32), &Tensor::scalar(1_f32 - f32::EPSILON), 0), Some(2));
         assert_eq!(ulp(&Tensor::scalar(1_u32), &Tensor::scalar(2_u32), 0), None);
     }
 }

@@ -16,21 +16,17 @@ const BYTES_MAX: u64 = 64 * 1024;
 
 /// A run that needs about `values` × 8 bytes, because noise does not compress.
 fn run(values: u64) -> Checkpoint {
-    let noise = (0..values)
-        .map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) ^ (i * i * i))
-        .collect();
+    let noise =
+        (0..values).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) ^ (i * i * i)).collect();
     let mut run = Checkpoint::new(1, "case", "program");
     run.header.step = values;
-    run.datasets
-        .insert("noise".to_owned(), Tensor::new([values as usize], noise));
+    run.datasets.insert("noise".to_owned(), Tensor::new([values as usize], noise));
     run
 }
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -43,23 +39,11 @@ fn child() {
         return;
     };
     // The signal would end the process; with any handler the write fails instead.
-    signal_hook::flag::register(
-        signal_hook::consts::SIGXFSZ,
-        Arc::new(AtomicBool::new(false)),
-    )
-    .unwrap();
-    let limit = rustix::process::Rlimit {
-        current: Some(BYTES_MAX),
-        maximum: Some(BYTES_MAX),
-    };
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false))).unwrap();
+    let limit = rustix::process::Rlimit { current: Some(BYTES_MAX), maximum: Some(BYTES_MAX) };
     rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
-    let error = write(Path::new(&target), &run(100_000))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("cannot write checkpoint") && error.contains("File too large"),
-        "{error}"
-    );
+    let error = write(Path::new(&target), &run(100_000)).unwrap_err().to_string();
+    assert!(error.contains("cannot write checkpoint") && error.contains("File too large"), "{error}");
 }
 
 #[test]
@@ -72,11 +56,7 @@ fn a_file_size_limit_leaves_the_old_file() {
         .env(TARGET, &target)
         .output()
         .unwrap();
-    assert!(
-        child.status.success(),
-        "{}",
-        String::from_utf8_lossy(&child.stdout)
-    );
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
     assert_eq!(names(folder.path()), ["run.h5"]);
     assert_eq!(read(&target).unwrap().header.step, 100);
 }

@@ -37,20 +37,12 @@ impl Compare {
         let text = if self.json {
             json(&to_json(&comparison, &left, &right))
         } else {
-            let colour = if comparison.is_equal() {
-                BOLD_GREEN
-            } else {
-                BOLD_RED
-            };
+            let colour = if comparison.is_equal() { BOLD_GREEN } else { BOLD_RED };
             let text = comparison.to_string();
             let (verdict, rest) = text.split_at(text.find(['\n', ',', ' ']).unwrap_or(text.len()));
             format!("{colour}{verdict}{RESET}{}\n", rest.trim_end())
         };
-        let exit = if comparison.is_equal() {
-            Exit::Done
-        } else {
-            Exit::Failed
-        };
+        let exit = if comparison.is_equal() { Exit::Done } else { Exit::Failed };
         Ok(Report { text, exit })
     }
 }

@@ -45,28 +45,19 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Report {
     fn done(text: impl Into<String>) -> Report {
-        Report {
-            text: text.into(),
-            exit: Exit::Done,
-        }
+        Report { text: text.into(), exit: Exit::Done }
     }
 }
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> Exit {
     let command = Arguments::command().after_help(exit::HELP);
-    let arguments = match command
-        .try_get_matches()
-        .and_then(|matches| Arguments::from_arg_matches(&matches))
+    let arguments = match command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches))
     {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are asked for; anything else is bad input.
-            let exit = if error.use_stderr() {
-                Exit::BadInput
-            } else {
-                Exit::Done
-            };
+            let exit = if error.use_stderr() { Exit::BadInput } else { Exit::Done };
             // Nothing can be said where both streams are closed.
             let _ = error.print();
             return exit;
@@ -78,11 +69,7 @@ pub fn main() -> Exit {
         Command::Show(command) => command.run(),
         Command::Plot(command) => command.run(),
     };
-    match result.and_then(|report| {
-        print(&report.text)
-            .map(|()| report.exit)
-            .map_err(Error::from)
-    }) {
+    match result.and_then(|report| print(&report.text).map(|()| report.exit).map_err(Error::from)) {
         Ok(exit) => exit,
         Err(error) => {
             let _ = writeln!(anstream::stderr(), "{BOLD_RED}error{RESET}: {error}");

@@ -37,31 +37,17 @@ fn scale(text: &str) -> Result<f32, String> {
 impl Plot {
     pub(super) fn run(&self) -> Result<Report, Error> {
         let name = self.output.display();
-        let extension = self
-            .output
-            .extension()
-            .map(|extension| extension.to_ascii_lowercase());
-        let png = match extension
-            .as_deref()
-            .and_then(|extension| extension.to_str())
-        {
+        let extension = self.output.extension().map(|extension| extension.to_ascii_lowercase());
+        let png = match extension.as_deref().and_then(|extension| extension.to_str()) {
             Some("png") => true,
             Some("svg") => false,
             _ => {
-                return Err(format!(
-                    "cannot draw {name}: the file's name must end with .png or .svg"
-                )
-                .into());
+                return Err(format!("cannot draw {name}: the file's name must end with .png or .svg").into());
             }
         };
         let run = read(&self.run)?;
-        let svg = picture(&run)
-            .map_err(|error| format!("cannot draw {}: {error}", self.run.display()))?;
-        let bytes = if png {
-            to_png(&svg, self.scale)?
-        } else {
-            svg.into_bytes()
-        };
+        let svg = picture(&run).map_err(|error| format!("cannot draw {}: {error}", self.run.display()))?;
+        let bytes = if png { to_png(&svg, self.scale)? } else { svg.into_bytes() };
         write(&self.output, &bytes).map_err(|error| format!("cannot write {name}: {error}"))?;
         tracing::info!("wrote {name}, {} bytes", bytes.len());
         Ok(Report::done(""))
@@ -71,15 +57,10 @@ impl Plot {
 /// Writes a file whole or not at all.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The permissions that the user's umask gives to any new file.
     let permissions = std::fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new()
-        .permissions(permissions)
-        .tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())

@@ -30,17 +30,13 @@ impl Show {
         let run = read(&self.run).map_err(|error| {
             let previous = previous_path(&self.run);
             match read(&previous) {
-                Ok(_) => format!(
-                    "{error}\nhelp: the file kept before it is good: {}",
-                    previous.display()
-                )
-                .into(),
+                Ok(_) => {
+                    format!("{error}\nhelp: the file kept before it is good: {}", previous.display()).into()
+                }
                 Err(_) => Error::from(error),
             }
         })?;
-        let bytes = std::fs::metadata(&self.run)
-            .map(|metadata| metadata.len())
-            .unwrap_or(0);
+        let bytes = std::fs::metadata(&self.run).map(|metadata| metadata.len()).unwrap_or(0);
         let text = if self.json {
             json(&to_json(&run, bytes))
         } else {
@@ -53,10 +49,7 @@ impl Show {
 fn to_text(run: &Checkpoint, bytes: u64, name: &str) -> String {
     let header = &run.header;
     let origin = &run.provenance;
-    let mut text = format!(
-        "{BOLD}{name}{RESET}  {}, every digest agrees\n",
-        size(bytes)
-    );
+    let mut text = format!("{BOLD}{name}{RESET}  {}, every digest agrees\n", size(bytes));
     // Writing to a string cannot fail.
     let mut field = |key: &str, value: &str| {
         let _ = writeln!(text, "  {key:<15} {value}");
@@ -64,25 +57,12 @@ fn to_text(run: &Checkpoint, bytes: u64, name: &str) -> String {
     field("step", &header.step.to_string());
     field("seed", &header.seed.to_string());
     field("numerics", &format!("version {}", header.numerics_version));
-    field(
-        "case",
-        &format!(
-            "{} lines, sha256 {}",
-            header.case.lines().count(),
-            header.case_sha256()
-        ),
-    );
-    field(
-        "program",
-        &format!("{} lines", header.program.lines().count()),
-    );
+    field("case", &format!("{} lines, sha256 {}", header.case.lines().count(), header.case_sha256()));
+    field("program", &format!("{} lines", header.program.lines().count()));
     field("content digest", &run.digest());
     field(
         "written",
-        &format!(
-            "{} by tessera {} on {}",
-            origin.date, origin.software_version, origin.machine
-        ),
+        &format!("{} by tessera {} on {}", origin.date, origin.software_version, origin.machine),
     );
     for (name, value) in &origin.entries {
         field(name, &value.to_string());
@@ -95,11 +75,8 @@ fn to_text(run: &Checkpoint, bytes: u64, name: &str) -> String {
     }
     let losses: Vec<_> = losses(run).collect();
     if !losses.is_empty() {
-        let _ = writeln!(
-            text,
-            "\n{BOLD}{:<26} {:>12} {:>12} {:>12}{RESET}",
-            "losses", "first", "last", "least"
-        );
+        let _ =
+            writeln!(text, "\n{BOLD}{:<26} {:>12} {:>12} {:>12}{RESET}", "losses", "first", "last", "least");
         for loss in losses {
             let _ = writeln!(
                 text,
@@ -108,20 +85,10 @@ fn to_text(run: &Checkpoint, bytes: u64, name: &str) -> String {
             );
         }
     }
-    let _ = writeln!(
-        text,
-        "\n{BOLD}{:<40} {:<20} {:<12} range{RESET}",
-        "datasets", "type", "sha256"
-    );
+    let _ = writeln!(text, "\n{BOLD}{:<40} {:<20} {:<12} range{RESET}", "datasets", "type", "sha256");
     for (path, tensor) in &run.datasets {
-        let range = range(tensor)
-            .map(|(low, high)| format!("{low:.4e} … {high:.4e}"))
-            .unwrap_or_default();
-        let row = format!(
-            "  {path:<38} {:<20} {:.12} {range}",
-            tensor.ty().to_string(),
-            tensor.digest()
-        );
+        let range = range(tensor).map(|(low, high)| format!("{low:.4e} … {high:.4e}")).unwrap_or_default();
+        let row = format!("  {path:<38} {:<20} {:.12} {range}", tensor.ty().to_string(), tensor.digest());
         let _ = writeln!(text, "{}", row.trim_end());
     }
     text
@@ -131,15 +98,11 @@ fn to_json(run: &Checkpoint, bytes: u64) -> Value {
     let header = &run.header;
     let origin = &run.provenance;
     let attributes = |map: &mut dyn Iterator<Item = (&String, &Attribute)>| -> Map<String, Value> {
-        map.map(|(name, value)| (name.clone(), attribute(value)))
-            .collect()
+        map.map(|(name, value)| (name.clone(), attribute(value))).collect()
     };
     let losses: Map<String, Value> = losses(run)
         .map(|loss| {
-            (
-                loss.name.to_owned(),
-                json!({ "first": loss.first, "last": loss.last, "least": loss.least }),
-            )
+            (loss.name.to_owned(), json!({ "first": loss.first, "last": loss.last, "least": loss.least }))
         })
         .collect();
     let datasets: Map<String, Value> = run

@@ -42,9 +42,7 @@ const RIGHT_OF_CHART: f64 = 22.0;
 const ERROR_DECADES: f64 = 6.0;
 
 /// Colours that the colour-blind can tell apart (Okabe and Ito), without yellow.
-const COLOURS: [&str; 6] = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00",
-];
+const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
 const DASHES: [&str; 4] = ["", "6 2.5", "2 2", "8 2 2 2"];
 
 /// Why there is no picture.
@@ -92,18 +90,12 @@ struct Panel<'a> {
 pub fn picture(run: &Checkpoint) -> Result<String, PlotError> {
     let coordinates = coordinates(run)?;
     let mut rows: Vec<Vec<Panel<'_>>> = Vec::new();
-    for (name, tensor) in run
-        .group("solution")
-        .filter(|(name, _)| !name.contains('/'))
-    {
+    for (name, tensor) in run.group("solution").filter(|(name, _)| !name.contains('/')) {
         rows.push(match &coordinates[..] {
             [across, up] => fields(run, name, tensor, across, up)?,
             [x] => lines(run, name, tensor, x)?,
             _ => {
-                tracing::warn!(
-                    "solution/{name} is over {} coordinates and is not drawn",
-                    coordinates.len()
-                );
+                tracing::warn!("solution/{name} is over {} coordinates and is not drawn", coordinates.len());
                 continue;
             }
         });
@@ -121,26 +113,13 @@ pub fn picture(run: &Checkpoint) -> Result<String, PlotError> {
     };
     let mut svg = Svg::default();
     let mut letters = 'a'..='z';
-    let lefts: Vec<f64> = (0..=columns)
-        .map(|column| {
-            (0..column)
-                .map(|before| LEFT + FRAME.0 + right(before))
-                .sum()
-        })
-        .collect();
+    let lefts: Vec<f64> =
+        (0..=columns).map(|column| (0..column).map(|before| LEFT + FRAME.0 + right(before)).sum()).collect();
     let height = ABOVE + FRAME.1 + BELOW;
     for (row, panels) in rows.iter().enumerate() {
         for (left, panel) in lefts.iter().zip(panels) {
-            let frame = Rect {
-                x: left + LEFT,
-                y: height * row as f64 + ABOVE,
-                w: FRAME.0,
-                h: FRAME.1,
-            };
-            let letter = letters
-                .next()
-                .map(|letter| format!("({letter})  "))
-                .unwrap_or_default();
+            let frame = Rect { x: left + LEFT, y: height * row as f64 + ABOVE, w: FRAME.0, h: FRAME.1 };
+            let letter = letters.next().map(|letter| format!("({letter})  ")).unwrap_or_default();
             (panel.draw)(&mut svg, frame, &letter)?;
         }
     }
@@ -155,11 +134,7 @@ fn coordinates(run: &Checkpoint) -> Result<Vec<Coordinate<'_>>, PlotError> {
         let ordered = values.is_sorted_by(|a, b| a < b) || values.is_sorted_by(|a, b| a > b);
         if !ordered || values.len() < 2 || !values.iter().all(|x| x.is_finite()) {
             let must = "hold at least two finite values in order".to_owned();
-            return Err(PlotError::Dataset {
-                path,
-                must,
-                got: tensor.ty().to_string(),
-            });
+            return Err(PlotError::Dataset { path, must, got: tensor.ty().to_string() });
         }
         coordinates.push(Coordinate { name, values });
     }
@@ -168,11 +143,8 @@ fn coordinates(run: &Checkpoint) -> Result<Vec<Coordinate<'_>>, PlotError> {
 
 /// The elements of `tensor` as f64; it must be a float or integer tensor of `shape`.
 fn numbers(path: &str, tensor: &Tensor, shape: &[usize]) -> Result<Vec<f64>, PlotError> {
-    let error = |must: String| PlotError::Dataset {
-        path: path.to_owned(),
-        must,
-        got: tensor.ty().to_string(),
-    };
+    let error =
+        |must: String| PlotError::Dataset { path: path.to_owned(), must, got: tensor.ty().to_string() };
     if tensor.shape() != shape {
         return Err(error(format!("have shape {shape:?}")));
     }
@@ -189,18 +161,11 @@ fn numbers(path: &str, tensor: &Tensor, shape: &[usize]) -> Result<Vec<f64>, Plo
 
 /// The dataset at `path`, if there is one, as numbers of `shape`.
 fn optional(run: &Checkpoint, path: &str, shape: &[usize]) -> Result<Option<Vec<f64>>, PlotError> {
-    run.datasets
-        .get(path)
-        .map(|tensor| numbers(path, tensor, shape))
-        .transpose()
+    run.datasets.get(path).map(|tensor| numbers(path, tensor, shape)).transpose()
 }
 
 /// The absolute error of an unknown, and the axis of its picture; none where it is nowhere positive.
-fn error_of(
-    run: &Checkpoint,
-    name: &str,
-    shape: &[usize],
-) -> Result<Option<(Vec<f64>, Axis)>, PlotError> {
+fn error_of(run: &Checkpoint, name: &str, shape: &[usize]) -> Result<Option<(Vec<f64>, Axis)>, PlotError> {
     let Some(error) = optional(run, &format!("solution/error/{name}"), shape)? else {
         return Ok(None);
     };
@@ -209,11 +174,7 @@ fn error_of(
     if top == 0.0 {
         return Ok(None);
     }
-    let least = error
-        .iter()
-        .copied()
-        .filter(|&e| e > 0.0)
-        .fold(top, f64::min);
+    let least = error.iter().copied().filter(|&e| e > 0.0).fold(top, f64::min);
     let axis = Axis::log(least.max(top * 10_f64.powf(-ERROR_DECADES)), top);
     Ok(Some((error, axis)))
 }
@@ -230,27 +191,12 @@ fn fields<'a>(
     let values = numbers(&format!("solution/{name}"), tensor, &shape)?;
     let (low, high) = (lowest(&values), highest(&values));
     let arguments = format!("({}, {})", across.name, up.name);
-    let heat = move |values: &[f64],
-                     colours: Axis,
-                     gradient: &dyn Gradient,
-                     svg: &mut Svg,
-                     r: Rect,
-                     title: &str| {
-        let (across, up) = ((across.name, &across.values[..]), (up.name, &up.values[..]));
-        panel::heat(
-            svg,
-            r,
-            title,
-            &Heat {
-                values,
-                across,
-                up,
-                colours,
-                gradient,
-            },
-        )
-        .map_err(PlotError::from)
-    };
+    let heat =
+        move |values: &[f64], colours: Axis, gradient: &dyn Gradient, svg: &mut Svg, r: Rect, title: &str| {
+            let (across, up) = ((across.name, &across.values[..]), (up.name, &up.values[..]));
+            panel::heat(svg, r, title, &Heat { values, across, up, colours, gradient })
+                .map_err(PlotError::from)
+        };
     // A field of both signs shows where it is zero; both halves get the same scale.
     let signed = low < 0.0 && high > 0.0 && low.abs().min(high) > 0.05 * low.abs().max(high);
     let title = format!("{name}{arguments}");
@@ -259,42 +205,22 @@ fn fields<'a>(
         let gradient = colorgrad::preset::rd_bu();
         Box::new(move |svg, r, letter| {
             let reversed = Reversed(&gradient);
-            heat(
-                &values,
-                Axis::linear(-limit, limit),
-                &reversed,
-                svg,
-                r,
-                &format!("{letter}{title}"),
-            )
+            heat(&values, Axis::linear(-limit, limit), &reversed, svg, r, &format!("{letter}{title}"))
         })
     } else {
         let gradient = colorgrad::preset::viridis();
         Box::new(move |svg, r, letter| {
-            heat(
-                &values,
-                Axis::linear(low, high),
-                &gradient,
-                svg,
-                r,
-                &format!("{letter}{title}"),
-            )
+            heat(&values, Axis::linear(low, high), &gradient, svg, r, &format!("{letter}{title}"))
         })
     };
-    let mut panels = vec![Panel {
-        right: RIGHT_OF_HEAT,
-        draw: solution,
-    }];
+    let mut panels = vec![Panel { right: RIGHT_OF_HEAT, draw: solution }];
     if let Some((error, axis)) = error_of(run, name, &shape)? {
         let gradient = colorgrad::preset::magma();
         let title = format!("absolute error of {name}{arguments}");
         let draw: Draw<'a> = Box::new(move |svg, r, letter| {
             heat(&error, axis, &gradient, svg, r, &format!("{letter}{title}"))
         });
-        panels.push(Panel {
-            right: RIGHT_OF_HEAT,
-            draw,
-        });
+        panels.push(Panel { right: RIGHT_OF_HEAT, draw });
     }
     Ok(panels)
 }
@@ -322,17 +248,7 @@ fn lines<'a>(
     let ends = (lowest(&x.values), highest(&x.values));
     let draw = move |curves: Vec<Curve<'_>>, axis: Axis, svg: &mut Svg, r: Rect, title: &str| {
         let x = (x.name, Axis::linear(ends.0, ends.1));
-        panel::chart(
-            svg,
-            r,
-            title,
-            &Chart {
-                curves,
-                x,
-                y: ("", axis),
-                marks: Vec::new(),
-            },
-        );
+        panel::chart(svg, r, title, &Chart { curves, x, y: ("", axis), marks: Vec::new() });
         Ok(())
     };
     let curve = move |label: &str, y: &[f64], i: usize| Curve {
@@ -346,44 +262,17 @@ fn lines<'a>(
     let solution: Draw<'a> = Box::new(move |svg, r, letter| {
         let mut curves = vec![curve(name, &values, 0)];
         curves.extend(reference.iter().map(|y| curve("reference", y, 1)));
-        let low = curves
-            .iter()
-            .map(|c| lowest(&c.y))
-            .fold(f64::INFINITY, f64::min);
-        let high = curves
-            .iter()
-            .map(|c| highest(&c.y))
-            .fold(f64::NEG_INFINITY, f64::max);
-        draw(
-            curves,
-            Axis::linear_with_margin(low, high),
-            svg,
-            r,
-            &format!("{letter}{name}({})", x.name),
-        )
+        let low = curves.iter().map(|c| lowest(&c.y)).fold(f64::INFINITY, f64::min);
+        let high = curves.iter().map(|c| highest(&c.y)).fold(f64::NEG_INFINITY, f64::max);
+        draw(curves, Axis::linear_with_margin(low, high), svg, r, &format!("{letter}{name}({})", x.name))
     });
-    let mut panels = vec![Panel {
-        right: RIGHT_OF_CHART,
-        draw: solution,
-    }];
+    let mut panels = vec![Panel { right: RIGHT_OF_CHART, draw: solution }];
     if let Some((error, axis)) = error_of(run, name, &shape)? {
         let draw: Draw<'a> = Box::new(move |svg, r, letter| {
             let title = format!("{letter}absolute error of {name}({})", x.name);
-            draw(
-                vec![Curve {
-                    dash: "",
-                    ..curve("error", &error, 1)
-                }],
-                axis,
-                svg,
-                r,
-                &title,
-            )
+            draw(vec![Curve { dash: "", ..curve("error", &error, 1) }], axis, svg, r, &title)
         });
-        panels.push(Panel {
-            right: RIGHT_OF_CHART,
-            draw,
-        });
+        panels.push(Panel { right: RIGHT_OF_CHART, draw });
     }
     Ok(panels)
 }
@@ -397,10 +286,7 @@ fn convergence(run: &Checkpoint) -> Result<Option<Panel<'_>>, PlotError> {
     let steps = numbers("history/step", step, &shape)?;
     let stages = optional(run, "history/stage", &shape)?;
     let mut terms = Vec::new();
-    for (name, tensor) in run
-        .group("history")
-        .filter(|(name, _)| !matches!(*name, "step" | "stage"))
-    {
+    for (name, tensor) in run.group("history").filter(|(name, _)| !matches!(*name, "step" | "stage")) {
         let values = numbers(&format!("history/{name}"), tensor, &shape)?;
         if values.iter().any(|value| value.is_finite() && *value > 0.0) {
             terms.push((name, values));
@@ -413,52 +299,26 @@ fn convergence(run: &Checkpoint) -> Result<Option<Panel<'_>>, PlotError> {
     let is_total = |name: &str| matches!(name, "total" | "loss");
     terms.sort_by_key(|(name, _)| !is_total(name));
     let totals = terms.iter().filter(|(name, _)| is_total(name)).count();
-    let positive = || {
-        terms
-            .iter()
-            .flat_map(|(_, values)| values)
-            .copied()
-            .filter(|x| x.is_finite() && *x > 0.0)
-    };
-    let axis = Axis::log_with_margin(
-        positive().fold(f64::INFINITY, f64::min),
-        positive().fold(0.0, f64::max),
-    );
+    let positive =
+        || terms.iter().flat_map(|(_, values)| values).copied().filter(|x| x.is_finite() && *x > 0.0);
+    let axis =
+        Axis::log_with_margin(positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
     let marks = marks(run, &steps, stages.as_deref());
     let draw: Draw<'_> = Box::new(move |svg, r, letter| {
         let curve = |(i, (name, y)): (usize, &(&str, Vec<f64>))| {
             let number = i.saturating_sub(totals);
-            let colour = if i < totals {
-                "#000000"
-            } else {
-                COLOURS[number % COLOURS.len()]
-            };
+            let colour = if i < totals { "#000000" } else { COLOURS[number % COLOURS.len()] };
             let width = if i < totals { 2.2 } else { 1.1 };
             let dash = DASHES[(number / COLOURS.len()) % DASHES.len()];
-            Curve {
-                name: (*name).to_owned(),
-                x: &steps,
-                y: y.clone(),
-                colour,
-                width,
-                dash,
-            }
+            Curve { name: (*name).to_owned(), x: &steps, y: y.clone(), colour, width, dash }
         };
         let curves = terms.iter().enumerate().map(curve).collect();
         let x = ("step", Axis::linear(lowest(&steps), highest(&steps)));
-        let chart = Chart {
-            curves,
-            x,
-            y: ("loss", axis),
-            marks: marks.clone(),
-        };
+        let chart = Chart { curves, x, y: ("loss", axis), marks: marks.clone() };
         panel::chart(svg, r, &format!("{letter}convergence"), &chart);
         Ok(())
     });
-    Ok(Some(Panel {
-        right: RIGHT_OF_CHART,
-        draw,
-    }))
+    Ok(Some(Panel { right: RIGHT_OF_CHART, draw }))
 }
 
 /// Where a stage of the optimiser begins, and its name.
@@ -474,9 +334,6 @@ fn marks(run: &Checkpoint, steps: &[f64], stages: Option<&[f64]>) -> Vec<(f64, S
         Some(name) => (*name).to_owned(),
         None => format!("stage {}", stage as i64),
     };
-    let begins = steps
-        .iter()
-        .zip(stages.windows(2))
-        .filter(|(_, pair)| pair[0] != pair[1]);
+    let begins = steps.iter().zip(stages.windows(2)).filter(|(_, pair)| pair[0] != pair[1]);
     begins.map(|(&step, pair)| (step, name(pair[1]))).collect()
 }

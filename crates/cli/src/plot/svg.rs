@@ -97,11 +97,7 @@ impl Svg {
     }
 
     /// A line through `points`, broken where one of them is `None`.
-    pub fn path(
-        &mut self,
-        points: impl IntoIterator<Item = Option<(f64, f64)>>,
-        stroke: Stroke<'_>,
-    ) {
+    pub fn path(&mut self, points: impl IntoIterator<Item = Option<(f64, f64)>>, stroke: Stroke<'_>) {
         let mut data = String::new();
         let mut begun = false;
         for point in points {
@@ -112,10 +108,7 @@ impl Svg {
             }
             begun = point.is_some();
         }
-        self.push(format_args!(
-            "<path stroke-linejoin=\"round\" d=\"{data}\"{}/>",
-            attributes(stroke)
-        ));
+        self.push(format_args!("<path stroke-linejoin=\"round\" d=\"{data}\"{}/>", attributes(stroke)));
     }
 
     pub fn text(&mut self, at: (f64, f64), text: &str, style: Text) {
@@ -124,11 +117,7 @@ impl Svg {
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let weight = if style.bold {
-            " font-weight=\"bold\""
-        } else {
-            ""
-        };
+        let weight = if style.bold { " font-weight=\"bold\"" } else { "" };
         let turn = if style.upwards {
             format!(" transform=\"rotate(-90 {:.2} {:.2})\"", at.0, at.1)
         } else {
@@ -161,15 +150,9 @@ impl Svg {
 }
 
 fn attributes(stroke: Stroke<'_>) -> String {
-    let dash = if stroke.dash.is_empty() {
-        String::new()
-    } else {
-        format!(" stroke-dasharray=\"{}\"", stroke.dash)
-    };
-    format!(
-        " stroke=\"{}\" stroke-width=\"{}\"{dash}",
-        stroke.colour, stroke.width
-    )
+    let dash =
+        if stroke.dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{}\"", stroke.dash) };
+    format!(" stroke=\"{}\" stroke-width=\"{}\"{dash}", stroke.colour, stroke.width)
 }
 
 /// Text that XML reads as itself.
@@ -193,24 +176,12 @@ pub fn to_png(svg: &str, scale: f32) -> Result<Vec<u8>, String> {
     fonts.load_font_data(dejavu::sans::regular().to_vec());
     fonts.load_font_data(dejavu::sans::bold().to_vec());
     let tree = usvg::Tree::from_str(svg, &options).map_err(|error| error.to_string())?;
-    let size = tree
-        .size()
-        .to_int_size()
-        .scale_by(scale)
-        .ok_or("its size must be positive")?;
+    let size = tree.size().to_int_size().scale_by(scale).ok_or("its size must be positive")?;
     let mut pixels =
         tiny_skia::Pixmap::new(size.width(), size.height()).ok_or("its size must fit in memory")?;
-    resvg::render(
-        &tree,
-        tiny_skia::Transform::from_scale(scale, scale),
-        &mut pixels.as_mut(),
-    );
+    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
     // The ground is opaque, so premultiplied colours are the plain ones.
-    let raster = Raster {
-        width: size.width(),
-        height: size.height(),
-        rgba: pixels.take(),
-    };
+    let raster = Raster { width: size.width(), height: size.height(), rgba: pixels.take() };
     encode_png(&raster, Some(scale)).map_err(|error| error.to_string())
 }
 

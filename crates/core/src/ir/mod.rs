@@ -1,5 +1,13 @@
-//! The `tgraph` IR: types, graphs and the builder; data without policy.
+//! The `tgraph` IR: types, attributes, graphs and the builder; data without policy.
 
+mod attribute;
+mod builder;
+mod graph;
+mod program;
 mod types;
 
+pub use attribute::{Attribute, Attributes};
+pub use builder::Builder;
+pub use graph::{Graph, Input, Location, Node, Origin, Value};
+pub use program::{Program, Transform, TransformKind};
 pub use types::{DType, Extent, Type};

@@ -40,21 +40,17 @@ pub(super) fn build(fill: impl FnOnce(&File) -> Result<(), Cause>) -> Result<Vec
 
 /// A file that lives in memory alone.
 fn memory(fapl: &mut FileAccessBuilder) -> &mut FileAccessBuilder {
-    fapl.core_options(MEMORY_INCREMENT_BYTES, false)
-        .libver_bounds(LibraryVersion::V110, LibraryVersion::V110)
+    fapl.core_options(MEMORY_INCREMENT_BYTES, false).libver_bounds(LibraryVersion::V110, LibraryVersion::V110)
 }
 
 /// The bytes of an open file.
 fn image(file: &File) -> Result<Vec<u8>, Cause> {
     // SAFETY: a null buffer of length 0 asks for the size; `file` is open for the whole call.
-    let size =
-        hdf5::sync::sync(|| unsafe { H5Fget_file_image(file.id(), std::ptr::null_mut(), 0) });
+    let size = hdf5::sync::sync(|| unsafe { H5Fget_file_image(file.id(), std::ptr::null_mut(), 0) });
     let size = usize::try_from(size).map_err(|_| last_error())?;
     let mut bytes = vec![0_u8; size];
     // SAFETY: `bytes` has room for the `size` bytes that the library was told it has.
-    let got = hdf5::sync::sync(|| unsafe {
-        H5Fget_file_image(file.id(), bytes.as_mut_ptr().cast(), size)
-    });
+    let got = hdf5::sync::sync(|| unsafe { H5Fget_file_image(file.id(), bytes.as_mut_ptr().cast(), size) });
     if usize::try_from(got) != Ok(size) {
         return Err(last_error());
     }
@@ -64,8 +60,7 @@ fn image(file: &File) -> Result<Vec<u8>, Cause> {
 /// Opens `bytes` as a file that can only be read. The library keeps a copy.
 pub(super) fn open(bytes: &[u8]) -> Result<File, Cause> {
     let fapl = memory(&mut hdf5::plist::FileAccess::build()).finish()?;
-    let name =
-        CString::new(memory_name()).map_err(|_| Cause::Library("name with a NUL".to_owned()))?;
+    let name = CString::new(memory_name()).map_err(|_| Cause::Library("name with a NUL".to_owned()))?;
     // SAFETY: the library copies `bytes` before `H5Pset_file_image` returns and does not write to
     // them; `name` is a terminated string; both property list and name outlive the calls.
     let id = hdf5::sync::sync(|| unsafe {
@@ -91,9 +86,7 @@ fn renew_superblock_checksum(bytes: &mut [u8]) -> Result<(), Cause> {
             rest[..4].copy_from_slice(&lookup3(superblock).to_le_bytes());
             Ok(())
         }
-        _ => Err(Cause::Library(
-            "the file must have a superblock of version 2 or 3".to_owned(),
-        )),
+        _ => Err(Cause::Library("the file must have a superblock of version 2 or 3".to_owned())),
     }
 }
 
@@ -103,9 +96,7 @@ fn lookup3(bytes: &[u8]) -> u32 {
         let byte = |k: usize| u32::from(block.get(4 * i + k).copied().unwrap_or(0)) << (8 * k);
         byte(0) | byte(1) | byte(2) | byte(3)
     };
-    let start = u32::try_from(bytes.len())
-        .unwrap_or(u32::MAX)
-        .wrapping_add(0xdead_beef);
+    let start = u32::try_from(bytes.len()).unwrap_or(u32::MAX).wrapping_add(0xdead_beef);
     let [mut a, mut b, mut c] = [start; 3];
     // The last block, even when it is whole, is mixed in another way.
     let blocks = bytes.len().div_ceil(12);
@@ -136,76 +127,36 @@ fn lookup3(bytes: &[u8]) -> u32 {
 }
 
 /// Stores `text` as attribute `name`.
-pub(super) fn write_text_attribute(
-    location: &Location,
-    name: &str,
-    text: &str,
-) -> Result<(), Cause> {
+pub(super) fn write_text_attribute(location: &Location, name: &str, text: &str) -> Result<(), Cause> {
     let (ty, bytes) = fixed(text);
     let attribute = location.new_attr_builder().empty_as(&ty).create(name)?;
     let memory = attribute.dtype()?;
     // SAFETY: `memory` is the attribute's own type of `bytes.len()` bytes, and it is a scalar.
-    let status = hdf5::sync::sync(|| unsafe {
-        H5Awrite(attribute.id(), memory.id(), bytes.as_ptr().cast())
-    });
-    if status < 0 {
-        Err(last_error())
-    } else {
-        Ok(())
-    }
+    let status = hdf5::sync::sync(|| unsafe { H5Awrite(attribute.id(), memory.id(), bytes.as_ptr().cast()) });
+    if status < 0 { Err(last_error()) } else { Ok(()) }
 }
 
 /// The text in `attribute`; `bytes_max` bounds what a damaged file can ask for.
-pub(super) fn read_text_attribute(
-    attribute: &Attribute,
-    bytes_max: usize,
-) -> Result<String, Cause> {
-    let mut bytes = room(
-        attribute.dtype()?.to_descriptor()?,
-        attribute.size(),
-        bytes_max,
-    )?;
+pub(super) fn read_text_attribute(attribute: &Attribute, bytes_max: usize) -> Result<String, Cause> {
+    let mut bytes = room(attribute.dtype()?.to_descriptor()?, attribute.size(), bytes_max)?;
     let memory = attribute.dtype()?;
     // SAFETY: `memory` is the attribute's own type of `bytes.len()` bytes, and it is one element.
-    let status = hdf5::sync::sync(|| unsafe {
-        H5Aread(attribute.id(), memory.id(), bytes.as_mut_ptr().cast())
-    });
-    if status < 0 {
-        Err(last_error())
-    } else {
-        text(bytes)
-    }
+    let status =
+        hdf5::sync::sync(|| unsafe { H5Aread(attribute.id(), memory.id(), bytes.as_mut_ptr().cast()) });
+    if status < 0 { Err(last_error()) } else { text(bytes) }
 }
 
 /// Stores `content` as dataset `name` of one element, compressed and checksummed.
 pub(super) fn write_text(group: &Group, name: &str, content: &str) -> Result<(), Cause> {
     let (ty, bytes) = fixed(content);
-    let builder = group
-        .new_dataset_builder()
-        .empty_as(&ty)
-        .shape([1])
-        .chunk([1]);
-    let dataset = builder
-        .deflate(super::write::DEFLATE_LEVEL)
-        .fletcher32()
-        .create(name)?;
+    let builder = group.new_dataset_builder().empty_as(&ty).shape([1]).chunk([1]);
+    let dataset = builder.deflate(super::write::DEFLATE_LEVEL).fletcher32().create(name)?;
     let memory = dataset.dtype()?;
     // SAFETY: `memory` is the dataset's own type of `bytes.len()` bytes, and it has one element.
     let status = hdf5::sync::sync(|| unsafe {
-        H5Dwrite(
-            dataset.id(),
-            memory.id(),
-            H5S_ALL,
-            H5S_ALL,
-            H5P_DEFAULT,
-            bytes.as_ptr().cast(),
-        )
+        H5Dwrite(dataset.id(), memory.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.as_ptr().cast())
     });
-    if status < 0 {
-        Err(last_error())
-    } else {
-        Ok(())
-    }
+    if status < 0 { Err(last_error()) } else { Ok(()) }
 }
 
 /// The text in `dataset`; `bytes_max` bounds what a damaged file can ask for.
@@ -214,20 +165,9 @@ pub(super) fn read_text(dataset: &Dataset, bytes_max: usize) -> Result<String, C
     let memory = dataset.dtype()?;
     // SAFETY: `memory` is the dataset's own type of `bytes.len()` bytes, and it has one element.
     let status = hdf5::sync::sync(|| unsafe {
-        H5Dread(
-            dataset.id(),
-            memory.id(),
-            H5S_ALL,
-            H5S_ALL,
-            H5P_DEFAULT,
-            bytes.as_mut_ptr().cast(),
-        )
+        H5Dread(dataset.id(), memory.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.as_mut_ptr().cast())
     });
-    if status < 0 {
-        Err(last_error())
-    } else {
-        text(bytes)
-    }
+    if status < 0 { Err(last_error()) } else { text(bytes) }
 }
 
 /// The fixed-length type that holds `text`, and its bytes; HDF5 knows no length 0.
@@ -243,18 +183,15 @@ fn fixed(text: &str) -> (TypeDescriptor, Vec<u8>) {
 fn room(ty: TypeDescriptor, elements: usize, bytes_max: usize) -> Result<Vec<u8>, Cause> {
     match ty {
         TypeDescriptor::FixedUnicode(len) if elements == 1 && len <= bytes_max => Ok(vec![0; len]),
-        other => Err(Cause::Library(format!(
-            "must hold one text of fixed length, got {elements} of {other:?}"
-        ))),
+        other => {
+            Err(Cause::Library(format!("must hold one text of fixed length, got {elements} of {other:?}")))
+        }
     }
 }
 
 /// Text without the padding.
 fn text(mut bytes: Vec<u8>) -> Result<String, Cause> {
-    let len = bytes
-        .iter()
-        .rposition(|&b| b != 0)
-        .map_or(0, |last| last + 1);
+    let len = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
     bytes.truncate(len);
     String::from_utf8(bytes).map_err(|_| Cause::Library("a text must be UTF-8".to_owned()))
 }
@@ -262,11 +199,7 @@ fn text(mut bytes: Vec<u8>) -> Result<String, Cause> {
 /// A name that no file has. The library wants one, and tells open files in memory apart by it.
 fn memory_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!(
-        "/nonexistent/tessera-memory-{}-{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("/nonexistent/tessera-memory-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The library's own account of what failed last.

@@ -41,10 +41,7 @@ impl Manifest {
     pub fn of(checkpoint: &Checkpoint) -> Manifest {
         let header = &checkpoint.header;
         let mut compared = Lines::default();
-        compared.push(
-            "header numericsVersion",
-            header.numerics_version.to_string(),
-        );
+        compared.push("header numericsVersion", header.numerics_version.to_string());
         compared.push("header seed", header.seed.to_string());
         compared.push("header step", header.step.to_string());
         compared.push("header caseSha256", header.case_sha256());
@@ -55,44 +52,28 @@ impl Manifest {
         }
         let mut provenance = Lines::default();
         let origin = &checkpoint.provenance;
-        provenance.push(
-            "attribute softwareVersion",
-            sha256(origin.software_version.as_bytes()),
-        );
+        provenance.push("attribute softwareVersion", sha256(origin.software_version.as_bytes()));
         provenance.push("attribute date", sha256(origin.date.as_bytes()));
         provenance.push("attribute machine", sha256(origin.machine.as_bytes()));
         for (name, attribute) in &origin.entries {
             provenance.push(format!("attribute {name}"), value(attribute));
         }
         for (path, tensor) in &checkpoint.datasets {
-            let lines = if is_provenance(path) {
-                &mut provenance
-            } else {
-                &mut compared
-            };
+            let lines = if is_provenance(path) { &mut provenance } else { &mut compared };
             lines.push(format!("dataset {path}"), tensor.digest());
         }
-        Manifest {
-            compared,
-            provenance,
-        }
+        Manifest { compared, provenance }
     }
 }
 
 impl Lines {
     fn push(&mut self, key: impl Into<String>, value: String) {
-        self.0.push(Line {
-            key: key.into(),
-            value,
-        });
+        self.0.push(Line { key: key.into(), value });
     }
 
     /// The stored text: `kind name value`, a line each.
     pub fn text(&self) -> String {
-        self.0
-            .iter()
-            .map(|line| format!("{} {}\n", line.key, line.value))
-            .collect()
+        self.0.iter().map(|line| format!("{} {}\n", line.key, line.value)).collect()
     }
 
     /// The digest of the text.
@@ -105,10 +86,9 @@ impl Lines {
         let line = |line: &str| {
             let mut words = line.splitn(3, ' ');
             match (words.next(), words.next(), words.next()) {
-                (Some(kind), Some(name), Some(value)) => Ok(Line {
-                    key: format!("{kind} {name}"),
-                    value: value.to_owned(),
-                }),
+                (Some(kind), Some(name), Some(value)) => {
+                    Ok(Line { key: format!("{kind} {name}"), value: value.to_owned() })
+                }
                 _ => Err(format!("manifest line {line:?} must be `kind name value`")),
             }
         };
@@ -117,19 +97,14 @@ impl Lines {
 
     /// The names listed under `kind`, in order.
     pub fn names<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter_map(move |line| line.key.strip_prefix(kind)?.strip_prefix(' '))
+        self.0.iter().filter_map(move |line| line.key.strip_prefix(kind)?.strip_prefix(' '))
     }
 
     /// What differs between what is listed (`self`) and what was `found`, one line for each.
     /// `missing` names what the reader has already reported.
     pub fn differences(&self, found: &Lines, missing: &[String]) -> Vec<String> {
-        let values: HashMap<&str, &str> = found
-            .0
-            .iter()
-            .map(|line| (line.key.as_str(), line.value.as_str()))
-            .collect();
+        let values: HashMap<&str, &str> =
+            found.0.iter().map(|line| (line.key.as_str(), line.value.as_str())).collect();
         let listed = self.0.iter().filter(|line| !missing.contains(&line.key));
         listed
             .filter_map(|line| match values.get(line.key.as_str()) {
@@ -187,10 +162,7 @@ pub(super) fn validate(checkpoint: &Checkpoint) -> Result<(), Cause> {
             "a provenance entry must not take the format's own name {name:?}"
         )));
     }
-    checkpoint
-        .datasets
-        .keys()
-        .try_for_each(|path| validate_path(checkpoint, path))
+    checkpoint.datasets.keys().try_for_each(|path| validate_path(checkpoint, path))
 }
 
 fn validate_path(checkpoint: &Checkpoint, path: &str) -> Result<(), Cause> {
@@ -203,9 +175,7 @@ fn validate_path(checkpoint: &Checkpoint, path: &str) -> Result<(), Cause> {
     if inner == Some("manifest")
         || (inner.is_none() && RESERVED.contains(&path.split('/').next().unwrap_or(path)))
     {
-        return Err(Cause::Content(format!(
-            "a dataset's path must not be the format's own, got {path:?}"
-        )));
+        return Err(Cause::Content(format!("a dataset's path must not be the format's own, got {path:?}")));
     }
     let ancestors = path.match_indices('/').map(|(end, _)| &path[..end]);
     for ancestor in ancestors {
@@ -220,9 +190,7 @@ fn validate_path(checkpoint: &Checkpoint, path: &str) -> Result<(), Cause> {
 
 fn validate_text(what: &str, text: &str) -> Result<(), Cause> {
     if text.contains('\0') {
-        return Err(Cause::Content(format!(
-            "{what} must not contain a NUL character"
-        )));
+        return Err(Cause::Content(format!("{what} must not contain a NUL character")));
     }
     Ok(())
 }

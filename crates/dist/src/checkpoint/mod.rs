@@ -121,14 +121,9 @@ impl Checkpoint {
     }
 
     /// The datasets whose path begins with `prefix/`, as (rest of the path, tensor), in order.
-    pub fn group<'a>(
-        &'a self,
-        prefix: &str,
-    ) -> impl Iterator<Item = (&'a str, &'a Tensor)> + use<'a> {
+    pub fn group<'a>(&'a self, prefix: &str) -> impl Iterator<Item = (&'a str, &'a Tensor)> + use<'a> {
         let prefix = format!("{prefix}/");
-        self.datasets
-            .iter()
-            .filter_map(move |(path, tensor)| Some((path.strip_prefix(&prefix)?, tensor)))
+        self.datasets.iter().filter_map(move |(path, tensor)| Some((path.strip_prefix(&prefix)?, tensor)))
     }
 }
 
@@ -146,14 +141,9 @@ impl Provenance {
         Provenance {
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             date: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
-            machine: [
-                host.nodename(),
-                host.sysname(),
-                host.release(),
-                host.machine(),
-            ]
-            .map(|part| part.to_string_lossy().into_owned())
-            .join(" "),
+            machine: [host.nodename(), host.sysname(), host.release(), host.machine()]
+                .map(|part| part.to_string_lossy().into_owned())
+                .join(" "),
             entries: IndexMap::new(),
         }
     }
@@ -164,9 +154,7 @@ impl PartialEq for Attribute {
     fn eq(&self, other: &Attribute) -> bool {
         match (self, other) {
             (Attribute::U64(a), Attribute::U64(b)) => a == b,
-            (Attribute::F64(a), Attribute::F64(b)) => {
-                canonical_bits_f64(*a) == canonical_bits_f64(*b)
-            }
+            (Attribute::F64(a), Attribute::F64(b)) => canonical_bits_f64(*a) == canonical_bits_f64(*b),
             (Attribute::Text(a), Attribute::Text(b)) => a == b,
             _ => false,
         }
@@ -235,9 +223,7 @@ pub enum Cause {
     #[error("it must be a tessera run file, but {0}")]
     Foreign(String),
     /// The file follows another version of the layout.
-    #[error(
-        "its format version must be {FORMAT_VERSION}, got {0}; read it with the release that wrote it"
-    )]
+    #[error("its format version must be {FORMAT_VERSION}, got {0}; read it with the release that wrote it")]
     Version(u64),
     /// The file is a run file, but its content is not what was written. One line for each finding.
     #[error("it was altered or is incomplete: {}", .0.join("; "))]

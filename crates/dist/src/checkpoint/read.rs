@@ -6,8 +6,8 @@
 
 use super::manifest::{Lines, Manifest};
 use super::{
-    Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, Header, Provenance, h5,
-    previous_path, sha256,
+    Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, Header, Provenance, h5, previous_path,
+    sha256,
 };
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
 use hdf5::{Dataset, File, Group, H5Type, Location, LocationType};
@@ -43,11 +43,7 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     std::fs::read(path)
         .map_err(Cause::from)
         .and_then(|bytes| from_bytes(&bytes))
-        .map_err(|cause| CheckpointError {
-            action: "read",
-            path: path.to_owned(),
-            cause,
-        })
+        .map_err(|cause| CheckpointError { action: "read", path: path.to_owned(), cause })
 }
 
 /// Reads the run file at `path`, or the one kept from before it if the newest is not good.
@@ -57,21 +53,13 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
 pub fn read_latest(path: &Path) -> Result<Latest, CheckpointError> {
     let newest = match read(path) {
         Ok(checkpoint) => {
-            return Ok(Latest {
-                checkpoint,
-                path: path.to_owned(),
-                refused: None,
-            });
+            return Ok(Latest { checkpoint, path: path.to_owned(), refused: None });
         }
         Err(error) => error,
     };
     let previous = previous_path(path);
     match read(&previous) {
-        Ok(checkpoint) => Ok(Latest {
-            checkpoint,
-            path: previous,
-            refused: Some(newest),
-        }),
+        Ok(checkpoint) => Ok(Latest { checkpoint, path: previous, refused: Some(newest) }),
         Err(_) => Err(newest),
     }
 }
@@ -82,18 +70,10 @@ pub fn read_latest(path: &Path) -> Result<Latest, CheckpointError> {
 /// As [`read`].
 pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint, Cause> {
     if !bytes.starts_with(SIGNATURE) {
-        return Err(Cause::Foreign(
-            "it does not begin like an HDF5 file".to_owned(),
-        ));
+        return Err(Cause::Foreign("it does not begin like an HDF5 file".to_owned()));
     }
-    let file = h5::open(bytes)
-        .map_err(|cause| Cause::Altered(vec![format!("the file's frame: {cause}")]))?;
-    let mut reader = Reader {
-        file,
-        bytes: bytes.len(),
-        findings: Vec::new(),
-        unreadable: Vec::new(),
-    };
+    let file = h5::open(bytes).map_err(|cause| Cause::Altered(vec![format!("the file's frame: {cause}")]))?;
+    let mut reader = Reader { file, bytes: bytes.len(), findings: Vec::new(), unreadable: Vec::new() };
     reader.identify()?;
     match reader.checkpoint() {
         Some(checkpoint) if reader.findings.is_empty() => Ok(checkpoint),
@@ -114,22 +94,14 @@ struct Reader {
 impl Reader {
     /// Checks that this is a run file of this format version.
     fn identify(&self) -> Result<(), Cause> {
-        let names = self
-            .file
-            .attr_names()
-            .map_err(|error| altered("the root's attributes", error.into()))?;
+        let names = self.file.attr_names().map_err(|error| altered("the root's attributes", error.into()))?;
         if !names.iter().any(|name| name == "format") {
             return Err(Cause::Foreign("it has no attribute `format`".to_owned()));
         }
-        match self
-            .text_attribute(&self.file, "format")
-            .map_err(|cause| altered("attribute format", cause))?
-        {
+        match self.text_attribute(&self.file, "format").map_err(|cause| altered("attribute format", cause))? {
             format if format == "tessera run" => {}
             format => {
-                return Err(Cause::Foreign(format!(
-                    "its attribute `format` is {format:?}"
-                )));
+                return Err(Cause::Foreign(format!("its attribute `format` is {format:?}")));
             }
         }
         match number::<u64>(&self.file, "formatVersion")
@@ -161,17 +133,10 @@ impl Reader {
                 Err(cause) => self.report(format!("dataset {path}"), &cause),
             }
         }
-        let checkpoint = Checkpoint {
-            header,
-            provenance: origin,
-            attributes,
-            datasets,
-        };
+        let checkpoint = Checkpoint { header, provenance: origin, attributes, datasets };
         let found = Manifest::of(&checkpoint);
-        self.findings
-            .extend(compared.differences(&found.compared, &self.unreadable));
-        self.findings
-            .extend(provenance.differences(&found.provenance, &self.unreadable));
+        self.findings.extend(compared.differences(&found.compared, &self.unreadable));
+        self.findings.extend(provenance.differences(&found.provenance, &self.unreadable));
         self.expect_attribute("", "software", "tessera");
         self.strangers(&checkpoint);
         Some(checkpoint)
@@ -184,9 +149,7 @@ impl Reader {
             let digest = self.text_attribute(&*self.group(group)?, "sha256")?;
             let got = sha256(text.as_bytes());
             if got != digest {
-                return Err(Cause::Library(format!(
-                    "digest must be {digest} (attribute sha256), got {got}"
-                )));
+                return Err(Cause::Library(format!("digest must be {digest} (attribute sha256), got {got}")));
             }
             Lines::parse(&text).map_err(Cause::Library)
         };
@@ -231,9 +194,8 @@ impl Reader {
 
     fn provenance(&mut self, lines: &Lines) -> Provenance {
         let own = ["softwareVersion", "date", "machine"];
-        let read = |name: &str| -> Result<String, Cause> {
-            self.text_attribute(&*self.group("provenance")?, name)
-        };
+        let read =
+            |name: &str| -> Result<String, Cause> { self.text_attribute(&*self.group("provenance")?, name) };
         let texts = own.map(read);
         let [version, date, machine] = texts;
         let software_version = self.keep("attribute softwareVersion", version);
@@ -264,10 +226,7 @@ impl Reader {
     ) -> IndexMap<String, Attribute> {
         let mut attributes = IndexMap::new();
         for name in names {
-            match self
-                .group(group)
-                .and_then(|group| self.attribute(&group, name))
-            {
+            match self.group(group).and_then(|group| self.attribute(&group, name)) {
                 Ok(value) => {
                     attributes.insert(name.to_owned(), value);
                 }
@@ -279,9 +238,7 @@ impl Reader {
             if !attributes.contains_key(&name) && !own.contains(&name.as_str()) {
                 let key = format!("{kind} {name}");
                 if !self.unreadable.contains(&key) {
-                    self.findings.push(format!(
-                        "attribute {name} of {group} is not in the manifest"
-                    ));
+                    self.findings.push(format!("attribute {name} of {group} is not in the manifest"));
                 }
             }
         }
@@ -293,9 +250,7 @@ impl Reader {
         match attribute.dtype()?.to_descriptor()? {
             TypeDescriptor::Unsigned(IntSize::U8) => Ok(Attribute::U64(number(location, name)?)),
             TypeDescriptor::Float(FloatSize::U8) => Ok(Attribute::F64(number(location, name)?)),
-            _ => Ok(Attribute::Text(h5::read_text_attribute(
-                &attribute, self.bytes,
-            )?)),
+            _ => Ok(Attribute::Text(h5::read_text_attribute(&attribute, self.bytes)?)),
         }
     }
 
@@ -304,9 +259,7 @@ impl Reader {
         let dataset = self.file.dataset(path)?;
         let name = self.text_attribute(&dataset, "dtype")?;
         let dtype = DType::from_name(&name).ok_or_else(|| {
-            Cause::Library(format!(
-                "attribute dtype must be an element type, got {name:?}"
-            ))
+            Cause::Library(format!("attribute dtype must be an element type, got {name:?}"))
         })?;
         let shape = dataset.get_shape()?;
         let data = self.data(&dataset, dtype, &shape)?;
@@ -314,18 +267,11 @@ impl Reader {
         let digest = self.text_attribute(&dataset, "sha256")?;
         let got = tensor.digest();
         if digest != got {
-            return Err(Cause::Library(format!(
-                "digest must be {digest} (attribute sha256), got {got}"
-            )));
+            return Err(Cause::Library(format!("digest must be {digest} (attribute sha256), got {got}")));
         }
         let names = dataset.attr_names()?;
-        match names
-            .iter()
-            .find(|name| !matches!(name.as_str(), "dtype" | "sha256"))
-        {
-            Some(name) => Err(Cause::Library(format!(
-                "attribute {name} is not in the manifest"
-            ))),
+        match names.iter().find(|name| !matches!(name.as_str(), "dtype" | "sha256")) {
+            Some(name) => Err(Cause::Library(format!("attribute {name} is not in the manifest"))),
             None => Ok(tensor),
         }
     }
@@ -343,13 +289,9 @@ impl Reader {
         };
         let stored = dataset.dtype()?.to_descriptor()?;
         if stored != ty {
-            return Err(Cause::Library(format!(
-                "must be stored as {ty}, got {stored}"
-            )));
+            return Err(Cause::Library(format!("must be stored as {ty}, got {stored}")));
         }
-        let bytes = shape
-            .iter()
-            .try_fold(dtype.size(), |n, &extent| n.checked_mul(extent));
+        let bytes = shape.iter().try_fold(dtype.size(), |n, &extent| n.checked_mul(extent));
         let bytes_max = self.bytes.saturating_mul(EXPANSION_MAX);
         let len = match bytes {
             Some(bytes) if bytes <= bytes_max => bytes / dtype.size(),
@@ -370,9 +312,7 @@ impl Reader {
             DType::Bool => {
                 let bytes: Vec<u8> = values(dataset, len)?;
                 if let Some(byte) = bytes.iter().find(|&&byte| byte > 1) {
-                    return Err(Cause::Library(format!(
-                        "a truth value must be 0 or 1, got {byte}"
-                    )));
+                    return Err(Cause::Library(format!("a truth value must be 0 or 1, got {byte}")));
                 }
                 Data::Bool(bytes.iter().map(|&byte| byte == 1).collect())
             }
@@ -381,34 +321,19 @@ impl Reader {
 
     /// Reports every object that the manifests do not list.
     fn strangers(&mut self, checkpoint: &Checkpoint) {
-        let mut known: HashSet<&str> = HashSet::from([
-            "tessera/manifest",
-            "tessera/case",
-            "tessera/program",
-            "provenance/manifest",
-        ]);
-        let mut groups: HashSet<&str> =
-            HashSet::from(["", "tessera", "tessera/attributes", "provenance"]);
+        let mut known: HashSet<&str> =
+            HashSet::from(["tessera/manifest", "tessera/case", "tessera/program", "provenance/manifest"]);
+        let mut groups: HashSet<&str> = HashSet::from(["", "tessera", "tessera/attributes", "provenance"]);
         known.extend(checkpoint.datasets.keys().map(String::as_str));
-        known.extend(
-            self.unreadable
-                .iter()
-                .filter_map(|key| key.strip_prefix("dataset ")),
-        );
+        known.extend(self.unreadable.iter().filter_map(|key| key.strip_prefix("dataset ")));
         for path in known.clone() {
             groups.extend(path.match_indices('/').map(|(end, _)| &path[..end]));
         }
         let mut found = Vec::new();
         for group in &groups {
-            let members = self
-                .group(group)
-                .and_then(|group| Ok(group.member_names()?));
+            let members = self.group(group).and_then(|group| Ok(group.member_names()?));
             for name in members.unwrap_or_default() {
-                let path = if group.is_empty() {
-                    name
-                } else {
-                    format!("{group}/{name}")
-                };
+                let path = if group.is_empty() { name } else { format!("{group}/{name}") };
                 let listed = match self.file.loc_type_by_name(&path) {
                     Ok(LocationType::Group) => groups.contains(path.as_str()),
                     _ => known.contains(path.as_str()),
@@ -435,9 +360,7 @@ impl Reader {
         ];
         for name in self.file.attr_names().unwrap_or_default() {
             if !own.contains(&name.as_str()) {
-                found.push(format!(
-                    "attribute {name} of the root is not in the manifest"
-                ));
+                found.push(format!("attribute {name} of the root is not in the manifest"));
             }
         }
         found.sort();
@@ -445,14 +368,10 @@ impl Reader {
     }
 
     fn expect_attribute(&mut self, group: &str, name: &str, must: &str) {
-        let got = self
-            .group(group)
-            .and_then(|group| self.text_attribute(&group, name));
+        let got = self.group(group).and_then(|group| self.text_attribute(&group, name));
         match got {
             Ok(got) if got == must => {}
-            Ok(got) => self
-                .findings
-                .push(format!("attribute {name} must be {must:?}, got {got:?}")),
+            Ok(got) => self.findings.push(format!("attribute {name} must be {must:?}, got {got:?}")),
             Err(cause) => self.report(format!("attribute {name}"), &cause),
         }
     }
@@ -478,10 +397,7 @@ impl Reader {
     }
 
     fn text(&self, path: &str) -> Result<String, Cause> {
-        h5::read_text(
-            &self.file.dataset(path)?,
-            self.bytes.saturating_mul(EXPANSION_MAX),
-        )
+        h5::read_text(&self.file.dataset(path)?, self.bytes.saturating_mul(EXPANSION_MAX))
     }
 
     fn text_attribute(&self, location: &Location, name: &str) -> Result<String, Cause> {
@@ -497,9 +413,7 @@ fn altered(what: &str, cause: Cause) -> Cause {
 fn number<T: H5Type>(location: &Location, name: &str) -> Result<T, Cause> {
     let attribute = location.attr(name)?;
     if !attribute.dtype()?.is::<T>() {
-        return Err(Cause::Library(format!(
-            "attribute {name} is of another type"
-        )));
+        return Err(Cause::Library(format!("attribute {name} is of another type")));
     }
     Ok(attribute.read_scalar::<T>()?)
 }
@@ -511,10 +425,7 @@ fn values<T: H5Type>(dataset: &Dataset, len: usize) -> Result<Vec<T>, Cause> {
     }
     let values: Vec<T> = dataset.read_raw()?;
     if values.len() != len {
-        return Err(Cause::Library(format!(
-            "must hold {len} elements, got {}",
-            values.len()
-        )));
+        return Err(Cause::Library(format!("must hold {len} elements, got {}", values.len())));
     }
     Ok(values)
 }

@@ -50,13 +50,11 @@ pub fn previous_path(path: &Path) -> PathBuf {
 /// If the checkpoint holds names or texts that a file cannot, or the operating system refuses;
 /// then the files that were there are as they were and the temporary file is gone.
 pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<Outcome, CheckpointError> {
-    to_bytes(checkpoint)
-        .and_then(|bytes| replace(path, &bytes))
-        .map_err(|cause| CheckpointError {
-            action: "write",
-            path: path.to_owned(),
-            cause,
-        })
+    to_bytes(checkpoint).and_then(|bytes| replace(path, &bytes)).map_err(|cause| CheckpointError {
+        action: "write",
+        path: path.to_owned(),
+        cause,
+    })
 }
 
 /// The bytes of the run file of `checkpoint`. The same content and provenance give the same bytes
@@ -74,9 +72,8 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<Outcome, Cause> {
     if path.is_dir() {
         return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory).into());
     }
-    let name = path
-        .file_name()
-        .ok_or_else(|| Cause::Content("the path must end with a file's name".to_owned()))?;
+    let name =
+        path.file_name().ok_or_else(|| Cause::Content("the path must end with a file's name".to_owned()))?;
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -111,11 +108,7 @@ fn keep_old(path: &Path) -> Result<Outcome, Cause> {
         return Ok(Outcome::Created);
     }
     let good = super::read(path).is_ok();
-    let kept = if good {
-        previous_path(path)
-    } else {
-        suffixed(path, ".altered")
-    };
+    let kept = if good { previous_path(path) } else { suffixed(path, ".altered") };
     // A hard link keeps the old file at `path` until the new one takes the name. It is made under
     // a passing name, because a link cannot replace a file and a rename can.
     let passing = suffixed(&kept, ".tmp");
@@ -130,11 +123,7 @@ fn keep_old(path: &Path) -> Result<Outcome, Cause> {
         // file is at the kept path alone.
         Err(_) => std::fs::rename(path, &kept)?,
     }
-    Ok(if good {
-        Outcome::Kept(kept)
-    } else {
-        Outcome::Moved(kept)
-    })
+    Ok(if good { Outcome::Kept(kept) } else { Outcome::Moved(kept) })
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {
@@ -197,10 +186,7 @@ fn write_provenance(group: &Group, provenance: &Provenance) -> Result<(), Cause>
     write_attributes(group, &provenance.entries)
 }
 
-fn write_attributes(
-    location: &Location,
-    attributes: &IndexMap<String, Attribute>,
-) -> Result<(), Cause> {
+fn write_attributes(location: &Location, attributes: &IndexMap<String, Attribute>) -> Result<(), Cause> {
     for (name, attribute) in attributes {
         match attribute {
             Attribute::U64(value) => write_number(location, name, *value)?,
@@ -214,35 +200,23 @@ fn write_attributes(
 }
 
 fn write_number<T: H5Type>(location: &Location, name: &str, value: T) -> Result<(), Cause> {
-    Ok(location
-        .new_attr::<T>()
-        .create(name)?
-        .write_scalar(&value)?)
+    Ok(location.new_attr::<T>().create(name)?.write_scalar(&value)?)
 }
 
 /// Groups carry no times, so that equal checkpoints are equal files.
 fn new_group(file: &File, path: &str) -> Result<Group, Cause> {
-    Ok(file
-        .create_group_builder()
-        .obj_track_times(false)
-        .create(path)?)
+    Ok(file.create_group_builder().obj_track_times(false).create(path)?)
 }
 
 fn write_tensor(file: &File, path: &str, tensor: &Tensor) -> Result<(), Cause> {
     let shape = tensor.shape();
     let dataset = match tensor.data() {
         Data::F64(v) => {
-            let v: Vec<f64> = v
-                .iter()
-                .map(|&x| f64::from_bits(canonical_bits_f64(x)))
-                .collect();
+            let v: Vec<f64> = v.iter().map(|&x| f64::from_bits(canonical_bits_f64(x))).collect();
             write_values(file, path, shape, &v)
         }
         Data::F32(v) => {
-            let v: Vec<f32> = v
-                .iter()
-                .map(|&x| f32::from_bits(canonical_bits_f32(x)))
-                .collect();
+            let v: Vec<f32> = v.iter().map(|&x| f32::from_bits(canonical_bits_f32(x))).collect();
             write_values(file, path, shape, &v)
         }
         Data::I64(v) => write_values(file, path, shape, v),
@@ -266,20 +240,12 @@ fn write_values<T: H5Type>(
 ) -> Result<hdf5::Dataset, Cause> {
     let bytes = std::mem::size_of_val(values);
     let empty = file.new_dataset::<T>();
-    let builder = if shape.is_empty() {
-        empty.shape(())
-    } else {
-        empty.shape(shape)
-    };
+    let builder = if shape.is_empty() { empty.shape(()) } else { empty.shape(shape) };
     let builder = match bytes {
         // Nothing to store, and a chunk cannot be empty.
         0 => builder,
         1..=COMPACT_BYTES_MAX => builder.layout(Layout::Compact),
-        _ => builder
-            .chunk_min_kb(CHUNK_KIB)
-            .shuffle()
-            .deflate(DEFLATE_LEVEL)
-            .fletcher32(),
+        _ => builder.chunk_min_kb(CHUNK_KIB).shuffle().deflate(DEFLATE_LEVEL).fletcher32(),
     };
     let dataset = builder.create(path)?;
     if bytes > 0 {

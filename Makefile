@@ -1,0 +1,40 @@
+# Tessera. `make` alone says what can be done here.
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint unit docs examples bench
+SHELL := bash
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+build: ## the program, optimised: target/release/tessera
+	@scripts/install.sh
+	cargo build --release --locked -p tessera-cli
+
+demo: build ## train a Burgers PINN, draw it, and show that the bits do not depend on threads
+	@scripts/demo.sh
+
+test: lint unit docs examples ## everything that CI checks
+
+lint: ## formatting and clippy, warnings denied
+	@scripts/install.sh --lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+unit: ## all tests, doc tests too
+	@scripts/install.sh
+	cargo test --workspace --locked --no-fail-fast
+
+docs: ## the API documentation, warnings denied: target/doc
+	@scripts/install.sh
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+examples: ## run the numbered examples
+	@scripts/install.sh
+	@scripts/examples.sh
+
+bench: ## measure Tessera, alone and side by side with its peers
+	@scripts/install.sh
+	cargo bench --workspace --locked
+	@benches/peers/setup.sh
+	benches/peers/.venv/bin/python benches/peers/compare.py

@@ -1,0 +1,209 @@
+//! How a benchmark program is asked, takes its samples, and answers: one line of JSON.
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::fs;
+use std::time::Instant;
+use tessera_testing::data::unit;
+
+/// The command line of every workload; a program flattens it into its own.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Rows of the batch.
+    #[arg(long, default_value_t = 10_000)]
+    pub points: usize,
+    /// Element type.
+    #[arg(long, value_enum, default_value = "f64")]
+    pub dtype: Precision,
+    /// Threads to compute with.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Calls to time, after two that are not.
+    #[arg(long, default_value_t = 7)]
+    pub samples: usize,
+    /// Stop sampling after this many seconds, with 3 samples at least.
+    #[arg(long, default_value_t = 10.0)]
+    pub seconds: f64,
+    /// One line of JSON (the only form there is).
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Element types that are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// IEEE-754 binary32.
+    F32,
+    /// IEEE-754 binary64.
+    F64,
+}
+
+/// One timed call.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Sample {
+    /// Wall time, seconds.
+    pub seconds: f64,
+    /// Seconds that the process's threads were on a core.
+    pub cpu_s: f64,
+    /// Seconds that its threads were ready and had no core.
+    pub waited_s: f64,
+}
+
+/// By what implementations are held against each other.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Answer {
+    /// The loss.
+    pub loss: f64,
+    /// Euclidean norm of the gradient by all parameters.
+    pub gnorm: f64,
+    /// The gradient's dot product with the vector `unit(777, i) - 0.5`.
+    pub gdot: f64,
+}
+
+impl Answer {
+    /// From the loss and the gradient's parts: weight, bias, weight, bias, …, each row-major.
+    pub fn new<'a>(loss: f64, gradient: impl IntoIterator<Item = &'a [f64]>) -> Answer {
+        let (mut square, mut dot) = (0.0, 0.0);
+        for (g, index) in gradient.into_iter().flatten().zip(1..) {
+            square += g * g;
+            dot += g * (unit(777, index) - 0.5);
+        }
+        Answer { loss, gnorm: square.sqrt(), gdot: dot }
+    }
+}
+
+/// Everything that was measured: `benches/README.md` says what each key means.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    workload: &'static str,
+    #[serde(rename = "impl")]
+    implementation: &'static str,
+    version: String,
+    points: usize,
+    dtype: Precision,
+    threads: usize,
+    first_s: f64,
+    samples: Vec<Sample>,
+    peak_mib: f64,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+impl Run {
+    /// Calls `step` once for the time of a first call, once more uncounted, then as often as `options` ask.
+    ///
+    /// `step` returns when its result is there; `answer` reads the first one.
+    pub fn measure<R>(
+        workload: &'static str,
+        options: &Options,
+        mut step: impl FnMut() -> R,
+        answer: impl FnOnce(R) -> Answer,
+    ) -> Run {
+        let start = Instant::now();
+        let first = step();
+        let first_s = start.elapsed().as_secs_f64();
+        let answer = answer(first);
+        step();
+        let mut samples = Vec::new();
+        let sampling = Instant::now();
+        while samples.len() < options.samples
+            && (samples.len() < 3 || sampling.elapsed().as_secs_f64() < options.seconds)
+        {
+            samples.push(timed(&mut step));
+        }
+        Run {
+            workload,
+            implementation: "tessera",
+            version: concat!("tessera ", env!("CARGO_PKG_VERSION")).to_string(),
+            points: options.points,
+            dtype: options.dtype,
+            threads: options.threads,
+            first_s,
+            samples,
+            peak_mib: peak_mib(),
+            answer,
+        }
+    }
+
+    /// The record as one line of JSON.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("a record of numbers and text is always JSON")
+    }
+}
+
+fn timed<R>(step: &mut impl FnMut() -> R) -> Sample {
+    let (cpu_before, waited_before) = scheduled();
+    let start = Instant::now();
+    step();
+    let seconds = start.elapsed().as_secs_f64();
+    let (cpu, waited) = scheduled();
+    Sample { seconds, cpu_s: cpu - cpu_before, waited_s: waited - waited_before }
+}
+
+/// Seconds that this process's living threads were on a core, and that they were ready and had none. Zeros where the
+/// kernel does not say.
+fn scheduled() -> (f64, f64) {
+    let mut nanoseconds = [0_u64; 2];
+    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        for (sum, figure) in nanoseconds.iter_mut().zip(text.split_whitespace()) {
+            *sum += figure.parse::<u64>().unwrap_or(0);
+        }
+    }
+    (nanoseconds[0] as f64 * 1e-9, nanoseconds[1] as f64 * 1e-9)
+}
+
+/// The largest resident memory so far, MiB; zero where the kernel does not say.
+fn peak_mib() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: Option<f64> = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    kib.unwrap_or(0.0) / 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> Options {
+        Options { points: 10, dtype: Precision::F64, threads: 1, samples: 4, seconds: 10.0, json: true }
+    }
+
+    #[test]
+    fn answer_is_that_of_the_peers() {
+        // As benches/peers/data.py: answer(0.5, [array([1.0, 2.0]), array([-3.0])]), whose sums numpy may order otherwise.
+        let answer = Answer::new(0.5, [&[1.0, 2.0][..], &[-3.0][..]]);
+        assert_eq!((answer.loss, answer.gnorm), (0.5, 14.0_f64.sqrt()));
+        assert!((answer.gdot - 0.845_528_585_480_739_7).abs() <= 4.0 * f64::EPSILON);
+    }
+
+    #[test]
+    fn a_run_is_one_line_with_every_key() {
+        let mut calls = 0;
+        let step = || {
+            calls += 1;
+            calls
+        };
+        let run =
+            Run::measure("sample", &options(), step, |first| Answer::new(f64::from(first), [&[2.0][..]]));
+        assert_eq!(calls, 6);
+        let json: serde_json::Value = serde_json::from_str(&run.json()).unwrap();
+        assert_eq!(
+            (&json["workload"], &json["impl"], &json["dtype"]),
+            (&"sample".into(), &"tessera".into(), &"f64".into())
+        );
+        assert_eq!((json["samples"].as_array().unwrap().len(), json["loss"].as_f64()), (4, Some(1.0)));
+        for key in ["version", "points", "threads", "first_s", "peak_mib", "gnorm", "gdot"] {
+            assert!(!json[key].is_null(), "the record must have {key}, got {json}");
+        }
+        assert!(!run.json().contains('\n'));
+    }
+
+    #[test]
+    fn sampling_stops_by_time_but_not_before_three() {
+        let run =
+            Run::measure("sample", &Options { seconds: 0.0, ..options() }, || (), |()| Answer::new(0.0, []));
+        assert_eq!(run.samples.len(), 3);
+    }
+}

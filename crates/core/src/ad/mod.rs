@@ -1,0 +1,176 @@
+//! Differentiation as graph transformations.
+//!
+//! [`forward`] and [`backward`] append a derivative to the graph under construction, as ordinary
+//! nodes, so they apply to each other's results at any order. They read [`Calculus`] and know no
+//! operation by name. [`expand`] carries out the transformation statements of a program.
+//!
+//! The builder shares equal nodes, and that is what collapses nested derivatives: the tangent of a
+//! value in a direction exists once, however many transformations ask for it, so that the k-th
+//! derivative in one direction costs a number of nodes polynomial in k.
+
+mod forward;
+mod reverse;
+mod statements;
+#[cfg(test)]
+mod tests;
+
+pub use forward::forward;
+pub use reverse::backward;
+pub use statements::{adjoint, expand, hvp, jvp};
+
+use crate::ir::{Builder, Graph, Location, Origin, Value};
+use crate::ops::{Calculus, Constraint};
+use std::collections::HashMap;
+
+/// The laws of differentiation that a program can break.
+pub const CONSTRAINTS: &[Constraint] = &[
+    Constraint {
+        id: "ad-1",
+        law: "every operation between the inputs and the output has a derivative",
+        mend: "replace the operation, or make what it depends on independent of the inputs",
+    },
+    Constraint {
+        id: "ad-2",
+        law: "`wrt` names float inputs of the module, each once",
+        mend: "name inputs as written in the module, such as `wrt(%x)`",
+    },
+    Constraint {
+        id: "ad-3",
+        law: "outputs that are differentiated are floats; hvp has one scalar output",
+        mend: "return a float, and reduce it to a scalar for hvp",
+    },
+    Constraint {
+        id: "ad-4",
+        law: "`dir` names one new direction for each of `wrt`",
+        mend: "write as many names in `dir(...)` as in `wrt(...)`",
+    },
+    Constraint {
+        id: "ad-5",
+        law: "the target of a transformation is a new name and its source a module",
+        mend: "choose another name behind `->`",
+    },
+];
+
+/// A derivative that cannot be built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct AdError {
+    /// The constraint's id.
+    pub id: &'static str,
+    /// What must hold, what was got, and for a missing rule the path that reaches it.
+    pub message: String,
+    /// Where: of the operation or of the statement.
+    pub location: Location,
+}
+
+/// Nodes between `wrt` and `roots`, ascending.
+struct Active {
+    nodes: Vec<usize>,
+    /// For each value, whether it depends on `wrt`.
+    depends: Vec<bool>,
+}
+
+impl Active {
+    fn between(graph: &Graph, wrt: &[Value], roots: &[Value]) -> Active {
+        let mut depends = vec![false; graph.value_count()];
+        for v in wrt {
+            depends[v.index()] = true;
+        }
+        for node in graph.nodes() {
+            if node.operands.iter().any(|v| depends[v.index()]) {
+                for result in &node.results {
+                    let float = graph.ty(*result).dtype.is_float();
+                    depends[result.index()] |= float && !matches!(node.op.calculus(), Calculus::Constant);
+                }
+            }
+        }
+        let mut needed = vec![false; graph.value_count()];
+        for v in roots {
+            needed[v.index()] = true;
+        }
+        let mut nodes = Vec::new();
+        for (i, node) in graph.nodes().iter().enumerate().rev() {
+            let active = |v: &Value| depends[v.index()] && needed[v.index()];
+            // A value differentiated with respect to is a variable, whatever made it.
+            if node.results.iter().any(|r| active(r) && !wrt.contains(r)) {
+                nodes.push(i);
+                for operand in &node.operands {
+                    needed[operand.index()] = true;
+                }
+            }
+        }
+        nodes.reverse();
+        Active { nodes, depends }
+    }
+
+    fn depends(&self, value: Value) -> bool {
+        self.depends.get(value.index()).copied().unwrap_or(false)
+    }
+}
+
+/// Rewrites what lies between `wrt` and `roots` until no operation is left whose derivative is that
+/// of its expansion, and reports operations without a rule. Gives the new roots.
+fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value]) -> Result<Vec<Value>, AdError> {
+    let mut roots = roots.to_vec();
+    loop {
+        let active = Active::between(b.graph(), wrt, &roots);
+        let mut replaced: HashMap<Value, Value> = HashMap::new();
+        for &i in &active.nodes {
+            let node = b.graph().nodes()[i].clone();
+            let operands: Vec<Value> = node.operands.iter().map(|v| *replaced.get(v).unwrap_or(v)).collect();
+            let results = match node.op.calculus() {
+                Calculus::Missing(reason) => return Err(missing(b.graph(), &roots, i, reason)),
+                Calculus::Expansion => match node.op.expand_for_derivative(b.at(node.location), &operands) {
+                    Some(results) => results,
+                    None => {
+                        let reason = "its derivative needs every extent to be static and not 0";
+                        return Err(missing(b.graph(), &roots, i, reason));
+                    }
+                },
+                _ if operands == node.operands => continue,
+                _ => b.at(node.location).push(node.op.clone(), &operands).expect("types are as before"),
+            };
+            replaced.extend(node.results.iter().copied().zip(results));
+        }
+        if replaced.is_empty() {
+            return Ok(roots);
+        }
+        for root in &mut roots {
+            *root = *replaced.get(root).unwrap_or(root);
+        }
+    }
+}
+
+/// The error for node `target`, with the path from an output down to it.
+fn missing(graph: &Graph, roots: &[Value], target: usize, reason: &str) -> AdError {
+    // From the target upward: the first node that uses each, until a root.
+    let mut value = graph.nodes()[target].results[0];
+    let mut path = vec![describe(graph, value)];
+    while !roots.contains(&value) {
+        let Some(user) = graph.nodes().iter().find(|node| node.operands.contains(&value)) else { break };
+        value = user.results[0];
+        path.push(describe(graph, value));
+    }
+    path.reverse();
+    let op = &graph.nodes()[target].op;
+    AdError {
+        id: "ad-1",
+        message: format!(
+            "`{}` must have a derivative: {reason}; reached from the output by {}",
+            op.name(),
+            path.join(" <- ")
+        ),
+        location: graph.nodes()[target].location,
+    }
+}
+
+fn describe(graph: &Graph, value: Value) -> String {
+    let op = match graph.origin(value) {
+        Origin::Input(_) => "arg",
+        Origin::Node { node, .. } => graph.nodes()[node].op.name(),
+    };
+    match graph.name(value) {
+        Some(name) => format!("{op} %{name}"),
+        None => op.to_string(),
+    }
+}

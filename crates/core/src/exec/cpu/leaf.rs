@@ -1,0 +1,520 @@
+//! Running a tile program: one block of rows is a leaf, done tile by tile; leaves merge along the
+//! law's tree.
+
+use super::Slot;
+use super::group::{CHUNK, RunGroup};
+use super::product::{Contract, Pack, Packed, Product};
+use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
+use crate::ir::{DType, Graph, Value};
+use crate::numerics::dispatch::{Kernel, Level, dispatch};
+use crate::numerics::lanes::{Lanes, Real, Simd};
+use crate::numerics::tree;
+use crate::ops::{Function, Kernel as Form};
+use crate::tensor::{Tensor, copy_elements};
+use std::ops::Range;
+use std::sync::Mutex;
+
+/// A region bound to its operands.
+pub(super) struct Region<'a, T> {
+    program: &'a TileProgram<T>,
+    graph: &'a Graph,
+    slots: &'a [Slot<'a>],
+    level: Level,
+    inputs: Vec<Input<'a, T>>,
+    packed: Vec<Packed<T>>,
+    vectors: Vec<Vec<T>>,
+    stores: Vec<Store>,
+    workspaces: Mutex<Vec<Workspace<T>>>,
+    payloads: Mutex<Vec<Vec<T>>>,
+}
+
+enum Input<'a, T> {
+    /// Elements of type `T`.
+    Rows(&'a [T], usize),
+    /// Truth values as 1 and 0.
+    Masks(Vec<T>, usize),
+    /// Another element type.
+    Other,
+}
+
+/// A stored value under construction: every block writes its own rows.
+struct Store {
+    tensor: Mutex<Tensor>,
+    row: usize,
+}
+
+/// Buffers of one thread.
+struct Workspace<T> {
+    arena: Vec<T>,
+    registers: Vec<T>,
+    lanes: Vec<T>,
+    scratch: Vec<T>,
+    tensors: Vec<Option<Tensor>>,
+}
+
+/// The number that passes every other operand of `combiner` through unchanged.
+fn missing<T: Real>(combiner: Function) -> T {
+    match combiner {
+        Function::Mul => T::ONE,
+        Function::Max => -T::ONE / T::ZERO,
+        Function::Min => T::ONE / T::ZERO,
+        _ => -T::ZERO,
+    }
+}
+
+/// `x[i] = combiner(x[i], y[i])`.
+struct Combine<'a, T> {
+    combiner: Function,
+    x: &'a mut [T],
+    y: &'a [T],
+}
+
+impl<T: Real> Kernel for Combine<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        macro_rules! combine {
+            ($function:expr) => {{
+                let mut x = self.x.chunks_exact_mut(<T::Vector<S> as Lanes>::WIDTH);
+                let mut y = self.y.chunks_exact(<T::Vector<S> as Lanes>::WIDTH);
+                for (x, y) in (&mut x).zip(&mut y) {
+                    // SAFETY: both chunks hold WIDTH elements.
+                    unsafe {
+                        let sum = $function
+                            .value(T::Vector::<S>::load(x.as_ptr()), T::Vector::<S>::load(y.as_ptr()));
+                        sum.store(x.as_mut_ptr());
+                    }
+                }
+                for (x, y) in x.into_remainder().iter_mut().zip(y.remainder()) {
+                    *x = $function.value(*x, *y);
+                }
+            }};
+        }
+        match self.combiner {
+            Function::Mul => combine!(Function::Mul),
+            Function::Max => combine!(Function::Max),
+            Function::Min => combine!(Function::Min),
+            _ => combine!(Function::Add),
+        }
+    }
+}
+
+/// The sum of each line by law 3.
+struct Lines<'a, T> {
+    x: &'a [T],
+    n: usize,
+    y: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Lines<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (line, y) in self.x.chunks(self.n).zip(self.y) {
+            *y = tree::sum_lanes::<T::Vector<S>>(line);
+        }
+    }
+}
+
+impl<'a, T: Real> Region<'a, T> {
+    pub fn new(program: &'a TileProgram<T>, graph: &'a Graph, slots: &'a [Slot<'a>], level: Level) -> Self {
+        let mask = |b: &bool| if *b { T::ONE } else { T::ZERO };
+        let row = |v: &Value| graph.ty(*v).static_shape().expect("lowered")[1..].iter().product::<usize>();
+        let inputs = program.inputs.iter().map(|v| {
+            let tensor = slots[v.index()].get();
+            match tensor.dtype() {
+                DType::Bool => Input::Masks(tensor.values::<bool>().iter().map(mask).collect(), row(v)),
+                dtype if dtype == T::DTYPE => Input::Rows(tensor.values::<T>(), row(v)),
+                _ => Input::Other,
+            }
+        });
+        let packed = program.packed.iter().map(|&(v, transposed)| {
+            let tensor = slots[v.index()].get();
+            let (r, c) = (tensor.shape()[0], tensor.shape()[1]);
+            let (k, n) = if transposed { (c, r) } else { (r, c) };
+            let mut packed = Packed::default();
+            dispatch(level, Pack { b: tensor.values::<T>(), k, n, transposed, into: &mut packed });
+            packed
+        });
+        let stores = program.stores.iter().map(|v| {
+            let ty = graph.ty(*v);
+            let tensor = Mutex::new(Tensor::zeros(ty.dtype, ty.static_shape().expect("lowered")));
+            Store { tensor, row: row(v) }
+        });
+        Region {
+            inputs: inputs.collect(),
+            packed: packed.collect(),
+            vectors: program.vectors.iter().map(|&i| vector(graph, slots, i)).collect(),
+            stores: stores.collect(),
+            workspaces: Mutex::default(),
+            payloads: Mutex::default(),
+            program,
+            graph,
+            slots,
+            level,
+        }
+    }
+
+    /// Runs all blocks, giving stored values and reductions.
+    pub fn run(self, pool: Option<&rayon::ThreadPool>) -> Vec<(Value, Tensor)> {
+        let blocks = tree::blocks(self.program.rows);
+        let payload = match pool {
+            _ if blocks == 0 => None,
+            Some(pool) if blocks > 1 => Some(pool.install(|| self.subtree(0..blocks, true))),
+            _ => Some(self.subtree(0..blocks, false)),
+        };
+        let mut results = Vec::new();
+        for segment in &self.program.segments {
+            let values = match &payload {
+                Some(payload) => payload[segment.at..segment.at + segment.len].to_vec(),
+                None => {
+                    let empty = if segment.combiner == Function::Mul { T::ONE } else { T::ZERO };
+                    vec![empty; segment.len]
+                }
+            };
+            let shape = self.graph.ty(segment.value).static_shape().expect("lowered");
+            results.push((segment.value, Tensor::new(shape, values)));
+        }
+        for (value, store) in self.program.stores.iter().zip(self.stores) {
+            results.push((*value, store.tensor.into_inner().expect("no panic while held")));
+        }
+        results
+    }
+
+    /// The subtree over `blocks`, which are one block or the two subtrees of the law.
+    fn subtree(&self, blocks: Range<usize>, parallel: bool) -> Vec<T> {
+        if blocks.len() == 1 {
+            return self.leaf(blocks.start);
+        }
+        let middle = blocks.start + tree::split(blocks.len());
+        let (left, right) = (blocks.start..middle, middle..blocks.end);
+        let (mut left, right) = match parallel {
+            true => rayon::join(|| self.subtree(left, true), || self.subtree(right, true)),
+            false => (self.subtree(left, false), self.subtree(right, false)),
+        };
+        for Segment { at, len, combiner, .. } in &self.program.segments {
+            let (x, y) = (&mut left[*at..at + len], &right[*at..at + len]);
+            dispatch(self.level, Combine { combiner: *combiner, x, y });
+        }
+        self.payloads.lock().expect("no panic while held").push(right);
+        left
+    }
+
+    fn workspace(&self) -> Workspace<T> {
+        let free = self.workspaces.lock().expect("no panic while held").pop();
+        free.unwrap_or_else(|| {
+            let program = self.program;
+            let count =
+                |f: &dyn Fn(&Instruction<T>) -> usize| program.instructions.iter().map(f).max().unwrap_or(0);
+            let registers = count(&|i| if let Instruction::Group(group) = i { group.registers } else { 0 });
+            let scratch = count(&|i| match i {
+                Instruction::Product { k, n, .. } => Product::<T>::scratch_len(program.tile_rows, *k, *n),
+                _ => 0,
+            });
+            Workspace {
+                arena: vec![T::ZERO; program.arena_width * program.tile_rows],
+                registers: vec![T::ZERO; registers * CHUNK],
+                lanes: vec![T::ZERO; program.lanes_len],
+                scratch: vec![T::ZERO; scratch],
+                tensors: vec![None; program.slots],
+            }
+        })
+    }
+
+    /// One block of rows, tile by tile.
+    fn leaf(&self, block: usize) -> Vec<T> {
+        let program = self.program;
+        let mut payload = self.payloads.lock().expect("no panic while held").pop().unwrap_or_default();
+        payload.clear();
+        payload.resize(program.payload_len, T::ZERO);
+        let mut work = self.workspace();
+        for segment in &program.segments {
+            if let Some(at) = segment.lanes {
+                work.lanes[at..at + segment.len * T::LAW_LANES].fill(missing(segment.combiner));
+            }
+        }
+        let range = tree::block_range(block, program.rows);
+        let mut row = range.start;
+        while row < range.end {
+            let rows = row..range.end.min(row + program.tile_rows);
+            row = rows.end;
+            Tile {
+                region: self,
+                work: &mut work,
+                payload: &mut payload,
+                offset: rows.start - range.start,
+                rows,
+            }
+            .run();
+        }
+        for segment in &program.segments {
+            let Some(at) = segment.lanes else { continue };
+            let lanes = &mut work.lanes[at..at + segment.len * T::LAW_LANES];
+            let mut half = T::LAW_LANES / 2;
+            while half > 0 {
+                let (x, y) = lanes[..2 * half * segment.len].split_at_mut(half * segment.len);
+                dispatch(self.level, Combine { combiner: segment.combiner, x, y });
+                half /= 2;
+            }
+            payload[segment.at..segment.at + segment.len].copy_from_slice(&lanes[..segment.len]);
+        }
+        self.workspaces.lock().expect("no panic while held").push(work);
+        payload
+    }
+}
+
+/// One row of a broadcast whose operand is whole.
+fn vector<T: Real>(graph: &Graph, slots: &[Slot], node: usize) -> Vec<T> {
+    let node = &graph.nodes()[node];
+    let Form::Broadcast { dims } = node.op.kernel() else { unreachable!("vectors are broadcasts") };
+    let mut x = slots[node.operands[0].index()].get().clone();
+    let mut dims = dims.to_vec();
+    if dims.first() == Some(&0) {
+        dims.remove(0);
+        x = x.clone().reshaped(x.shape()[1..].to_vec());
+    }
+    let shape = graph.ty(node.results[0]).static_shape().expect("lowered")[1..].to_vec();
+    let dims: Vec<usize> = dims.iter().map(|d| d - 1).collect();
+    let own = crate::tensor::strides(x.shape());
+    let mut steps = vec![0; shape.len()];
+    for (axis, &dim) in dims.iter().enumerate() {
+        steps[dim] = if x.shape()[axis] == 1 { 0 } else { own[axis] };
+    }
+    let row = x.gathered(&shape, &steps, 0);
+    match row.dtype() {
+        DType::Bool => row.values::<bool>().iter().map(|&b| if b { T::ONE } else { T::ZERO }).collect(),
+        _ => row.values::<T>().to_vec(),
+    }
+}
+
+/// One tile of one block.
+struct Tile<'a, 'r, T> {
+    region: &'a Region<'r, T>,
+    work: &'a mut Workspace<T>,
+    payload: &'a mut [T],
+    /// First row within the block.
+    offset: usize,
+    /// Rows of the region.
+    rows: Range<usize>,
+}
+
+impl<T: Real> Tile<'_, '_, T> {
+    fn run(mut self) {
+        let inputs: Vec<*const T> = self.region.inputs.iter().map(|input| self.input_start(input)).collect();
+        for (value, slot) in &self.region.program.input_slots {
+            self.work.tensors[*slot] = Some(self.region.slots[value.index()].get().rows(self.rows.clone()));
+        }
+        for instruction in &self.region.program.instructions {
+            self.instruction(instruction, &inputs);
+        }
+    }
+
+    fn input_start(&self, input: &Input<'_, T>) -> *const T {
+        match input {
+            Input::Rows(x, width) => x[self.rows.start * width..].as_ptr(),
+            Input::Masks(x, width) => x[self.rows.start * width..].as_ptr(),
+            Input::Other => std::ptr::null(),
+        }
+    }
+
+    /// The start of a buffer's elements for this tile.
+    fn start(&self, buffer: Buffer, inputs: &[*const T]) -> *const T {
+        match buffer {
+            Buffer::Arena(at) => self.work.arena[at * self.region.program.tile_rows..].as_ptr(),
+            Buffer::Input(index) => inputs[index],
+        }
+    }
+
+    /// `width` elements of every row of a buffer.
+    fn elements<'b>(&'b self, buffer: Buffer, width: usize, inputs: &[*const T]) -> &'b [T] {
+        // SAFETY: buffers hold `width` elements for each row of the tile; inputs outlive the region.
+        unsafe { std::slice::from_raw_parts(self.start(buffer, inputs), width * self.rows.len()) }
+    }
+
+    fn arena_mut(&mut self, at: usize) -> *mut T {
+        self.work.arena[at * self.region.program.tile_rows..].as_mut_ptr()
+    }
+
+    fn instruction(&mut self, instruction: &Instruction<T>, inputs: &[*const T]) {
+        let (level, rows) = (self.region.level, self.rows.len());
+        match instruction {
+            Instruction::Group(group) => dispatch(
+                level,
+                RunGroup {
+                    group,
+                    rows,
+                    arena: self.work.arena.as_mut_ptr(),
+                    tile_rows: self.region.program.tile_rows,
+                    inputs,
+                    vectors: &self.region.vectors,
+                    registers: self.work.registers.as_mut_ptr(),
+                },
+            ),
+            Instruction::Product { a, packed, y, .. } => {
+                let (a, y) = (self.start(*a, inputs), self.arena_mut(*y));
+                let scratch = self.work.scratch.as_mut_ptr();
+                dispatch(level, Product { a, rows, b: &self.region.packed[*packed], y, scratch });
+            }
+            Instruction::Contract { a, m, b, n, payload } => {
+                let (a, b) = (self.start(*a, inputs), self.start(*b, inputs));
+                let sums = self.payload[*payload..].as_mut_ptr();
+                dispatch(level, Contract { a, m: *m, b, n: *n, rows, sums });
+            }
+            Instruction::Lanes { x, width, lanes, combiner } => {
+                self.lanes(*x, *width, *lanes, *combiner, inputs)
+            }
+            Instruction::Lines { x, n, lines, y, combiner } => {
+                self.lines(*x, *n, *lines, *y, *combiner, inputs)
+            }
+            Instruction::Columns { x, from, start, y, width } => {
+                let (x, y) = (self.start(*x, inputs), self.arena_mut(*y));
+                for row in 0..rows {
+                    // SAFETY: the columns lie inside both buffers, which do not overlap.
+                    unsafe {
+                        std::ptr::copy_nonoverlapping(x.add(row * from + start), y.add(row * width), *width)
+                    };
+                }
+            }
+            Instruction::Concat { parts, y, width } => {
+                let mut column = 0;
+                for (part, own) in parts {
+                    let (x, y) = (self.start(*part, inputs), self.arena_mut(*y));
+                    for row in 0..rows {
+                        // SAFETY: as above.
+                        unsafe {
+                            std::ptr::copy_nonoverlapping(x.add(row * own), y.add(row * width + column), *own)
+                        };
+                    }
+                    column += own;
+                }
+            }
+            Instruction::Opaque { node, operands, y } => self.opaque(*node, operands, *y, inputs),
+            Instruction::Store { x, store } => self.store(*x, *store, inputs),
+        }
+    }
+
+    /// Adds rows to the lanes of law 3: row r of the block goes to lane r mod L.
+    fn lanes(&mut self, x: Buffer, width: usize, lanes: usize, combiner: Function, inputs: &[*const T]) {
+        let (level, rows) = (self.region.level, self.rows.len());
+        let x = self.start(x, inputs);
+        let mut row = 0;
+        while row < rows {
+            let lane = (self.offset + row) % T::LAW_LANES;
+            let run = (T::LAW_LANES - lane).min(rows - row);
+            // SAFETY: `run` rows of `width` elements are left in the tile.
+            let y = unsafe { std::slice::from_raw_parts(x.add(row * width), run * width) };
+            let at = lanes + lane * width;
+            let x = &mut self.work.lanes[at..at + run * width];
+            dispatch(level, Combine { combiner, x, y });
+            row += run;
+        }
+    }
+
+    fn lines(
+        &mut self,
+        x: Buffer,
+        n: usize,
+        lines: usize,
+        y: usize,
+        combiner: Function,
+        inputs: &[*const T],
+    ) {
+        let count = lines * self.rows.len();
+        let target = self.arena_mut(y);
+        let x = self.elements(x, n * lines, inputs);
+        // SAFETY: the result's buffer holds `lines` elements per row and is not the operand's.
+        let y = unsafe { std::slice::from_raw_parts_mut(target, count) };
+        match combiner {
+            _ if n == 0 => y.fill(if combiner == Function::Mul { T::ONE } else { T::ZERO }),
+            Function::Add => dispatch(self.region.level, Lines { x, n, y }),
+            _ => {
+                for (line, y) in x.chunks(n).zip(y) {
+                    let value = tree::reduce_reference(line, T::LAW_LANES, |a, b| combiner.value(a, b));
+                    *y = value.expect("lines are not empty");
+                }
+            }
+        }
+    }
+
+    /// The elements of a place as a tensor of the tile's rows.
+    fn gather(&self, place: Place<T>, ty: &crate::ir::Type, inputs: &[*const T]) -> Tensor {
+        let mut shape = ty.static_shape().expect("lowered");
+        shape[0] = self.rows.len();
+        let width: usize = shape[1..].iter().product();
+        let values: Vec<T> = match place {
+            Place::Arena { at, .. } => self.elements(Buffer::Arena(at), width, inputs).to_vec(),
+            Place::Input { index, .. } => self.elements(Buffer::Input(index), width, inputs).to_vec(),
+            Place::Vector { index, .. } => self.region.vectors[index].repeat(self.rows.len()),
+            Place::Column { of, .. } => {
+                let column = self.elements(of, 1, inputs);
+                column.iter().flat_map(|&x| std::iter::repeat_n(x, width)).collect()
+            }
+            Place::Number(number) => vec![number; width * self.rows.len()],
+            Place::Slot(slot) => return self.work.tensors[slot].clone().expect("written before it is read"),
+        };
+        match ty.dtype {
+            DType::Bool => Tensor::new(shape, values.iter().map(|&x| x != T::ZERO).collect()),
+            _ => Tensor::new(shape, values),
+        }
+    }
+
+    fn opaque(&mut self, node: usize, operands: &[Operand<T>], y: Place<T>, inputs: &[*const T]) {
+        let node = &self.region.graph.nodes()[node];
+        let rows: Vec<Option<Tensor>> = operands
+            .iter()
+            .map(|operand| match operand {
+                Operand::Rows(place, ty) => Some(self.gather(*place, ty, inputs)),
+                Operand::Whole(_) => None,
+            })
+            .collect();
+        let tensors: Vec<&Tensor> = operands
+            .iter()
+            .zip(&rows)
+            .map(|(operand, rows)| match (operand, rows) {
+                (Operand::Whole(value), _) => self.region.slots[value.index()].get(),
+                (_, rows) => rows.as_ref().expect("gathered"),
+            })
+            .collect();
+        let op = node.op.for_rows(self.rows.len());
+        let result = op.as_ref().unwrap_or(&node.op).evaluate(&tensors).remove(0);
+        match y {
+            Place::Slot(slot) => self.work.tensors[slot] = Some(result),
+            Place::Arena { at, .. } => {
+                let target = self.arena_mut(at);
+                // SAFETY: the buffer holds as many elements as the result has.
+                let y = unsafe { std::slice::from_raw_parts_mut(target, result.len()) };
+                match result.dtype() {
+                    DType::Bool => {
+                        for (y, &b) in y.iter_mut().zip(result.values::<bool>()) {
+                            *y = if b { T::ONE } else { T::ZERO };
+                        }
+                    }
+                    _ => y.copy_from_slice(result.values::<T>()),
+                }
+            }
+            _ => unreachable!("results are written to the arena or to a slot"),
+        }
+    }
+
+    fn store(&mut self, x: Place<T>, store: usize, inputs: &[*const T]) {
+        let value = self.region.program.stores[store];
+        let ty = self.region.graph.ty(value);
+        let Store { tensor, row } = &self.region.stores[store];
+        let range = self.rows.start * row..self.rows.end * row;
+        let elements = match x {
+            Place::Arena { at, .. } => Some(self.elements(Buffer::Arena(at), *row, inputs)),
+            Place::Input { index, .. } => Some(self.elements(Buffer::Input(index), *row, inputs)),
+            _ => None,
+        };
+        let mut tensor = tensor.lock().expect("no panic while held");
+        match elements {
+            Some(x) if ty.dtype == T::DTYPE => tensor.values_mut::<T>()[range].copy_from_slice(x),
+            _ => {
+                let rows = self.gather(x, ty, inputs);
+                copy_elements(tensor.data_mut(), rows.data(), range.start);
+            }
+        }
+    }
+}

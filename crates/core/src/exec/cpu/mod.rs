@@ -1,0 +1,169 @@
+//! The CPU engine: tiles of rows that run a region's whole graph in cache, blocks of rows joined
+//! along the law's tree by rayon, SIMD chosen at run time. Bit for bit the reference.
+//!
+//! - [`schedule`] turns a region of the plan into a tile program: an ordered list of instructions
+//!   over buffers of one tile.
+//! - [`group`] runs chains of elementwise operations chunk by chunk in L1.
+//! - [`product`] has the register kernels of the matrix products.
+//! - [`leaf`] runs a tile program over one block of rows and merges blocks.
+
+mod group;
+mod leaf;
+mod product;
+mod schedule;
+
+use super::Executable;
+use super::plan::{Plan, Step};
+use crate::ir::{DType, Graph, Origin, Value};
+use crate::numerics::dispatch::Level;
+use crate::numerics::lanes::Real;
+use crate::tensor::Tensor;
+use leaf::Region;
+use schedule::TileProgram;
+use std::sync::Arc;
+
+/// What the CPU engine may choose; nothing here changes bits.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Threads that share the rows; 0 is one for each core.
+    pub threads: usize,
+    /// SIMD level; `None` is the best one.
+    pub level: Option<Level>,
+    /// Rows in a tile; `None` fits a tile's buffers into the L2 cache.
+    pub tile_rows: Option<usize>,
+}
+
+/// Threads to run on, made once and shared by all graphs that ask for as many.
+fn pool(threads: usize) -> Option<Arc<rayon::ThreadPool>> {
+    use std::collections::HashMap;
+    use std::sync::{LazyLock, Mutex};
+    static POOLS: LazyLock<Mutex<HashMap<usize, Arc<rayon::ThreadPool>>>> = LazyLock::new(Mutex::default);
+    let threads = match threads {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        n => n,
+    };
+    if threads == 1 {
+        return None;
+    }
+    let mut pools = POOLS.lock().expect("no panic while held");
+    if let Some(pool) = pools.get(&threads) {
+        return Some(pool.clone());
+    }
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(|_| assert_subnormals());
+    // Where threads cannot be started, one thread gives the same bits.
+    let pool = Arc::new(builder.build().ok()?);
+    pools.insert(threads, pool.clone());
+    Some(pool)
+}
+
+/// Law 1: the thread keeps subnormal numbers (FTZ and DAZ are off).
+fn assert_subnormals() {
+    let smallest = std::hint::black_box(f64::MIN_POSITIVE);
+    assert!(smallest / 2.0 > 0.0, "flush-to-zero must be off; something in this process set it");
+}
+
+enum Stage {
+    Whole(usize),
+    F64(TileProgram<f64>),
+    F32(TileProgram<f32>),
+}
+
+/// A graph prepared for the CPU.
+pub struct Engine {
+    plan: Plan,
+    stages: Vec<Stage>,
+    level: Level,
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+/// A value while a graph runs.
+pub(crate) enum Slot<'a> {
+    Empty,
+    Borrowed(&'a Tensor),
+    Owned(Tensor),
+}
+
+impl Slot<'_> {
+    fn get(&self) -> &Tensor {
+        match self {
+            Slot::Empty => unreachable!("steps run after those they need"),
+            Slot::Borrowed(tensor) => tensor,
+            Slot::Owned(tensor) => tensor,
+        }
+    }
+}
+
+impl Engine {
+    /// Prepares a lowered graph.
+    pub fn new(graph: Graph, options: Options) -> Engine {
+        assert_subnormals();
+        let plan = Plan::new(graph);
+        let stages = plan
+            .steps
+            .iter()
+            .map(|step| match step {
+                Step::Whole(node) => Stage::Whole(*node),
+                Step::Region(region) => {
+                    let dtype = |v: &Value| plan.graph.ty(*v).dtype;
+                    let results = region.nodes.iter().flat_map(|&i| &plan.graph.nodes()[i].results);
+                    match results.map(dtype).any(|d| d == DType::F64) {
+                        true => Stage::F64(TileProgram::new(&plan.graph, region, options.tile_rows)),
+                        false => Stage::F32(TileProgram::new(&plan.graph, region, options.tile_rows)),
+                    }
+                }
+            })
+            .collect();
+        let level = options.level.unwrap_or_else(Level::current);
+        Engine { plan, stages, level, pool: pool(options.threads) }
+    }
+
+    /// The plan it runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn run_whole<'a>(&self, node: usize, slots: &mut [Slot<'a>]) {
+        let node = &self.plan.graph.nodes()[node];
+        let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
+        let results = node.op.evaluate(&operands);
+        for (value, tensor) in node.results.iter().zip(results) {
+            slots[value.index()] = Slot::Owned(tensor);
+        }
+    }
+
+    fn run_region<T: Real>(&self, program: &TileProgram<T>, slots: &mut [Slot]) {
+        let results = Region::new(program, &self.plan.graph, slots, self.level).run(self.pool.as_deref());
+        for (value, tensor) in results {
+            slots[value.index()] = Slot::Owned(tensor);
+        }
+    }
+}
+
+impl Executable for Engine {
+    fn run(&self, inputs: &[&Tensor]) -> Vec<Tensor> {
+        let graph = &self.plan.graph;
+        let mut slots: Vec<Slot> = (0..graph.value_count()).map(|_| Slot::Empty).collect();
+        for (input, &tensor) in graph.inputs().iter().zip(inputs) {
+            slots[input.value.index()] = Slot::Borrowed(tensor);
+        }
+        for stage in &self.stages {
+            match stage {
+                Stage::Whole(node) => self.run_whole(*node, &mut slots),
+                Stage::F64(program) => self.run_region(program, &mut slots),
+                Stage::F32(program) => self.run_region(program, &mut slots),
+            }
+        }
+        let mut outputs: Vec<Tensor> = Vec::with_capacity(graph.outputs().len());
+        for (i, &value) in graph.outputs().iter().enumerate() {
+            let again = graph.outputs()[i + 1..].contains(&value);
+            let is_input = matches!(graph.origin(value), Origin::Input(_));
+            outputs.push(match &mut slots[value.index()] {
+                Slot::Owned(tensor) if !again && !is_input => {
+                    std::mem::replace(tensor, Tensor::zeros(DType::F64, [0]))
+                }
+                slot => slot.get().clone(),
+            });
+        }
+        outputs
+    }
+}

@@ -1,0 +1,568 @@
+//! From a region of the plan to a tile program.
+//!
+//! Elementwise operations run late, in groups: all that the next wave of other instructions needs
+//! and that is not computed yet becomes one group per row width, whose intermediate values never
+//! leave L1. A wave is the set of other operations (products, reductions, moves) whose operands can
+//! be had once the waves before it are done. Values that outlive their group get a buffer in the
+//! tile's arena, whose space is shared by values that do not live at the same time.
+
+use super::group::{Group, GroupBuilder};
+use crate::exec::plan::{Region, constant_of};
+use crate::ir::{DType, Graph, Origin, Type, Value};
+use crate::numerics::lanes::Real;
+use crate::numerics::tree::BLOCK;
+use crate::ops::{Function, Kernel, RowUse};
+use std::collections::{BTreeMap, HashMap};
+
+/// Bytes that the buffers of one tile may take: half of a 1 MiB L2 cache, so that the weights and
+/// the accumulators of the reductions have the other half.
+const TILE_BYTES: usize = 512 << 10;
+
+/// Where a row value lies while a tile runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Place<T> {
+    /// `rows × width` elements in the arena, from `at · tile_rows`.
+    Arena { at: usize, width: usize },
+    /// Rows of region input `index`.
+    Input { index: usize, width: usize },
+    /// The same `width` elements in every row: vector `index` of the region.
+    Vector { index: usize, width: usize },
+    /// The single element of each row of buffer `of`, repeated `width` times.
+    Column { of: Buffer, width: usize },
+    /// The same number everywhere.
+    Number(T),
+    /// A tensor of the tile, for values of other element types.
+    Slot(usize),
+}
+
+/// A buffer with one contiguous run of elements per tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Buffer {
+    Arena(usize),
+    Input(usize),
+}
+
+/// One instruction of a tile program. Widths are elements per row.
+#[derive(Debug)]
+pub(super) enum Instruction<T> {
+    /// Elementwise operations.
+    Group(Group<T>),
+    /// `y[rows × n] = a[rows × k] · packed`.
+    Product { a: Buffer, k: usize, packed: usize, n: usize, y: usize },
+    /// `payload[m × n] += aᵀ[m × rows] · b[rows × n]`, one fma chain per element.
+    Contract { a: Buffer, m: usize, b: Buffer, n: usize, payload: usize },
+    /// Lanes of law 3 over the rows.
+    Lanes { x: Buffer, width: usize, lanes: usize, combiner: Function },
+    /// Law 3 over the last axis: one line of `n` per result element, `lines` lines in a row.
+    Lines { x: Buffer, n: usize, lines: usize, y: usize, combiner: Function },
+    /// Columns `start..start + width` of rows of `from` elements.
+    Columns { x: Buffer, from: usize, start: usize, y: usize, width: usize },
+    /// Parts side by side.
+    Concat { parts: Vec<(Buffer, usize)>, y: usize, width: usize },
+    /// [`crate::ops::Rule::evaluate`] on the tile's rows.
+    Opaque { node: usize, operands: Vec<Operand<T>>, y: Place<T> },
+    /// Writes rows to stored value `store`.
+    Store { x: Place<T>, store: usize },
+}
+
+/// An operand of an opaque instruction.
+#[derive(Clone, Debug)]
+pub(super) enum Operand<T> {
+    /// Rows of a place.
+    Rows(Place<T>, Type),
+    /// A whole value.
+    Whole(Value),
+}
+
+/// A reduction over the rows.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    pub value: Value,
+    /// First element in the payload.
+    pub at: usize,
+    pub len: usize,
+    pub combiner: Function,
+    /// For law 3: first element among the lane accumulators; `len` lanes each.
+    pub lanes: Option<usize>,
+}
+
+/// A region, ready to run.
+#[derive(Debug)]
+pub(super) struct TileProgram<T> {
+    pub rows: usize,
+    pub tile_rows: usize,
+    /// Elements per row that the arena holds.
+    pub arena_width: usize,
+    pub inputs: Vec<Value>,
+    pub stores: Vec<Value>,
+    /// Whole values packed for products: value, stored transposed.
+    pub packed: Vec<(Value, bool)>,
+    /// Broadcasts of whole values: the node.
+    pub vectors: Vec<usize>,
+    pub slots: usize,
+    /// Slots of the region inputs of other element types.
+    pub input_slots: Vec<(Value, usize)>,
+    pub instructions: Vec<Instruction<T>>,
+    pub segments: Vec<Segment>,
+    pub payload_len: usize,
+    pub lanes_len: usize,
+}
+
+/// Elements in one row of a value.
+fn width(graph: &Graph, value: Value) -> usize {
+    graph.ty(value).static_shape().expect("lowered")[1..].iter().product()
+}
+
+/// Why an alias has no buffer of its own.
+enum Alias {
+    Same(Value),
+    Column(Value),
+    Vector,
+}
+
+struct Scheduler<'a, T> {
+    graph: &'a Graph,
+    region: &'a Region,
+    program: TileProgram<T>,
+    places: HashMap<Value, Place<T>>,
+    /// Wave in which a node of the region runs.
+    wave: BTreeMap<usize, usize>,
+    arena: Arena,
+}
+
+impl<T: Real> TileProgram<T> {
+    pub fn new(graph: &Graph, region: &Region, tile_rows: Option<usize>) -> TileProgram<T> {
+        let program = TileProgram {
+            rows: region.rows,
+            tile_rows: 0,
+            arena_width: 0,
+            inputs: region.inputs.clone(),
+            stores: region.stores.clone(),
+            packed: Vec::new(),
+            vectors: Vec::new(),
+            slots: 0,
+            input_slots: Vec::new(),
+            instructions: Vec::new(),
+            segments: Vec::new(),
+            payload_len: 0,
+            lanes_len: 0,
+        };
+        let mut scheduler = Scheduler {
+            graph,
+            region,
+            program,
+            places: HashMap::new(),
+            wave: BTreeMap::new(),
+            arena: Arena::default(),
+        };
+        scheduler.run();
+        let mut program = scheduler.program;
+        program.arena_width = scheduler.arena.end.max(1);
+        let fitting = TILE_BYTES / (program.arena_width * size_of::<T>());
+        program.tile_rows = match tile_rows {
+            Some(rows) => rows.clamp(1, BLOCK),
+            None => (fitting / 8 * 8).clamp(8, BLOCK),
+        };
+        program
+    }
+}
+
+impl<T: Real> Scheduler<'_, T> {
+    /// Whether elements of this type are held as `T` in buffers; truth values are 1 and 0.
+    fn native(&self, value: Value) -> bool {
+        let dtype = self.graph.ty(value).dtype;
+        dtype == T::DTYPE || dtype == DType::Bool
+    }
+
+    fn is_elementwise(&self, i: usize) -> bool {
+        let node = &self.graph.nodes()[i];
+        let kernel = matches!(node.op.kernel(), Kernel::Elementwise(_) | Kernel::Select | Kernel::Compare(_));
+        kernel && node.operands.iter().chain(&node.results).all(|&v| self.native(v))
+    }
+
+    fn alias(&self, i: usize) -> Option<Alias> {
+        let node = &self.graph.nodes()[i];
+        let y = node.results[0];
+        if !self.native(y) {
+            return None;
+        }
+        let x = *node.operands.first()?;
+        match node.op.kernel() {
+            Kernel::Reshape if self.native(x) => Some(Alias::Same(x)),
+            Kernel::Convert
+                if self.graph.ty(x).dtype == DType::Bool && self.graph.ty(y).dtype == T::DTYPE =>
+            {
+                Some(Alias::Same(x))
+            }
+            Kernel::Broadcast { .. } => match self.uses(i)[0] {
+                RowUse::Pointwise if !self.native(x) => None,
+                RowUse::Pointwise if width(self.graph, x) == width(self.graph, y) => Some(Alias::Same(x)),
+                RowUse::Pointwise if width(self.graph, x) == 1 => Some(Alias::Column(x)),
+                RowUse::Pointwise => None,
+                _ => Some(Alias::Vector),
+            },
+            _ => None,
+        }
+    }
+
+    fn uses(&self, i: usize) -> Vec<RowUse> {
+        let node = &self.graph.nodes()[i];
+        let types: Vec<&Type> = node.operands.iter().map(|&v| self.graph.ty(v)).collect();
+        node.op.rows(&types, self.graph.ty(node.results[0])).expect("nodes of a region have rows").operands
+    }
+
+    /// The region's node that makes `value` as a row value.
+    fn maker(&self, value: Value) -> Option<usize> {
+        match self.graph.origin(value) {
+            Origin::Node { node, .. } if self.region.nodes.binary_search(&node).is_ok() => Some(node),
+            _ => None,
+        }
+    }
+
+    fn run(&mut self) {
+        for (index, &value) in self.region.inputs.iter().enumerate() {
+            let place = match self.native(value) {
+                true => Place::Input { index, width: width(self.graph, value) },
+                false => {
+                    let slot = self.new_slot();
+                    self.program.input_slots.push((value, slot));
+                    Place::Slot(slot)
+                }
+            };
+            self.places.insert(value, place);
+        }
+        self.assign_waves();
+        let waves = self.wave.values().max().map_or(0, |w| w + 1);
+        // Buffers are freed behind the wave of their last use.
+        let last = self.last_uses();
+        for wave in 0..waves {
+            let nodes: Vec<usize> =
+                self.region.nodes.iter().copied().filter(|i| self.wave[i] == wave).collect();
+            let (elementwise, others): (Vec<usize>, Vec<usize>) =
+                nodes.into_iter().partition(|&i| self.is_elementwise(i));
+            let mut by_width: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+            for i in elementwise {
+                by_width.entry(width(self.graph, self.graph.nodes()[i].results[0])).or_default().push(i);
+            }
+            for (width, members) in by_width {
+                self.group(width, &members);
+            }
+            for i in others {
+                self.instruction(i);
+            }
+            for &value in last.get(&wave).into_iter().flatten() {
+                if let Some(Place::Arena { at, width }) = self.places.get(&value) {
+                    self.arena.free(*at, *width);
+                }
+            }
+        }
+        self.stores();
+    }
+
+    /// Other instructions run as soon as they can, elementwise ones as late as they may.
+    fn assign_waves(&mut self) {
+        let mut available: HashMap<usize, usize> = HashMap::new();
+        for &i in &self.region.nodes {
+            let operands = self.graph.nodes()[i].operands.iter().filter_map(|&v| self.maker(v));
+            let ready = operands.map(|m| available[&m]).max().unwrap_or(0);
+            // Even waves hold groups and what follows them.
+            available.insert(i, if self.is_elementwise(i) { ready } else { ready + 1 });
+        }
+        let final_wave = available.values().max().map_or(0, |w| w + 1);
+        for &i in self.region.nodes.iter().rev() {
+            if !self.is_elementwise(i) {
+                self.wave.insert(i, available[&i]);
+                continue;
+            }
+            let y = self.graph.nodes()[i].results[0];
+            let users = self.wave.iter().filter(|(user, _)| self.graph.nodes()[**user].operands.contains(&y));
+            let needed = users.map(|(_, &w)| w).min().unwrap_or(final_wave);
+            self.wave.insert(i, needed);
+        }
+    }
+
+    /// By wave, the values whose buffer is read there for the last time, in order; stored values
+    /// live to the end.
+    fn last_uses(&self) -> BTreeMap<usize, Vec<Value>> {
+        let mut last: HashMap<Value, usize> = HashMap::new();
+        for &i in self.region.nodes.iter().rev() {
+            let node = &self.graph.nodes()[i];
+            let mut until = self.wave[&i];
+            if let Some(Alias::Same(_) | Alias::Column(_)) = self.alias(i) {
+                until = until.max(last.get(&node.results[0]).copied().unwrap_or(0));
+            }
+            for v in &node.operands {
+                let entry = last.entry(*v).or_insert(until);
+                *entry = (*entry).max(until);
+            }
+        }
+        // What a store reads, directly or through aliases, is never freed.
+        let mut kept: Vec<Value> = self.region.stores.clone();
+        while let Some(v) = kept.pop() {
+            last.remove(&v);
+            if let Some(i) = self.maker(v)
+                && let Some(Alias::Same(x) | Alias::Column(x)) = self.alias(i)
+            {
+                kept.push(x);
+            }
+        }
+        let mut by_wave: BTreeMap<usize, Vec<Value>> = BTreeMap::new();
+        for (value, wave) in last {
+            let shares = self.maker(value).is_some_and(|i| matches!(self.alias(i), Some(Alias::Same(_))));
+            if !shares {
+                by_wave.entry(wave).or_default().push(value);
+            }
+        }
+        by_wave.values_mut().for_each(|values| values.sort());
+        by_wave
+    }
+
+    fn new_slot(&mut self) -> usize {
+        self.program.slots += 1;
+        self.program.slots - 1
+    }
+
+    /// Gives `value` a buffer in the arena.
+    fn allot(&mut self, value: Value) -> usize {
+        let width = width(self.graph, value);
+        let at = self.arena.allot(width);
+        self.places.insert(value, Place::Arena { at, width });
+        at
+    }
+
+    /// The place of an operand: a row value, or a constant of the plan.
+    fn place(&self, value: Value) -> Place<T> {
+        self.places[&value]
+    }
+
+    /// The buffer of `value`, filled now if it is spread or of another kind.
+    fn buffer(&mut self, value: Value) -> Buffer {
+        match self.place(value) {
+            Place::Arena { at, .. } => Buffer::Arena(at),
+            Place::Input { index, .. } => Buffer::Input(index),
+            place @ (Place::Vector { .. } | Place::Column { .. } | Place::Number(_)) => {
+                let width = width(self.graph, value);
+                let at = self.arena.allot(width);
+                let mut group = GroupBuilder::new(width);
+                let source = group.source(place);
+                group.copy(source, at);
+                self.program.instructions.push(Instruction::Group(group.finish()));
+                self.places.insert(value, Place::Arena { at, width });
+                Buffer::Arena(at)
+            }
+            Place::Slot(_) => unreachable!("only opaque instructions take values of other types"),
+        }
+    }
+
+    fn group(&mut self, width: usize, members: &[usize]) {
+        let mut group = GroupBuilder::new(width);
+        let mut registers = HashMap::new();
+        for &i in members {
+            let node = &self.graph.nodes()[i];
+            let y = node.results[0];
+            let escapes =
+                self.region.stores.contains(&y)
+                    || self.region.nodes.iter().any(|&user| {
+                        self.graph.nodes()[user].operands.contains(&y) && !members.contains(&user)
+                    });
+            let sources: Vec<_> = node
+                .operands
+                .iter()
+                .map(|v| registers.get(v).copied().unwrap_or_else(|| group.source(self.places[v])))
+                .collect();
+            let target = escapes.then(|| {
+                let at = self.arena.allot(width);
+                self.places.insert(y, Place::Arena { at, width });
+                at
+            });
+            let register = match node.op.kernel() {
+                Kernel::Elementwise(function) => group.function(function, &sources, target),
+                Kernel::Compare(direction) => group.compare(direction, sources[0], sources[1], target),
+                Kernel::Select => group.select(sources[0], sources[1], sources[2], target),
+                _ => unreachable!("elementwise kernels only"),
+            };
+            registers.insert(y, register);
+        }
+        self.program.instructions.push(Instruction::Group(group.finish()));
+    }
+
+    fn instruction(&mut self, i: usize) {
+        let node = &self.graph.nodes()[i];
+        let y = node.results[0];
+        if let Some(alias) = self.alias(i) {
+            let place = match alias {
+                Alias::Same(x) => self.place(x),
+                Alias::Column(x) => match self.place(x) {
+                    number @ Place::Number(_) => number,
+                    _ => Place::Column { of: self.buffer(x), width: width(self.graph, y) },
+                },
+                Alias::Vector => self.vector(i),
+            };
+            self.places.insert(y, place);
+        } else if !self.native_instruction(i) {
+            self.opaque(i);
+        }
+    }
+
+    /// A whole value repeated in every row.
+    fn vector(&mut self, i: usize) -> Place<T> {
+        let node = &self.graph.nodes()[i];
+        if let Some(constant) = constant_of(self.graph, node.operands[0])
+            && constant.len() == 1
+            && constant.dtype() == T::DTYPE
+        {
+            return Place::Number(constant.values::<T>()[0]);
+        }
+        self.program.vectors.push(i);
+        Place::Vector { index: self.program.vectors.len() - 1, width: width(self.graph, node.results[0]) }
+    }
+
+    /// Adds an instruction that has a kernel; false if there is none for node `i`.
+    fn native_instruction(&mut self, i: usize) -> bool {
+        let node = &self.graph.nodes()[i];
+        let y = node.results[0];
+        let in_buffers = |s: &Self, v: Value| {
+            s.graph.ty(v).dtype == T::DTYPE && !matches!(s.places.get(&v), Some(Place::Slot(_)))
+        };
+        if self.graph.ty(y).dtype != T::DTYPE {
+            return false;
+        }
+        let row_operands: Vec<Value> = {
+            let uses = self.uses(i);
+            (0..uses.len()).filter(|&k| uses[k] == RowUse::Pointwise).map(|k| node.operands[k]).collect()
+        };
+        if !row_operands.iter().all(|&v| in_buffers(self, v)) {
+            return false;
+        }
+        let ndim = self.graph.ty(node.operands[0]).ndim();
+        match node.op.kernel() {
+            Kernel::Matmul(op) if op.strong.is_none() && ndim == 2 && !op.transpose_a => {
+                let (a, k) = (self.buffer(node.operands[0]), width(self.graph, node.operands[0]));
+                let key = (node.operands[1], op.transpose_b);
+                let packed = match self.program.packed.iter().position(|p| *p == key) {
+                    Some(packed) => packed,
+                    None => {
+                        self.program.packed.push(key);
+                        self.program.packed.len() - 1
+                    }
+                };
+                let (n, y) = (width(self.graph, y), self.allot(y));
+                self.program.instructions.push(Instruction::Product { a, k, packed, n, y });
+            }
+            Kernel::Matmul(op) if op.strong.is_none() && ndim == 2 && !op.transpose_b => {
+                let (a, b) = (self.buffer(node.operands[0]), self.buffer(node.operands[1]));
+                let (m, n) = (width(self.graph, node.operands[0]), width(self.graph, node.operands[1]));
+                let payload = self.segment(y, m * n, Function::Add, false);
+                self.program.instructions.push(Instruction::Contract { a, m, b, n, payload });
+            }
+            Kernel::Reduce { reduction, axes: [0] } => {
+                let (x, width) = (self.buffer(node.operands[0]), width(self.graph, node.operands[0]));
+                let combiner = reduction.combiner();
+                let lanes = self.program.lanes_len;
+                self.segment(y, width, combiner, true);
+                self.program.instructions.push(Instruction::Lanes { x, width, lanes, combiner });
+            }
+            Kernel::Reduce { reduction, axes: [axis] } if axis + 1 == ndim => {
+                let x = self.buffer(node.operands[0]);
+                let shape = self.graph.ty(node.operands[0]).static_shape().expect("lowered");
+                let (n, lines) = (shape[*axis], shape[1..*axis].iter().product());
+                let y = self.allot(y);
+                let combiner = reduction.combiner();
+                self.program.instructions.push(Instruction::Lines { x, n, lines, y, combiner });
+            }
+            Kernel::Columns { start } => {
+                let (x, from) = (self.buffer(node.operands[0]), width(self.graph, node.operands[0]));
+                let (width, y) = (width(self.graph, y), self.allot(y));
+                self.program.instructions.push(Instruction::Columns { x, from, start, y, width });
+            }
+            Kernel::ConcatColumns if ndim == 2 => {
+                let parts = node.operands.iter().map(|&v| (self.buffer(v), width(self.graph, v))).collect();
+                let (width, y) = (width(self.graph, y), self.allot(y));
+                self.program.instructions.push(Instruction::Concat { parts, y, width });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn segment(&mut self, value: Value, len: usize, combiner: Function, lanes: bool) -> usize {
+        let at = self.program.payload_len;
+        self.program.payload_len += len;
+        let lanes = lanes.then(|| {
+            self.program.lanes_len += len * T::LAW_LANES;
+            self.program.lanes_len - len * T::LAW_LANES
+        });
+        self.program.segments.push(Segment { value, at, len, combiner, lanes });
+        at
+    }
+
+    fn opaque(&mut self, i: usize) {
+        let node = &self.graph.nodes()[i];
+        let uses = self.uses(i);
+        let operands = (0..uses.len())
+            .map(|k| match uses[k] {
+                RowUse::Pointwise => {
+                    let v = node.operands[k];
+                    Operand::Rows(self.place(v), self.graph.ty(v).clone())
+                }
+                RowUse::Whole | RowUse::Shape => Operand::Whole(node.operands[k]),
+            })
+            .collect();
+        let y = node.results[0];
+        let place = match self.native(y) {
+            true => {
+                let at = self.allot(y);
+                Place::Arena { at, width: width(self.graph, y) }
+            }
+            false => Place::Slot(self.new_slot()),
+        };
+        self.places.insert(y, place);
+        self.program.instructions.push(Instruction::Opaque { node: i, operands, y: place });
+    }
+
+    fn stores(&mut self) {
+        for (store, &value) in self.region.stores.iter().enumerate() {
+            let x = match self.place(value) {
+                place @ (Place::Slot(_) | Place::Arena { .. } | Place::Input { .. }) => place,
+                _ => match self.buffer(value) {
+                    Buffer::Arena(at) => Place::Arena { at, width: width(self.graph, value) },
+                    Buffer::Input(index) => Place::Input { index, width: width(self.graph, value) },
+                },
+            };
+            self.program.instructions.push(Instruction::Store { x, store });
+        }
+    }
+}
+
+/// Space in the arena, in elements per row.
+#[derive(Default)]
+struct Arena {
+    free: Vec<(usize, usize)>,
+    end: usize,
+}
+
+impl Arena {
+    fn allot(&mut self, width: usize) -> usize {
+        let fits = self.free.iter().enumerate().filter(|(_, (_, size))| *size >= width);
+        if let Some((i, &(at, size))) = fits.min_by_key(|(_, (_, size))| *size) {
+            self.free.swap_remove(i);
+            if size > width {
+                self.free.push((at + width, size - width));
+            }
+            return at;
+        }
+        self.end += width;
+        self.end - width
+    }
+
+    fn free(&mut self, at: usize, width: usize) {
+        let (mut at, mut width) = (at, width);
+        // Neighbours become one.
+        while let Some(i) = self.free.iter().position(|&(a, w)| a + w == at || at + width == a) {
+            let (a, w) = self.free.swap_remove(i);
+            at = at.min(a);
+            width += w;
+        }
+        self.free.push((at, width));
+    }
+}

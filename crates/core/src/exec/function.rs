@@ -1,0 +1,183 @@
+//! A graph made ready to be called: arguments checked, shapes bound, an engine chosen.
+
+use super::cpu::{self, Options};
+use super::reference;
+use crate::ir::{Builder, Extent, Graph, Type, Value};
+use crate::ops::Violation;
+use crate::tensor::Tensor;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+/// Which engine runs a graph. All give the same bits.
+#[derive(Clone, Debug)]
+pub enum Backend {
+    /// The law in slow, plain code.
+    Reference,
+    /// Tiles of rows in cache, SIMD, threads.
+    Cpu(Options),
+}
+
+impl Default for Backend {
+    fn default() -> Backend {
+        Backend::Cpu(Options::default())
+    }
+}
+
+/// A graph that an engine has prepared for arguments of fixed shapes.
+pub trait Executable: Send + Sync {
+    /// The outputs for arguments of the types it was prepared for.
+    fn run(&self, inputs: &[&Tensor]) -> Vec<Tensor>;
+}
+
+/// Arguments that do not fit a graph.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CallError {
+    /// Too few or too many arguments.
+    #[error("@{graph} must be called with {want} arguments ({names}), got {got}")]
+    Count {
+        /// The graph's name.
+        graph: String,
+        /// How many it takes.
+        want: usize,
+        /// Their names.
+        names: String,
+        /// How many were given.
+        got: usize,
+    },
+    /// An argument of another type.
+    #[error("argument %{name} of @{graph} must be {want}, got {got}")]
+    Type {
+        /// The graph's name.
+        graph: String,
+        /// The argument's name.
+        name: String,
+        /// The input's type.
+        want: Type,
+        /// The argument's type.
+        got: Type,
+    },
+    /// `?` extents that do not fit together.
+    #[error("the arguments of @{graph} must fit together: {cause}")]
+    Shapes {
+        /// The graph's name.
+        graph: String,
+        /// The constraint that breaks.
+        cause: Violation,
+    },
+}
+
+/// Checks arguments against the inputs of `graph`.
+pub fn check_arguments(graph: &Graph, inputs: &[&Tensor]) -> Result<(), CallError> {
+    let name = |v: Value| graph.name(v).unwrap_or("?").to_string();
+    if inputs.len() != graph.inputs().len() {
+        let names: Vec<String> = graph.inputs().iter().map(|i| format!("%{}", name(i.value))).collect();
+        return Err(CallError::Count {
+            graph: graph.name.clone(),
+            want: graph.inputs().len(),
+            names: names.join(", "),
+            got: inputs.len(),
+        });
+    }
+    for (input, tensor) in graph.inputs().iter().zip(inputs) {
+        let (want, got) = (graph.ty(input.value), tensor.ty());
+        if !want.agrees(&got) {
+            let (graph, name) = (graph.name.clone(), name(input.value));
+            return Err(CallError::Type { graph, name, want: want.clone(), got });
+        }
+    }
+    Ok(())
+}
+
+/// `graph` for inputs of these static types: every extent bound, operations that are defined by
+/// others expanded, equal nodes shared, dead ones gone. Bits are those of `graph`.
+pub fn lower(graph: &Graph, types: &[Type]) -> Result<Graph, Violation> {
+    let mut lowered = pass(graph, types)?.0;
+    loop {
+        let (next, expanded) = pass(&lowered, types)?;
+        lowered = next;
+        if !expanded {
+            return Ok(lowered);
+        }
+    }
+}
+
+fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
+    let mut b = Builder::new(&graph.name);
+    let live = graph.live();
+    let mut map: Vec<Option<Value>> = vec![None; graph.value_count()];
+    for (input, ty) in graph.inputs().iter().zip(types) {
+        map[input.value.index()] = Some(b.input(graph.name(input.value).unwrap_or(""), ty.clone()));
+    }
+    let mut expanded = false;
+    for node in graph.nodes().iter().filter(|node| node.results.iter().any(|r| live[r.index()])) {
+        let operands: Vec<Value> = node.operands.iter().map(|v| map[v.index()].expect("in order")).collect();
+        b.at(node.location);
+        let results = match node.op.expand(&mut b, &operands) {
+            Some(results) => {
+                expanded = true;
+                results
+            }
+            None => b.push(node.op.clone(), &operands)?,
+        };
+        for (old, new) in node.results.iter().zip(results) {
+            map[old.index()] = Some(new);
+        }
+    }
+    let outputs = graph.outputs().iter().map(|v| map[v.index()].expect("live")).collect();
+    Ok((b.finish(outputs), expanded))
+}
+
+/// A graph that can be called with tensors.
+///
+/// The first call with arguments of new shapes prepares the graph for them; later calls reuse it.
+pub struct Function {
+    graph: Arc<Graph>,
+    backend: Backend,
+    prepared: Mutex<HashMap<Vec<Vec<usize>>, Arc<dyn Executable>>>,
+}
+
+impl Function {
+    /// `graph` on `backend`.
+    pub fn new(graph: impl Into<Arc<Graph>>, backend: Backend) -> Function {
+        Function { graph: graph.into(), backend, prepared: Mutex::new(HashMap::new()) }
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The outputs for `inputs`.
+    pub fn call(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>, CallError> {
+        check_arguments(&self.graph, inputs)?;
+        Ok(self.prepare(inputs)?.run(inputs))
+    }
+
+    /// The graph prepared for arguments of the shapes of `inputs`.
+    pub fn prepare(&self, inputs: &[&Tensor]) -> Result<Arc<dyn Executable>, CallError> {
+        check_arguments(&self.graph, inputs)?;
+        let shapes: Vec<Vec<usize>> = inputs.iter().map(|x| x.shape().to_vec()).collect();
+        if let Some(ready) = self.prepared.lock().expect("no panic while held").get(&shapes) {
+            return Ok(ready.clone());
+        }
+        let types: Vec<Type> = inputs.iter().map(|x| x.ty()).collect();
+        let shapes_error = |cause| CallError::Shapes { graph: self.graph.name.clone(), cause };
+        let lowered = lower(&self.graph, &types).map_err(shapes_error)?;
+        debug_assert!(lowered.output_types().iter().all(|t| !t.shape.contains(&Extent::Dynamic)));
+        let ready: Arc<dyn Executable> = match &self.backend {
+            // The reference runs the graph as written, so that it also checks the lowering.
+            Backend::Reference => Arc::new(Interpreted(self.graph.clone())),
+            Backend::Cpu(options) => Arc::new(cpu::Engine::new(lowered, options.clone())),
+        };
+        self.prepared.lock().expect("no panic while held").insert(shapes, ready.clone());
+        Ok(ready)
+    }
+}
+
+struct Interpreted(Arc<Graph>);
+
+impl Executable for Interpreted {
+    fn run(&self, inputs: &[&Tensor]) -> Vec<Tensor> {
+        reference::run(&self.0, inputs)
+    }
+}

@@ -1,0 +1,8 @@
+//! Running graphs: the reference interpreter, the plan and the engines.
+
+pub mod cpu;
+mod function;
+pub mod plan;
+pub mod reference;
+
+pub use function::{Backend, CallError, Executable, Function, check_arguments, lower};

@@ -1,0 +1,301 @@
+//! The plan: which part of a graph runs over which rows, and in what order. Plain data, the
+//! contract between the heart and every engine.
+//!
+//! A *region* is a set of nodes over one row extent that can run row tile by row tile; its
+//! reductions over rows are finished by law 3's and law 4's tree. Nodes that belong to no region
+//! run whole. A region's row values that others need are stored; all else lives in a tile only.
+//! A value that costs little (a broadcast) is computed again where a later region needs it.
+
+use crate::ir::{Graph, Origin, Value};
+use crate::ops::{Kernel, RowUse, Rows};
+use crate::tensor::Tensor;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Nodes that run over the same rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Region {
+    /// The row extent.
+    pub rows: usize,
+    /// Positions in the graph's nodes, ascending; the last to use a value stand last.
+    pub nodes: Vec<usize>,
+    /// Row values from outside: graph inputs and values stored before.
+    pub inputs: Vec<Value>,
+    /// Values needed whole, such as weights.
+    pub whole: Vec<Value>,
+    /// Row values that are stored because an output or a later step needs them.
+    pub stores: Vec<Value>,
+    /// Nodes that reduce over the rows.
+    pub reductions: Vec<usize>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// A node that runs whole.
+    Whole(usize),
+    /// A region.
+    Region(Region),
+}
+
+/// The steps of a graph, in order.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The lowered graph: static shapes, no composite operations.
+    pub graph: Graph,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+}
+
+/// How a node takes part in rows.
+#[derive(Clone)]
+struct Class {
+    rows: Option<Rows>,
+    extent: usize,
+    level: usize,
+}
+
+impl Plan {
+    /// The plan of a lowered graph.
+    pub fn new(graph: Graph) -> Plan {
+        let classes = classify(&graph);
+        let levels = classes.iter().map(|c| c.level + 1).max().unwrap_or(0);
+        let mut steps = Vec::new();
+        for level in 0..levels {
+            let here = |i: &usize| classes[*i].level == level;
+            let nodes: Vec<usize> = (0..classes.len()).filter(here).collect();
+            steps.extend(nodes.iter().filter(|&&i| classes[i].rows.is_none()).map(|&i| Step::Whole(i)));
+            for members in components(&graph, &classes, &nodes) {
+                steps.push(Step::Region(region(&graph, &classes, &members)));
+            }
+        }
+        let mut plan = Plan { graph, steps };
+        plan.drop_unused();
+        plan
+    }
+
+    /// Regions of cheap values that every user computes again are not needed.
+    fn drop_unused(&mut self) {
+        let mut needed: BTreeSet<Value> = self.graph.outputs().iter().copied().collect();
+        for i in (0..self.steps.len()).rev() {
+            let keep = match &mut self.steps[i] {
+                Step::Whole(node) => {
+                    let node = &self.graph.nodes()[*node];
+                    let keep = node.results.iter().any(|r| needed.contains(r));
+                    if keep {
+                        needed.extend(&node.operands);
+                    }
+                    keep
+                }
+                Step::Region(region) => {
+                    region.stores.retain(|v| needed.contains(v));
+                    let keep = !region.stores.is_empty() || !region.reductions.is_empty();
+                    if keep {
+                        region.prune(&self.graph);
+                        needed.extend(region.inputs.iter().chain(&region.whole));
+                    }
+                    keep
+                }
+            };
+            if !keep {
+                self.steps.remove(i);
+            }
+        }
+    }
+}
+
+impl Region {
+    /// Drops nodes that no store and no reduction needs.
+    fn prune(&mut self, graph: &Graph) {
+        let mut needed: BTreeSet<Value> = self.stores.iter().copied().collect();
+        let mut keep = Vec::new();
+        for &i in self.nodes.iter().rev() {
+            let node = &graph.nodes()[i];
+            if self.reductions.contains(&i) || node.results.iter().any(|r| needed.contains(r)) {
+                needed.extend(&node.operands);
+                keep.push(i);
+            }
+        }
+        keep.reverse();
+        self.nodes = keep;
+        self.inputs.retain(|v| needed.contains(v));
+        self.whole.retain(|v| needed.contains(v));
+    }
+}
+
+fn class_of<'a>(graph: &Graph, classes: &'a [Class], value: Value) -> Option<&'a Class> {
+    match graph.origin(value) {
+        Origin::Input(_) => None,
+        Origin::Node { node, .. } => classes.get(node),
+    }
+}
+
+fn classify(graph: &Graph) -> Vec<Class> {
+    let mut classes: Vec<Class> = Vec::with_capacity(graph.nodes().len());
+    for node in graph.nodes() {
+        let types: Vec<_> = node.operands.iter().map(|&v| graph.ty(v)).collect();
+        let y = graph.ty(node.results[0]);
+        let rows = (node.results.len() == 1).then(|| node.op.rows(&types, y)).flatten();
+        let rows = rows.filter(|rows| rows.reduced || y.ndim() > 0);
+        let leading = |value: Value| graph.ty(value).shape.first().and_then(|e| e.known());
+        let extent = rows.as_ref().and_then(|rows| {
+            let pointwise = rows.operands.iter().position(|&r| r == RowUse::Pointwise);
+            if rows.reduced { leading(node.operands[pointwise?]) } else { leading(node.results[0]) }
+        });
+        let rows = rows.filter(|_| extent.is_some());
+        let mut level = 0;
+        for (k, &operand) in node.operands.iter().enumerate() {
+            let usage = rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
+            let Some(class) = class_of(graph, &classes, operand) else { continue };
+            let after = match (&class.rows, usage) {
+                (_, RowUse::Shape) => 0,
+                (None, _) => class.level,
+                (Some(made), RowUse::Pointwise) if !made.reduced => class.level,
+                (Some(_), _) => class.level + 1,
+            };
+            level = level.max(after);
+        }
+        classes.push(Class { rows, extent: extent.unwrap_or(0), level });
+    }
+    classes
+}
+
+/// The operands of node `i` that are row values, made in rows.
+fn row_operands<'a>(graph: &'a Graph, classes: &'a [Class], i: usize) -> impl Iterator<Item = Value> + 'a {
+    let rows = classes[i].rows.as_ref();
+    let node = &graph.nodes()[i];
+    node.operands.iter().enumerate().filter_map(move |(k, &v)| {
+        rows.is_some_and(|rows| rows.operands[k] == RowUse::Pointwise).then_some(v)
+    })
+}
+
+/// Sets of nodes of one level that are linked through row values.
+fn components(graph: &Graph, classes: &[Class], nodes: &[usize]) -> Vec<Vec<usize>> {
+    let mut root: BTreeMap<usize, usize> =
+        nodes.iter().filter(|&&i| classes[i].rows.is_some()).map(|&i| (i, i)).collect();
+    fn find(root: &BTreeMap<usize, usize>, mut i: usize) -> usize {
+        while root[&i] != i {
+            i = root[&i];
+        }
+        i
+    }
+    for &i in nodes.iter().filter(|&&i| classes[i].rows.is_some()) {
+        for v in row_operands(graph, classes, i) {
+            if let Origin::Node { node, .. } = graph.origin(v)
+                && root.contains_key(&node)
+                && classes[node].rows.as_ref().is_some_and(|rows| !rows.reduced)
+            {
+                let (a, b) = (find(&root, i), find(&root, node));
+                root.insert(a.max(b), a.min(b));
+            }
+        }
+    }
+    let mut sets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &i in root.keys() {
+        sets.entry(find(&root, i)).or_default().push(i);
+    }
+    sets.into_values().collect()
+}
+
+/// Whether computing a row value again costs no more than reading it.
+fn is_cheap(graph: &Graph, value: Value) -> Option<usize> {
+    let Origin::Node { node, .. } = graph.origin(value) else { return None };
+    matches!(graph.nodes()[node].op.kernel(), Kernel::Broadcast { .. }).then_some(node)
+}
+
+fn region(graph: &Graph, classes: &[Class], members: &[usize]) -> Region {
+    let mut nodes: BTreeSet<usize> = members.iter().copied().collect();
+    let (mut inputs, mut whole) = (BTreeSet::new(), BTreeSet::new());
+    let mut queue: Vec<usize> = members.to_vec();
+    while let Some(i) = queue.pop() {
+        let rows = classes[i].rows.as_ref().expect("members have rows");
+        for (k, &v) in graph.nodes()[i].operands.iter().enumerate() {
+            let inside = match graph.origin(v) {
+                Origin::Node { node, .. } => {
+                    nodes.contains(&node) && classes[node].rows.as_ref().is_some_and(|r| !r.reduced)
+                }
+                Origin::Input(_) => false,
+            };
+            match rows.operands[k] {
+                RowUse::Shape => {}
+                RowUse::Whole => {
+                    whole.insert(v);
+                }
+                RowUse::Pointwise if inside => {}
+                RowUse::Pointwise => match is_cheap(graph, v) {
+                    Some(node) if classes[node].rows.is_some() => {
+                        nodes.insert(node);
+                        queue.push(node);
+                    }
+                    _ => {
+                        inputs.insert(v);
+                    }
+                },
+            }
+        }
+    }
+    let reductions: Vec<usize> =
+        nodes.iter().copied().filter(|&i| classes[i].rows.as_ref().is_some_and(|r| r.reduced)).collect();
+    let stores = members
+        .iter()
+        .filter(|i| !reductions.contains(i))
+        .flat_map(|&i| graph.nodes()[i].results.iter().copied())
+        .filter(|&v| used_outside(graph, classes, v, members))
+        .collect();
+    Region {
+        rows: classes[members[0]].extent,
+        nodes: nodes.into_iter().collect(),
+        inputs: inputs.into_iter().collect(),
+        whole: whole.into_iter().collect(),
+        stores,
+        reductions,
+    }
+}
+
+fn used_outside(graph: &Graph, classes: &[Class], value: Value, members: &[usize]) -> bool {
+    graph.outputs().contains(&value)
+        || graph.nodes().iter().enumerate().any(|(i, node)| {
+            let uses = node.operands.iter().enumerate().any(|(k, &v)| {
+                let usage = classes[i].rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
+                v == value && usage != RowUse::Shape
+            });
+            uses && !members.contains(&i)
+        })
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |values: &[Value]| {
+            let names: Vec<String> =
+                values.iter().map(|v| format!("%{} {}", v.index(), self.graph.ty(*v))).collect();
+            names.join(", ")
+        };
+        for (number, step) in self.steps.iter().enumerate() {
+            match step {
+                Step::Whole(i) => writeln!(f, "step {number}: {} whole", self.graph.nodes()[*i].op.name())?,
+                Step::Region(r) => {
+                    writeln!(f, "step {number}: region of {} rows, {} nodes", r.rows, r.nodes.len())?;
+                    writeln!(f, "  reads rows of {}", names(&r.inputs))?;
+                    writeln!(f, "  needs whole {}", names(&r.whole))?;
+                    if !r.stores.is_empty() {
+                        writeln!(f, "  stores {}", names(&r.stores))?;
+                    }
+                    let reduced: Vec<Value> =
+                        r.reductions.iter().map(|&i| self.graph.nodes()[i].results[0]).collect();
+                    if !reduced.is_empty() {
+                        writeln!(f, "  reduces to {}", names(&reduced))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A whole value that is known when the plan is made.
+pub fn constant_of(graph: &Graph, value: Value) -> Option<&Tensor> {
+    match graph.node_of(value)?.op.kernel() {
+        Kernel::Constant(tensor) => Some(tensor),
+        _ => None,
+    }
+}

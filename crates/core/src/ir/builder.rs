@@ -1,0 +1,212 @@
+//! The builder: adds nodes to a graph, infers their types and shares what is already there.
+
+use super::{Attribute, Graph, Location, Type, Value};
+use crate::ops::{Kernel, Op, Violation};
+use std::collections::HashMap;
+use std::fmt::Write;
+
+/// Larger results of constants are computed when the graph runs.
+const FOLDED_ELEMENTS_MAX: usize = 4096;
+
+/// Builds a [`Graph`] node by node.
+///
+/// A *sharing* builder returns the existing node where the same operation on the same operands is
+/// already in the graph, after the operation's own exact simplifications; values are immutable, so
+/// this never changes bits. It is what keeps nested derivatives small: the second of two equal
+/// tangents is never built, so their number grows polynomially with the order.
+#[derive(Debug)]
+pub struct Builder {
+    graph: Graph,
+    shared: Option<HashMap<String, usize>>,
+    location: Location,
+}
+
+impl Builder {
+    /// A sharing builder.
+    pub fn new(name: &str) -> Builder {
+        Builder { graph: Graph::new(name), shared: Some(HashMap::new()), location: Location::Derived }
+    }
+
+    /// A builder that adds exactly the nodes asked for, as written in a text.
+    pub fn verbatim(name: &str) -> Builder {
+        Builder { graph: Graph::new(name), shared: None, location: Location::Derived }
+    }
+
+    /// The graph so far.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The type of `value`.
+    pub fn ty(&self, value: Value) -> &Type {
+        self.graph.ty(value)
+    }
+
+    /// Nodes added from now on were written here.
+    pub fn at(&mut self, location: Location) -> &mut Builder {
+        self.location = location;
+        self
+    }
+
+    /// Adds an input called `name`.
+    pub fn input(&mut self, name: &str, ty: Type) -> Value {
+        let value = self.graph.add_input(ty, None);
+        self.graph.set_name(value, name);
+        value
+    }
+
+    /// Adds an input that is the tangent of the input `of`, with its type.
+    pub fn tangent_input(&mut self, name: &str, of: Value) -> Value {
+        let ty = self.graph.ty(of).clone();
+        let value = self.graph.add_input(ty, Some(of));
+        self.graph.set_name(value, name);
+        value
+    }
+
+    /// Names `value` in printed text.
+    pub fn set_name(&mut self, value: Value, name: &str) {
+        self.graph.set_name(value, name);
+    }
+
+    /// Applies `op`, giving its results.
+    pub fn push(&mut self, op: Op, operands: &[Value]) -> Result<Vec<Value>, Violation> {
+        let mut operands = operands.to_vec();
+        if self.shared.is_none() {
+            return self.append(op, operands);
+        }
+        if op.is_commutative() {
+            operands.sort();
+        }
+        if let Some(value) = op.simplify(self, &operands) {
+            return Ok(vec![value]);
+        }
+        if let Some(value) = self.fold(&op, &operands) {
+            return Ok(vec![value]);
+        }
+        let key = key(&op, &operands);
+        if let Some(&node) = self.shared.as_ref().and_then(|shared| shared.get(&key)) {
+            return Ok(self.graph.nodes()[node].results.clone());
+        }
+        let results = self.append(op, operands)?;
+        let node = self.graph.nodes().len() - 1;
+        self.shared.as_mut().map(|shared| shared.insert(key, node));
+        Ok(results)
+    }
+
+    /// Applies an operation with one result whose operands are right by construction.
+    ///
+    /// # Panics
+    /// If a constraint of the operation breaks, which is a bug of the caller.
+    pub fn apply(&mut self, op: Op, operands: &[Value]) -> Value {
+        let name = op.name();
+        match self.push(op, operands) {
+            Ok(results) => results[0],
+            Err(violation) => {
+                let types: Vec<String> = operands.iter().map(|&v| self.ty(v).to_string()).collect();
+                panic!("{name} of {}: {}", types.join(", "), violation.message)
+            }
+        }
+    }
+
+    /// Copies `graph` with its inputs bound to `inputs`, giving its outputs.
+    pub fn inline(&mut self, graph: &Graph, inputs: &[Value]) -> Result<Vec<Value>, Violation> {
+        let map = self.inline_all(graph, inputs)?;
+        Ok(graph.outputs().iter().map(|v| map[v.index()].unwrap_or(*v)).collect())
+    }
+
+    /// Copies the live part of `graph`, giving the new value of each of its values.
+    pub fn inline_all(&mut self, graph: &Graph, inputs: &[Value]) -> Result<Vec<Option<Value>>, Violation> {
+        let live = graph.live();
+        let mut map: Vec<Option<Value>> = vec![None; graph.value_count()];
+        for (input, &value) in graph.inputs().iter().zip(inputs) {
+            map[input.value.index()] = Some(value);
+        }
+        for node in graph.nodes() {
+            if !node.results.iter().any(|r| live[r.index()]) {
+                continue;
+            }
+            let operands: Vec<Value> =
+                node.operands.iter().map(|v| map[v.index()].expect("operands precede uses")).collect();
+            self.location = node.location;
+            let results = self.push(node.op.clone(), &operands)?;
+            for (old, new) in node.results.iter().zip(results) {
+                map[old.index()] = Some(new);
+                if let (Some(name), None) = (graph.name(*old), self.graph.name(new)) {
+                    self.graph.set_name(new, name);
+                }
+            }
+        }
+        Ok(map)
+    }
+
+    /// Adds copies of the inputs of `graph`, names and tangent marks included.
+    pub fn copy_inputs(&mut self, graph: &Graph) -> Vec<Value> {
+        let mut copies: Vec<Value> = Vec::new();
+        for input in graph.inputs() {
+            let of = input
+                .tangent_of
+                .and_then(|of| graph.inputs().iter().position(|i| i.value == of).map(|p| copies[p]));
+            let value = self.graph.add_input(graph.ty(input.value).clone(), of);
+            if let Some(name) = graph.name(input.value) {
+                self.graph.set_name(value, name);
+            }
+            copies.push(value);
+        }
+        copies
+    }
+
+    /// The finished graph.
+    pub fn finish(mut self, outputs: Vec<Value>) -> Graph {
+        self.graph.set_outputs(outputs);
+        self.graph
+    }
+
+    /// The value of a small operation on constants, by the reference.
+    fn fold(&mut self, op: &Op, operands: &[Value]) -> Option<Value> {
+        let mut tensors = Vec::with_capacity(operands.len());
+        for &operand in operands {
+            match self.graph.node_of(operand)?.op.kernel() {
+                Kernel::Constant(tensor) => tensors.push(tensor.clone()),
+                _ => return None,
+            }
+        }
+        let types: Vec<&Type> = operands.iter().map(|&v| self.graph.ty(v)).collect();
+        let [ty] = &op.infer(&types).ok()?[..] else { return None };
+        let len: usize = ty.static_shape()?.iter().product();
+        if operands.is_empty()
+            || len > FOLDED_ELEMENTS_MAX
+            || (len > 1 && tensors.iter().all(|t| t.len() == 1))
+        {
+            return None;
+        }
+        let value = op.evaluate(&tensors.iter().map(|t| t.as_ref()).collect::<Vec<_>>()).remove(0);
+        Some(self.constant(value))
+    }
+
+    fn append(&mut self, op: Op, operands: Vec<Value>) -> Result<Vec<Value>, Violation> {
+        let types: Vec<&Type> = operands.iter().map(|&v| self.graph.ty(v)).collect();
+        let results = op.infer(&types)?;
+        Ok(self.graph.add_node(op, operands, results, self.location).to_vec())
+    }
+}
+
+/// Text that is equal exactly for the same operation on the same operands.
+fn key(op: &Op, operands: &[Value]) -> String {
+    let mut key = String::with_capacity(48);
+    key.push_str(op.name());
+    for operand in operands {
+        let _ = write!(key, " {}", operand.0);
+    }
+    for (name, attribute) in op.attributes().iter() {
+        key.push(' ');
+        key.push_str(name);
+        Attribute::key(attribute, &mut key);
+    }
+    if let Some(ty) = op.declared() {
+        let _ = write!(key, " {ty}");
+    }
+    for region in op.regions() {
+        let _ = write!(key, " {:p}", std::sync::Arc::as_ptr(region));
+    }
+    key
+}

@@ -1,0 +1,311 @@
+//! AVX-512 F, DQ, VL and BW: vectors of 8 f64 and 16 f32. A mask is one bit per lane.
+
+use super::{Integer, Lanes, Mask, Number, Rare, Simd, Wide, WidePair, integer, operators, rescue_lanes};
+use std::arch::x86_64::*;
+
+/// AVX-512 F, DQ, VL and BW.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512;
+
+/// Eight f64.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct F64x8(__m512d);
+/// Sixteen f32.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct F32x16(__m512);
+/// Eight u64.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct U64x8(__m512i);
+/// Sixteen u32.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct U32x16(__m512i);
+
+impl Simd for Avx512 {
+    type F64 = F64x8;
+    type F32 = F32x16;
+    const NAME: &'static str = "avx512";
+
+    #[inline(always)]
+    fn through_f64<F: Wide>(x: F32x16) -> F32x16 {
+        let [low, high] = widen(x);
+        narrow(F::value(low), F::value(high))
+    }
+
+    #[inline(always)]
+    fn through_f64_pair<F: WidePair>(x: F32x16, y: F32x16) -> F32x16 {
+        let ([x_low, x_high], [y_low, y_high]) = (widen(x), widen(y));
+        narrow(F::value(x_low, y_low), F::value(x_high, y_high))
+    }
+}
+
+#[inline(always)]
+fn widen(x: F32x16) -> [F64x8; 2] {
+    // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
+    unsafe {
+        let (low, high) = (_mm512_castps512_ps256(x.0), _mm512_extractf32x8_ps::<1>(x.0));
+        [F64x8(_mm512_cvtps_pd(low)), F64x8(_mm512_cvtps_pd(high))]
+    }
+}
+
+#[inline(always)]
+fn narrow(low: F64x8, high: F64x8) -> F32x16 {
+    // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
+    unsafe {
+        let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low.0));
+        F32x16(_mm512_insertf32x8::<1>(low, _mm512_cvtpd_ps(high.0)))
+    }
+}
+
+operators!(F64x8, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_xor_pd, _mm512_set1_pd);
+operators!(F32x16, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_xor_ps, _mm512_set1_ps);
+
+integer!(
+    U64x8,
+    u64 as i64,
+    _mm512_set1_epi64,
+    _mm512_add_epi64,
+    _mm512_sub_epi64,
+    _mm512_and_si512,
+    _mm512_or_si512,
+    _mm512_xor_si512,
+    _mm512_sll_epi64,
+    _mm512_srl_epi64,
+    |x, n| {
+        // SAFETY: as for the others.
+        Self(unsafe { _mm512_sra_epi64(x.0, _mm_cvtsi32_si128(n as i32)) })
+    }
+);
+integer!(
+    U32x16,
+    u32 as i32,
+    _mm512_set1_epi32,
+    _mm512_add_epi32,
+    _mm512_sub_epi32,
+    _mm512_and_si512,
+    _mm512_or_si512,
+    _mm512_xor_si512,
+    _mm512_sll_epi32,
+    _mm512_srl_epi32,
+    |x, n| {
+        // SAFETY: as for the others.
+        Self(unsafe { _mm512_sra_epi32(x.0, _mm_cvtsi32_si128(n as i32)) })
+    }
+);
+
+macro_rules! mask {
+    ($bits:ident) => {
+        impl Mask for $bits {
+            #[inline(always)]
+            fn splat(value: bool) -> Self {
+                if value { !0 } else { 0 }
+            }
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                self & other
+            }
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                self | other
+            }
+            #[inline(always)]
+            fn not(self) -> Self {
+                !self
+            }
+            #[inline(always)]
+            fn any(self) -> bool {
+                self != 0
+            }
+        }
+    };
+}
+mask!(u8);
+mask!(u16);
+
+/// Implements the float vector of one element type.
+macro_rules! avx512 {
+    ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal,
+     $set1:ident, $loadu:ident, $storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
+     $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $scale:ident,
+     |$table:ident, $index:ident| $permute:expr) => {
+        impl Number for $vector {
+            type Scalar = $t;
+            type Mask = $mask;
+            type Bits = $bits;
+
+            #[inline(always)]
+            fn splat(value: $t) -> Self {
+                // SAFETY: below `dispatch`, which found AVX-512 F, DQ, VL and BW; so for every block here.
+                Self(unsafe { $set1(value) })
+            }
+            #[inline(always)]
+            fn fma(self, b: Self, c: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $fma(self.0, b.0, c.0) })
+            }
+            #[inline(always)]
+            fn fnma(self, b: Self, c: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $fnma(self.0, b.0, c.0) })
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $sqrt(self.0) })
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $andnot($set1(-0.0), self.0) })
+            }
+            #[inline(always)]
+            fn copysign(self, sign: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $or($andnot($set1(-0.0), self.0), $and($set1(-0.0), sign.0)) })
+            }
+            #[inline(always)]
+            fn lt(self, other: Self) -> $mask {
+                // SAFETY: as above.
+                unsafe { $cmp::<_CMP_LT_OQ>(self.0, other.0) }
+            }
+            #[inline(always)]
+            fn le(self, other: Self) -> $mask {
+                // SAFETY: as above.
+                unsafe { $cmp::<_CMP_LE_OQ>(self.0, other.0) }
+            }
+            #[inline(always)]
+            fn eq(self, other: Self) -> $mask {
+                // SAFETY: as above.
+                unsafe { $cmp::<_CMP_EQ_OQ>(self.0, other.0) }
+            }
+            #[inline(always)]
+            fn ne(self, other: Self) -> $mask {
+                // SAFETY: as above.
+                unsafe { $cmp::<_CMP_NEQ_UQ>(self.0, other.0) }
+            }
+            #[inline(always)]
+            fn is_nan(self) -> $mask {
+                // SAFETY: as above.
+                unsafe { $cmp::<_CMP_UNORD_Q>(self.0, self.0) }
+            }
+            #[inline(always)]
+            fn lesser(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $min(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn greater(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $max(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn select(mask: $mask, yes: Self, no: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $blend(mask, no.0, yes.0) })
+            }
+            #[inline(always)]
+            fn bits(self) -> $bits {
+                // SAFETY: as above.
+                $bits(unsafe { $to_int(self.0) })
+            }
+            #[inline(always)]
+            fn from_bits(bits: $bits) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $from_int(bits.0) })
+            }
+            #[inline(always)]
+            fn top_bit(bits: $bits) -> $mask {
+                // SAFETY: as above.
+                unsafe { $top(bits.0) }
+            }
+            #[inline(always)]
+            fn scale(self, n: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $scale(self.0, n.0) })
+            }
+            #[inline(always)]
+            fn lookup(table: &'static [$t; 16], index: $bits) -> Self {
+                let $index = index.0;
+                let $table = table.as_ptr();
+                // SAFETY: as above; the loads stay in the table, and a permutation uses an index's low 4 bits.
+                Self(unsafe { $permute })
+            }
+            #[inline(always)]
+            fn rescue<R: Rare<$t>>(self, x: Self, rare: $mask) -> Self {
+                if !rare.any() {
+                    return self;
+                }
+                let mut y = self.to_array();
+                rescue_lanes::<$t, R>(&mut y, &x.to_array(), &Self::mask_to_array(rare));
+                Self::load_slice(&y, 0.0)
+            }
+        }
+
+        impl Lanes for $vector {
+            const WIDTH: usize = $width;
+            #[inline(always)]
+            unsafe fn load(source: *const $t) -> Self {
+                // SAFETY: the caller's promise, and as above.
+                Self(unsafe { $loadu(source) })
+            }
+            #[inline(always)]
+            unsafe fn store(self, target: *mut $t) {
+                // SAFETY: the caller's promise, and as above.
+                unsafe { $storeu(target, self.0) }
+            }
+        }
+    };
+}
+avx512!(
+    F64x8,
+    u8,
+    U64x8,
+    f64,
+    8,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_fmadd_pd,
+    _mm512_fnmadd_pd,
+    _mm512_sqrt_pd,
+    _mm512_and_pd,
+    _mm512_andnot_pd,
+    _mm512_or_pd,
+    _mm512_cmp_pd_mask,
+    _mm512_min_pd,
+    _mm512_max_pd,
+    _mm512_mask_blend_pd,
+    _mm512_castpd_si512,
+    _mm512_castsi512_pd,
+    _mm512_movepi64_mask,
+    _mm512_scalef_pd,
+    |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8)))
+);
+avx512!(
+    F32x16,
+    u16,
+    U32x16,
+    f32,
+    16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_fmadd_ps,
+    _mm512_fnmadd_ps,
+    _mm512_sqrt_ps,
+    _mm512_and_ps,
+    _mm512_andnot_ps,
+    _mm512_or_ps,
+    _mm512_cmp_ps_mask,
+    _mm512_min_ps,
+    _mm512_max_ps,
+    _mm512_mask_blend_ps,
+    _mm512_castps_si512,
+    _mm512_castsi512_ps,
+    _mm512_movepi32_mask,
+    _mm512_scalef_ps,
+    |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table))
+);

@@ -1,0 +1,158 @@
+//! exp and expm1: reduction to |r| ≤ ln 2 / 32 by a table of 2^(j/16), then a polynomial of degree 7.
+//!
+//! x = k ln 2 + log T + r, where T is one of 16 numbers near 2^(j/16), so e^x = 2^k · T · (1 + s) with s = e^r − 1.
+//! T is an f64 and exact; the table SHIFTS says how far its logarithm is from j ln 2 / 16.
+
+use super::super::lanes::{Integer, Number, Wide};
+
+/// (e^r - 1 - r) / r^2 on |r| <= ln 2 / 32; error of (e^r - 1) / r: 2^-59.7.
+pub(super) const EXP: [f64; 6] = [
+    0.5000000000000003,
+    0.1666666666666667,
+    0.041666666661521676,
+    0.008333333332693276,
+    0.0013889098234159988,
+    0.00019841513295359883,
+];
+/// ln 2 in 37 bits.
+pub(super) const LN2_HIGH: f64 = 0.6931471805582987;
+/// ln 2 - LN2_HIGH.
+pub(super) const LN2_LOW: f64 = 1.6465949582897082e-12;
+/// 2^(j/16), rounded.
+#[expect(clippy::approx_constant, reason = "a table may hold sqrt 2")]
+pub(super) static POWERS: [f64; 16] = [
+    1.0,
+    1.0442737824274138,
+    1.0905077326652577,
+    1.1387886347566916,
+    1.189207115002721,
+    1.241857812073484,
+    1.2968395546510096,
+    1.3542555469368927,
+    1.4142135623730951,
+    1.4768261459394993,
+    1.5422108254079407,
+    1.6104903319492543,
+    1.681792830507429,
+    1.7562521603732995,
+    1.8340080864093424,
+    1.9152065613971474,
+];
+/// log(POWERS[j]) - j ln 2 / 16: what the rounding of POWERS[j] is worth in the exponent.
+pub(super) static SHIFTS: [f64; 16] = [
+    0.0,
+    -8.189317638195514e-17,
+    2.7939114859515733e-17,
+    -7.826573258636076e-17,
+    -3.3484623336251524e-17,
+    -3.750854201303127e-17,
+    -1.9572585293112036e-17,
+    -5.68648095791174e-17,
+    6.835808657661923e-17,
+    2.3591094770850053e-17,
+    -5.1548301170786783e-17,
+    -1.5341410053603723e-17,
+    -4.875160526227062e-17,
+    -1.685487290628973e-17,
+    -1.790126907604513e-17,
+    5.5450656186394274e-17,
+];
+
+/// 1.5 · 2^48: adding it rounds a small number to a multiple of 1/16, whose sixteenths stand in the low bits.
+const SIXTEENTHS: f64 = 422212465065984.0;
+
+/// e^x = 2^k T e^(r + r_low).
+pub(super) struct Reduced<V: Number<Scalar = f64>> {
+    /// k in units of the exponent's lowest bit, to be added to the bits of a number.
+    pub exponent: V::Bits,
+    /// k.
+    pub k: V,
+    /// T, an f64 near 2^(j/16).
+    pub power: V,
+    /// The remainder, |r| ≤ ln 2 / 32.
+    pub r: V,
+    /// The rounding error of `r`.
+    pub r_low: V,
+}
+
+/// Reduces x of at most 1100 in size.
+#[inline(always)]
+pub(super) fn reduce<V: Number<Scalar = f64>>(x: V) -> Reduced<V> {
+    let shifter = V::splat(SIXTEENTHS);
+    let shifted = x.fma(V::splat(std::f64::consts::LOG2_E), shifter);
+    let n = shifted - shifter;
+    let whole = shifted.bits().and(V::Bits::splat(!15));
+    // Exact: LN2_HIGH has 37 bits, n has 15.
+    let r_high = n.fnma(V::splat(LN2_HIGH), x);
+    let correction = n.fma(V::splat(LN2_LOW), V::lookup(&SHIFTS, shifted.bits()));
+    let r = r_high - correction;
+    Reduced {
+        exponent: whole.shift_left(48),
+        k: V::from_bits(whole) - shifter,
+        power: V::lookup(&POWERS, shifted.bits()),
+        r,
+        r_low: (r_high - r) - correction,
+    }
+}
+
+/// (e^r − 1 − r) / r² for |r| ≤ ln 2 / 32.
+#[inline(always)]
+pub(super) fn tail<V: Number<Scalar = f64>>(r: V) -> V {
+    horner(r, &EXP)
+}
+
+/// Σ c\[i\] x^i, an fma per coefficient from the last down.
+#[inline(always)]
+pub(super) fn horner<V: Number<Scalar = f64>, const N: usize>(x: V, c: &[f64; N]) -> V {
+    let mut sum = V::splat(c[N - 1]);
+    let mut i = N - 1;
+    while i > 0 {
+        i -= 1;
+        sum = sum.fma(x, V::splat(c[i]));
+    }
+    sum
+}
+
+/// e^x.
+#[inline(always)]
+pub fn exp<V: Number<Scalar = f64>>(x: V) -> V {
+    // Beyond these the result is 0 or infinite. The order of operands lets a NaN through.
+    let x = V::splat(710.0).lesser(V::splat(-750.0).greater(x));
+    let e = reduce(x);
+    let s = (e.r * e.r).fma(tail(e.r), e.r);
+    e.power.fma(s, e.power).scale(e.k)
+}
+
+/// e^x − 1.
+#[inline(always)]
+pub fn expm1<V: Number<Scalar = f64>>(x: V) -> V {
+    let clamped = V::splat(710.0).lesser(V::splat(-40.0).greater(x));
+    let e = reduce(clamped);
+    // 2^k · (T − 2^−k + T r + T (e^r − 1 − r)); the first difference with its error, then the second sum with its error.
+    let unit = V::splat(1.0).scale(-e.k);
+    let a = e.power - unit;
+    let back = a + unit;
+    let a_low = (e.power - back) - (unit - (back - a));
+    let sum = e.power.fma(e.r, a);
+    let sum_low = e.power.fma(e.r, a - sum) + a_low;
+    let rest = e.power * (e.r * e.r).fma(tail(e.r), e.r_low);
+    (sum + (sum_low + rest)).scale(e.k).copysign(x)
+}
+
+/// [`exp()`] as a [`Wide`] function.
+pub struct Exp;
+impl Wide for Exp {
+    #[inline(always)]
+    fn value<V: Number<Scalar = f64>>(x: V) -> V {
+        exp(x)
+    }
+}
+
+/// [`expm1`] as a [`Wide`] function.
+pub struct Expm1;
+impl Wide for Expm1 {
+    #[inline(always)]
+    fn value<V: Number<Scalar = f64>>(x: V) -> V {
+        expm1(x)
+    }
+}

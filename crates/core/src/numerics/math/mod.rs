@@ -1,0 +1,144 @@
+//! Elementary functions (law 6), each written once, generic over [`Number`](super::lanes::Number).
+//!
+//! An f64 function is a fixed sequence of IEEE operations and fma; tests bound its error. An f32 function is its
+//! f64 sister on widened halves, rounded once. `coefficients.py` beside this file derives every constant.
+
+pub mod exp;
+pub mod hyperbolic;
+pub mod log;
+pub mod trig;
+
+#[cfg(test)]
+mod tests;
+
+use super::dispatch::{Kernel, Level, dispatch};
+use super::lanes::{Lanes, Number, Real, Scalar, Simd};
+
+/// Declares the unary functions: the enum, the trait's methods and both implementations.
+macro_rules! unary {
+    ($($(#[$doc:meta])* $variant:ident, $name:ident, $f64:path, $wide:path;)*) => {
+        /// An elementary function of one argument.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum UnaryFn {
+            /// Square root, correctly rounded.
+            Sqrt,
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl UnaryFn {
+            /// Every function.
+            pub const ALL: &'static [UnaryFn] = &[UnaryFn::Sqrt, $(UnaryFn::$variant,)*];
+
+            /// The function's name, in lower case.
+            pub fn name(self) -> &'static str {
+                match self {
+                    UnaryFn::Sqrt => "sqrt",
+                    $(UnaryFn::$variant => stringify!($name),)*
+                }
+            }
+        }
+
+        /// The elementary functions of a vector, whichever its element type.
+        pub trait Elementary: Lanes {
+            $($(#[$doc])* fn $name(self) -> Self;)*
+            /// xʸ, until law 6 has it: not within 1 ULP.
+            #[inline(always)]
+            fn pow(self, y: Self) -> Self {
+                (self.log() * y).exp()
+            }
+        }
+
+        macro_rules! elementary_f64 {
+            ($vector:ty) => {
+                impl Elementary for $vector {
+                    $(#[inline(always)]
+                    fn $name(self) -> Self {
+                        $f64(self)
+                    })*
+                }
+            };
+        }
+
+        macro_rules! elementary_f32 {
+            ($vector:ty, $simd:ty) => {
+                impl Elementary for $vector {
+                    $(#[inline(always)]
+                    fn $name(self) -> Self {
+                        <$simd as Simd>::through_f64::<$wide>(self)
+                    })*
+                }
+            };
+        }
+
+        impl<T: Real> Kernel for MapUnary<'_, T> {
+            type Output = ();
+            #[inline(always)]
+            fn run<S: Simd>(self) {
+                match self.function {
+                    UnaryFn::Sqrt => map::<T::Vector<S>>(self.x, self.out, #[inline(always)] |x| x.sqrt()),
+                    $(UnaryFn::$variant => map::<T::Vector<S>>(self.x, self.out, #[inline(always)] |x| x.$name()),)*
+                }
+            }
+        }
+    };
+}
+
+unary! {
+    /// e^x.
+    Exp, exp, exp::exp, exp::Exp;
+    /// e^x − 1.
+    Expm1, expm1, exp::expm1, exp::Expm1;
+    /// Natural logarithm; −∞ at ±0, NaN below.
+    Log, log, log::log, log::Log;
+    /// log(1 + x); −∞ at −1, NaN below.
+    Log1p, log1p, log::log1p, log::Log1p;
+    /// Sine; NaN at ±∞.
+    Sin, sin, trig::sin, trig::Sin;
+    /// Cosine; NaN at ±∞.
+    Cos, cos, trig::cos, trig::Cos;
+    /// Hyperbolic tangent.
+    Tanh, tanh, hyperbolic::tanh, hyperbolic::Tanh;
+    /// The logistic function 1 / (1 + e^−x).
+    Sigmoid, sigmoid, hyperbolic::sigmoid, hyperbolic::Sigmoid;
+}
+
+elementary_f64!(f64);
+elementary_f32!(f32, Scalar);
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::super::lanes::{Avx2, Avx512};
+    use super::*;
+    elementary_f64!(<Avx2 as Simd>::F64);
+    elementary_f32!(<Avx2 as Simd>::F32, Avx2);
+    elementary_f64!(<Avx512 as Simd>::F64);
+    elementary_f32!(<Avx512 as Simd>::F32, Avx512);
+}
+
+/// A map of a slice as a kernel.
+struct MapUnary<'a, T> {
+    function: UnaryFn,
+    x: &'a [T],
+    out: &'a mut [T],
+}
+
+/// `out[i] = f(x[i])` with vectors of type `V`; the tail goes through a padded vector.
+#[inline(always)]
+fn map<V: Lanes>(x: &[V::Scalar], out: &mut [V::Scalar], f: impl Fn(V) -> V) {
+    let whole = x.len() / V::WIDTH * V::WIDTH;
+    for start in (0..whole).step_by(V::WIDTH) {
+        // SAFETY: `start + WIDTH` is at most the length of both slices.
+        unsafe { f(V::load(x.as_ptr().add(start))).store(out.as_mut_ptr().add(start)) }
+    }
+    if whole < x.len() {
+        f(V::load_slice(&x[whole..], V::Scalar::ONE)).store_slice(&mut out[whole..]);
+    }
+}
+
+/// `out[i] = function(x[i])`, the same bits at every level.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn map_unary<T: Real>(level: Level, function: UnaryFn, x: &[T], out: &mut [T]) {
+    assert_eq!(x.len(), out.len(), "map_unary: x and out must be equally long");
+    dispatch(level, MapUnary { function, x, out });
+}

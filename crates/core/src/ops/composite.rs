@@ -1,0 +1,215 @@
+//! Operations defined by others: softmax, log-sum-exp, cross-entropy. Each states its expansion,
+//! which is its value; softmax and log-sum-exp add a rule derived by hand, tested equal to the
+//! derivative of the expansion.
+
+use super::registry::only;
+use super::*;
+use crate::ir::DType;
+
+fn last_axis(name: &str, id: &'static str, x: &[&Type]) -> Result<Type, Violation> {
+    match x {
+        [x] if x.dtype.is_float() && x.ndim() > 0 => Ok((*x).clone()),
+        _ => Err(Violation::new(
+            id,
+            format!("{name} must have one float operand with at least one axis, got {} operands", x.len()),
+        )),
+    }
+}
+
+/// `exp(x − max x) / Σ exp(x − max x)` along the last axis.
+#[derive(Debug)]
+pub struct Softmax;
+
+/// `max x + log Σ exp(x − max x)` along the last axis.
+#[derive(Debug)]
+pub struct LogSumExp;
+
+/// Mean over rows of `logsumexp(logits) − logits[label]`.
+#[derive(Debug)]
+pub struct CrossEntropy;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "softmax",
+        summary: "exp(x − max x) / Σ exp(x − max x) along the last axis",
+        example: "%p = tgraph.softmax %s : tensor<8x8xf64>",
+        constraints: &[Constraint {
+            id: "softmax-1",
+            law: "one float operand with at least one axis, no attributes",
+            mend: "convert the operand to a float dtype",
+        }],
+        parse: |name, attributes, _, _| {
+            only(name, "softmax-1", attributes, &[])?;
+            Ok(Arc::new(Softmax))
+        },
+    },
+    Entry {
+        name: "logsumexp",
+        summary: "max x + log Σ exp(x − max x) along the last axis",
+        example: "%l = tgraph.logsumexp %s : tensor<8xf64>",
+        constraints: &[Constraint {
+            id: "logsumexp-1",
+            law: "one float operand with at least one axis, no attributes",
+            mend: "convert the operand to a float dtype",
+        }],
+        parse: |name, attributes, _, _| {
+            only(name, "logsumexp-1", attributes, &[])?;
+            Ok(Arc::new(LogSumExp))
+        },
+    },
+    Entry {
+        name: "cross_entropy",
+        summary: "mean over rows of logsumexp(logits) − logits[label]",
+        example: "%l = tgraph.cross_entropy %logits, %labels : f32",
+        constraints: &[
+            Constraint {
+                id: "cross_entropy-1",
+                law: "logits are a float matrix (rows, classes), labels an integer vector (rows); no attributes",
+                mend: "reshape logits to a matrix and convert labels to i64",
+            },
+            Constraint {
+                id: "cross_entropy-2",
+                law: "logits and labels have as many rows",
+                mend: "correct the labels' extent",
+            },
+        ],
+        parse: |name, attributes, _, _| {
+            only(name, "cross_entropy-1", attributes, &[])?;
+            Ok(Arc::new(CrossEntropy))
+        },
+    },
+];
+
+/// Shared first steps: the maximum, and exp of the difference to it.
+fn shifted(b: &mut Builder, x: Value) -> (Value, Value, usize) {
+    let axis = b.ty(x).ndim() - 1;
+    let max = b.reduce(Reduction::Max, x, &[axis]);
+    let spread = b.spread(max, &[axis], x);
+    let difference = b.sub(x, spread);
+    (max, b.exp(difference), axis)
+}
+
+impl Rule for Softmax {
+    fn name(&self) -> &'static str {
+        "softmax"
+    }
+
+    fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        Ok(vec![last_axis("softmax", "softmax-1", x)?])
+    }
+
+    fn calculus(&self) -> Calculus<'_> {
+        Calculus::Rules(self)
+    }
+
+    fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+        let (_, exp, axis) = shifted(b, x[0]);
+        let sum = b.sum(exp, &[axis]);
+        let sum = b.spread(sum, &[axis], x[0]);
+        Some(vec![b.div(exp, sum)])
+    }
+}
+
+/// `y (v − Σ y v)`: the derivative of softmax is symmetric, so it is its own transpose.
+fn softmax_derivative(b: &mut Builder, x: Value, y: Value, v: Value, guarded: bool) -> Value {
+    let times_y = |b: &mut Builder, v| if guarded { b.mul_strong(v, y) } else { b.mul(v, y) };
+    let axis = b.ty(y).ndim() - 1;
+    let product = times_y(b, v);
+    let sum = b.sum(product, &[axis]);
+    let sum = b.spread(sum, &[axis], x);
+    let difference = b.sub(v, sum);
+    times_y(b, difference)
+}
+
+impl HandRules for Softmax {
+    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, dx: Value) -> Value {
+        softmax_derivative(b, x[0], y, dx, false)
+    }
+
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value, guarded: bool) -> Value {
+        softmax_derivative(b, x[0], y, dy, guarded)
+    }
+}
+
+impl Rule for LogSumExp {
+    fn name(&self) -> &'static str {
+        "logsumexp"
+    }
+
+    fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        let mut ty = last_axis("logsumexp", "logsumexp-1", x)?;
+        ty.shape.pop();
+        Ok(vec![ty])
+    }
+
+    fn calculus(&self) -> Calculus<'_> {
+        Calculus::Rules(self)
+    }
+
+    fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+        let (max, exp, axis) = shifted(b, x[0]);
+        let sum = b.sum(exp, &[axis]);
+        let log = b.log(sum);
+        Some(vec![b.add(max, log)])
+    }
+}
+
+impl HandRules for LogSumExp {
+    fn differential(&self, b: &mut Builder, x: &[Value], _: Value, dx: Value) -> Value {
+        let axis = b.ty(dx).ndim() - 1;
+        let softmax = b.apply(Arc::new(Softmax), x);
+        let product = b.mul(softmax, dx);
+        b.sum(product, &[axis])
+    }
+
+    fn adjoint(&self, b: &mut Builder, x: &[Value], _: Value, dy: Value, guarded: bool) -> Value {
+        let axis = b.ty(x[0]).ndim() - 1;
+        let softmax = b.apply(Arc::new(Softmax), x);
+        let dy = b.spread(dy, &[axis], x[0]);
+        if guarded { b.mul_strong(dy, softmax) } else { b.mul(dy, softmax) }
+    }
+}
+
+impl Rule for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        let &[logits, labels] = x else {
+            return Err(Violation::new(
+                "cross_entropy-1",
+                format!("cross_entropy must have 2 operands, got {}", x.len()),
+            ));
+        };
+        if logits.ndim() != 2 || labels.ndim() != 1 || !logits.dtype.is_float() || !labels.dtype.is_integer()
+        {
+            let got = format!(
+                "logits must be a float matrix and labels an integer vector, got {logits} and {labels}"
+            );
+            return Err(Violation::new("cross_entropy-1", got));
+        }
+        if !logits.shape[0].agrees(labels.shape[0]) {
+            let got = format!("rows must agree, got {} and {}", logits.shape[0], labels.shape[0]);
+            return Err(Violation::new("cross_entropy-2", got));
+        }
+        Ok(vec![Type::scalar(logits.dtype)])
+    }
+
+    fn calculus(&self) -> Calculus<'_> {
+        Calculus::Expansion
+    }
+
+    fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+        let total = b.apply(Arc::new(LogSumExp), &x[..1]);
+        let classes = b.iota_like(x[0], DType::I64, 1);
+        let labels = b.convert(x[1], DType::I64);
+        let labels = b.broadcast_like(labels, &[0], x[0]);
+        let mask = b.compare(Direction::Eq, classes, labels);
+        let zero = b.zeros_like(x[0]);
+        let own = b.select(mask, x[0], zero);
+        let own = b.sum(own, &[1]);
+        let loss = b.sub(total, own);
+        Some(vec![b.mean_all(loss)])
+    }
+}

@@ -1,0 +1,269 @@
+//! The operations of `tgraph`, one file per family; each operation states everything about itself
+//! in one place: its constraints, result type, value, calculus, row map and kernel form.
+//!
+//! Nothing outside this folder asks which operation it has before it: differentiation reads
+//! [`Calculus`], engines read [`Rows`] and [`Kernel`], passes call [`Rule::simplify`].
+
+mod composite;
+mod constant;
+mod elementwise;
+pub mod expression;
+mod matmul;
+mod reduce;
+mod registry;
+mod select;
+mod shape;
+mod structured;
+
+pub use composite::{CrossEntropy, LogSumExp, Softmax};
+pub use constant::{Constant, Iota};
+pub use elementwise::{Compare, Convert, Direction, Elementwise, Function};
+pub use matmul::{Extents, Matmul};
+pub use reduce::{Reduce, Reduction, Size};
+pub use registry::{Constraint, Entry, entries, entry, explain};
+pub use select::Select;
+pub use shape::{Broadcast, Concat, Pad, Reshape, Slice, Transpose};
+pub use structured::Call;
+
+use crate::ir::{Attributes, Builder, Graph, Type, Value};
+use crate::tensor::Tensor;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// An operation with its attributes.
+pub type Op = Arc<dyn Rule>;
+
+/// A broken constraint.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Violation {
+    /// The constraint's id, such as `matmul-2`, which `tessera explain` knows.
+    pub id: &'static str,
+    /// What must hold and what was got.
+    pub message: String,
+    /// How to mend it, where that can be said.
+    pub help: Option<String>,
+}
+
+impl Violation {
+    /// A broken constraint without advice of its own.
+    pub fn new(id: &'static str, message: impl Into<String>) -> Violation {
+        Violation { id, message: message.into(), help: None }
+    }
+
+    /// With advice.
+    pub fn help(mut self, help: impl Into<String>) -> Violation {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// Everything about one operation.
+pub trait Rule: Debug + Send + Sync + 'static {
+    /// The IR word, without `tgraph.`.
+    fn name(&self) -> &'static str;
+
+    /// The attributes, as printed.
+    fn attributes(&self) -> Attributes {
+        Attributes::new()
+    }
+
+    /// The result type where operands and attributes do not determine it (a constant).
+    fn declared(&self) -> Option<Type> {
+        None
+    }
+
+    /// The graphs inside a structured operation. They are closed: what they use is passed in.
+    fn regions(&self) -> &[Arc<Graph>] {
+        &[]
+    }
+
+    /// Result types, or the numbered constraint that the operands break.
+    fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation>;
+
+    /// The value, by the law: slow, plain, and binding for every backend. Operands satisfy
+    /// [`Rule::infer`]; a composite operation states [`Rule::expand`] instead.
+    fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
+        crate::exec::reference::evaluate_expansion(self, x)
+    }
+
+    /// What differentiation needs to know.
+    fn calculus(&self) -> Calculus<'_>;
+
+    /// The same in simpler operations, with the same bits: for an operation that is defined by
+    /// others. Engines and differentiation may always use it.
+    fn expand(&self, _b: &mut Builder, _x: &[Value]) -> Option<Vec<Value>> {
+        None
+    }
+
+    /// What differentiation goes through under [`Calculus::Expansion`]: another form with the same
+    /// value up to rounding, where the value itself is a law of its own (a product over an axis).
+    fn expand_for_derivative(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+        self.expand(b, x)
+    }
+
+    /// An existing or simpler value that has the same bits as the operation on `x`.
+    fn simplify(&self, _b: &mut Builder, _x: &[Value]) -> Option<Value> {
+        None
+    }
+
+    /// Whether exchanging the two operands gives the same bits (but for NaN payloads).
+    fn is_commutative(&self) -> bool {
+        false
+    }
+
+    /// Which rows of the operands a range of rows of the result needs, for operands of these
+    /// static types.
+    fn rows(&self, _x: &[&Type], _y: &Type) -> Option<Rows> {
+        None
+    }
+
+    /// The operation for a tile of `rows` rows, where an attribute states the row extent.
+    fn for_rows(&self, _rows: usize) -> Option<Op> {
+        None
+    }
+
+    /// How an engine may compute it other than by [`Rule::evaluate`].
+    fn kernel(&self) -> Kernel<'_> {
+        Kernel::Opaque
+    }
+}
+
+/// The structure of an operation's derivative, from which every mode follows.
+pub enum Calculus<'a> {
+    /// Piecewise constant, or not of a floating-point type: derivatives stop here.
+    Constant,
+    /// Acts on each element alone; states the slope for each operand.
+    Slopes(&'a dyn Slopes),
+    /// Linear in some operands taken together; states its transpose.
+    Linear(&'a dyn Linear),
+    /// A product of two operands, linear in each; states its two partial transposes.
+    Bilinear(&'a dyn Bilinear),
+    /// States both rules, derived by hand.
+    Rules(&'a dyn HandRules),
+    /// Differentiated through [`Rule::expand`].
+    Expansion,
+    /// No derivative is known: an error, with the reason, when a derivative is asked for.
+    Missing(&'a str),
+}
+
+/// The factor that an elementwise operation puts on a tangent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Slope {
+    /// The operand has no influence.
+    Zero,
+    /// 1.
+    One,
+    /// −1.
+    MinusOne,
+    /// A value of the result's shape.
+    Is(Value),
+}
+
+/// See [`Calculus::Slopes`].
+pub trait Slopes {
+    /// ∂y/∂x_i as graph expressions of the operands `x` and the result `y`.
+    fn slope(&self, b: &mut Builder, x: &[Value], y: Value, i: usize) -> Slope;
+}
+
+/// See [`Calculus::Linear`].
+pub trait Linear {
+    /// Whether the operation is linear in operand `i` (jointly with the other such operands).
+    fn is_linear_in(&self, i: usize) -> bool;
+    /// The cotangent of operand `i`, from the cotangent of the result.
+    fn transpose(&self, b: &mut Builder, x: &[Value], i: usize, dy: Value) -> Value;
+    /// Whether a zero of the transpose stands for "this branch was not taken", so that nothing
+    /// behind it, not even an infinite slope, may turn it into NaN.
+    fn guards(&self) -> bool {
+        false
+    }
+}
+
+/// See [`Calculus::Bilinear`].
+pub trait Bilinear {
+    /// The cotangent of operand `i` (0 or 1). Where `guarded`, zeros of `dy` annihilate.
+    fn transpose(&self, b: &mut Builder, x: &[Value], i: usize, dy: Value, guarded: bool) -> Value;
+    /// Whether zeros of the other operand annihilate, so that the cotangent of `i` is guarded.
+    fn guards(&self, _i: usize) -> bool {
+        false
+    }
+}
+
+/// See [`Calculus::Rules`]. One operand that carries derivatives (operand 0), one result.
+pub trait HandRules {
+    /// The tangent of the result.
+    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, dx: Value) -> Value;
+    /// The cotangent of operand 0. Where `guarded`, zeros of `dy` annihilate.
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value, guarded: bool) -> Value;
+    /// See [`Linear::guards`].
+    fn guards(&self) -> bool {
+        false
+    }
+}
+
+/// How rows (positions along the leading axis) of a result depend on an operand's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowUse {
+    /// Row `r` needs row `r`.
+    Pointwise,
+    /// Every row needs the whole operand.
+    Whole,
+    /// Only the operand's shape matters.
+    Shape,
+}
+
+/// An operation's row map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// For each operand.
+    pub operands: Vec<RowUse>,
+    /// Whether the result has the rows, or is a tree over them (law 3 or 4).
+    pub reduced: bool,
+}
+
+impl Rows {
+    /// Result rows from the same rows of every operand.
+    pub fn pointwise(operands: usize) -> Rows {
+        Rows { operands: vec![RowUse::Pointwise; operands], reduced: false }
+    }
+}
+
+/// The forms that engines have kernels for.
+#[derive(Clone, Copy, Debug)]
+pub enum Kernel<'a> {
+    /// A function of each element.
+    Elementwise(Function),
+    /// `select(c, a, b)` on each element.
+    Select,
+    /// A comparison of each element.
+    Compare(Direction),
+    /// A conversion of each element.
+    Convert,
+    /// A dense constant.
+    Constant(&'a Arc<Tensor>),
+    /// Repetition along new or unit axes; `dims[i]` is the result axis of operand axis `i`.
+    Broadcast {
+        /// Result axis of each operand axis.
+        dims: &'a [usize],
+    },
+    /// A matrix product by law 4.
+    Matmul(&'a Matmul),
+    /// A reduction by law 3 over `axes`.
+    Reduce {
+        /// What is reduced with.
+        reduction: Reduction,
+        /// Reduced axes, ascending.
+        axes: &'a [usize],
+    },
+    /// The same elements, row-major, under another shape.
+    Reshape,
+    /// Consecutive columns: `slice` of the last axis only, from `start`, unit step.
+    Columns {
+        /// First column.
+        start: usize,
+    },
+    /// Side by side along the last axis.
+    ConcatColumns,
+    /// [`Rule::evaluate`].
+    Opaque,
+}

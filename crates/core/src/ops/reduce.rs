@@ -1,0 +1,417 @@
+//! Reductions by law 3, and the number of elements they run over.
+
+use super::registry::only;
+use super::shape::naturals;
+use super::*;
+use crate::ir::{Attribute, DType, Extent};
+use crate::numerics::tree;
+use crate::tensor::{Data, Element, strides};
+
+use super::elementwise::integer_value;
+
+/// What a reduction combines with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reduction {
+    /// Σ, in the order of law 3; +0 over nothing.
+    Sum,
+    /// Σ divided by the number of elements.
+    Mean,
+    /// The largest; NaN wins, −0 < +0.
+    Max,
+    /// The smallest; NaN wins, −0 < +0.
+    Min,
+    /// Π, in the order of law 3; 1 over nothing.
+    Prod,
+}
+
+impl Reduction {
+    /// Every reduction.
+    pub const ALL: [Reduction; 5] =
+        [Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min, Reduction::Prod];
+
+    /// The word in the IR's text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reduction::Sum => "sum",
+            Reduction::Mean => "mean",
+            Reduction::Max => "max",
+            Reduction::Min => "min",
+            Reduction::Prod => "prod",
+        }
+    }
+
+    /// The function that combines two partial results.
+    pub fn combiner(self) -> Function {
+        match self {
+            Reduction::Sum | Reduction::Mean => Function::Add,
+            Reduction::Max => Function::Max,
+            Reduction::Min => Function::Min,
+            Reduction::Prod => Function::Mul,
+        }
+    }
+}
+
+/// A reduction over axes. Over several axes it is the reduction over the last, then over the one
+/// before it, and so on: each is law 3 over one axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reduce {
+    /// What is combined with.
+    pub reduction: Reduction,
+    /// Reduced axes, ascending; `None` is all.
+    pub axes: Option<Vec<usize>>,
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "reduce",
+        summary: "sum, mean, max, min or prod over `axes` (all if left out), in the law's order",
+        example: "%s = tgraph.reduce %x {op = \"sum\", axes = [0]} : tensor<64xf64>",
+        constraints: &[
+            Constraint {
+                id: "reduce-1",
+                law: "one numeric operand; `op` is \"sum\", \"mean\", \"max\", \"min\" or \"prod\" (mean: float)",
+                mend: "write `{op = \"sum\"}`",
+            },
+            Constraint {
+                id: "reduce-2",
+                law: "`axes` are ascending axes of the operand",
+                mend: "list each axis once, from 0, or leave `axes` out for all",
+            },
+            Constraint {
+                id: "reduce-3",
+                law: "max and min run over at least one element",
+                mend: "check for an extent of 0",
+            },
+        ],
+        parse: |name, attributes, _, _| {
+            only(name, "reduce-1", attributes, &["op", "axes"])?;
+            let word = attributes.text("op").unwrap_or("");
+            let Some(reduction) = Reduction::ALL.into_iter().find(|r| r.name() == word) else {
+                let got =
+                    format!("op must be \"sum\", \"mean\", \"max\", \"min\" or \"prod\", got \"{word}\"");
+                return Err(Violation::new("reduce-1", got));
+            };
+            let axes = match attributes.get("axes") {
+                Some(_) => Some(naturals(attributes, "axes", "reduce-2")?),
+                None => None,
+            };
+            Ok(Arc::new(Reduce { reduction, axes }))
+        },
+    },
+    Entry {
+        name: "size",
+        summary: "the number of elements along `axes` (all if left out), as a scalar of the operand's dtype",
+        example: "%n = tgraph.size %x {axes = [0]} : f64",
+        constraints: &[Constraint {
+            id: "size-1",
+            law: "one operand; `axes` are ascending axes of it",
+            mend: "list each axis once, from 0",
+        }],
+        parse: |name, attributes, _, _| {
+            only(name, "size-1", attributes, &["axes"])?;
+            let axes = match attributes.get("axes") {
+                Some(_) => Some(naturals(attributes, "axes", "size-1")?),
+                None => None,
+            };
+            Ok(Arc::new(Size { axes }))
+        },
+    },
+];
+
+fn resolve(axes: &Option<Vec<usize>>, ndim: usize) -> Vec<usize> {
+    axes.clone().unwrap_or_else(|| (0..ndim).collect())
+}
+
+fn check_axes(id: &'static str, axes: &Option<Vec<usize>>, x: &Type) -> Result<(), Violation> {
+    let axes = axes.as_deref().unwrap_or(&[]);
+    if axes.windows(2).all(|w| w[0] < w[1]) && axes.iter().all(|&a| a < x.ndim()) {
+        return Ok(());
+    }
+    Err(Violation::new(id, format!("axes must be ascending and below {}, got {axes:?}", x.ndim())))
+}
+
+impl Reduce {
+    /// The reduced axes for an operand with `ndim` axes.
+    pub fn axes(&self, ndim: usize) -> Vec<usize> {
+        resolve(&self.axes, ndim)
+    }
+
+    /// Law 3 over one axis, combining with `join`.
+    fn along<T: Element>(
+        x: &[T],
+        shape: &[usize],
+        axis: usize,
+        empty: T,
+        mut join: impl FnMut(T, T) -> T,
+    ) -> Vec<T> {
+        let (n, step) = (shape[axis], strides(shape)[axis]);
+        let outer: usize = shape[..axis].iter().product();
+        let lanes = tree::lanes(T::DTYPE);
+        let mut line = Vec::with_capacity(n);
+        (0..outer * step)
+            .map(|i| {
+                let start = i / step * step * n + i % step;
+                line.clear();
+                line.extend((0..n).map(|k| x[start + k * step]));
+                tree::reduce_reference(&line, lanes, &mut join).unwrap_or(empty)
+            })
+            .collect()
+    }
+}
+
+impl Rule for Reduce {
+    fn name(&self) -> &'static str {
+        "reduce"
+    }
+
+    fn attributes(&self) -> Attributes {
+        let attributes = Attributes::new().with("op", Attribute::Text(self.reduction.name().into()));
+        match &self.axes {
+            None => attributes,
+            Some(axes) => attributes.with("axes", Attribute::Ints(axes.iter().map(|&a| a as i64).collect())),
+        }
+    }
+
+    fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        let &[x] = x else {
+            return Err(Violation::new("reduce-1", format!("reduce must have 1 operand, got {}", x.len())));
+        };
+        if x.dtype == DType::Bool || (self.reduction == Reduction::Mean && !x.dtype.is_float()) {
+            return Err(Violation::new(
+                "reduce-1",
+                format!("{} must have a numeric operand, got {x}", self.reduction.name()),
+            ));
+        }
+        check_axes("reduce-2", &self.axes, x)?;
+        let axes = self.axes(x.ndim());
+        let picks = matches!(self.reduction, Reduction::Max | Reduction::Min);
+        if picks && axes.iter().any(|&a| x.shape[a] == Extent::Static(0)) {
+            let got = format!("{} must run over at least one element, got {x}", self.reduction.name());
+            return Err(Violation::new("reduce-3", got));
+        }
+        let kept = (0..x.ndim()).filter(|axis| !axes.contains(axis)).map(|axis| x.shape[axis]);
+        Ok(vec![Type::new(x.dtype, kept)])
+    }
+
+    fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
+        if self.reduction == Reduction::Mean {
+            return crate::exec::reference::evaluate_expansion(self, x);
+        }
+        let mut y = x[0].clone();
+        for &axis in self.axes(x[0].ndim()).iter().rev() {
+            let mut shape = y.shape().to_vec();
+            let combiner = self.reduction.combiner();
+            let prod = self.reduction == Reduction::Prod;
+            macro_rules! along {
+                ($($variant:ident: $combine:expr;)*) => {
+                    match y.data() {
+                        $(Data::$variant(v) => {
+                            let empty = if prod { 1 as _ } else { Default::default() };
+                            Element::wrap(Self::along(v, &shape, axis, empty, $combine))
+                        })*
+                        Data::Bool(_) => unreachable!("refused by reduce-1"),
+                    }
+                };
+            }
+            let data = along! {
+                F64: |a, b| combiner.value(a, b);
+                F32: |a, b| combiner.value(a, b);
+                I64: |a, b| integer_value!(combiner, a, b);
+                I32: |a, b| integer_value!(combiner, a, b);
+                U64: |a, b| integer_value!(combiner, a, b);
+                U32: |a, b| integer_value!(combiner, a, b);
+            };
+            shape.remove(axis);
+            y = Tensor::from_data(shape, data);
+        }
+        vec![y]
+    }
+
+    fn calculus(&self) -> Calculus<'_> {
+        match self.reduction {
+            Reduction::Sum => Calculus::Linear(self),
+            Reduction::Max | Reduction::Min => Calculus::Rules(self),
+            Reduction::Mean | Reduction::Prod => Calculus::Expansion,
+        }
+    }
+
+    fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+        let axes = self.axes(b.ty(x[0]).ndim());
+        match self.reduction {
+            Reduction::Mean => {
+                let size = b.apply(Arc::new(Size { axes: Some(axes.clone()) }), x);
+                let sum = b.sum(x[0], &axes);
+                let size = b.broadcast_like(size, &[], sum);
+                Some(vec![b.div(sum, size)])
+            }
+            _ if axes.len() > 1 => {
+                let single = axes.iter().rev();
+                Some(vec![single.fold(x[0], |y, &axis| b.reduce(self.reduction, y, &[axis]))])
+            }
+            _ => None,
+        }
+    }
+
+    fn expand_for_derivative(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+        if self.reduction != Reduction::Prod {
+            return self.expand(b, x);
+        }
+        // Products of halves: exact at every order, zeros among the factors included.
+        let mut y = x[0];
+        for axis in self.axes(b.ty(x[0]).ndim()).into_iter().rev() {
+            let mut n = b.ty(y).shape[axis].known()?;
+            if n == 0 {
+                return None;
+            }
+            while n > 1 {
+                let half = n / 2;
+                let (low, high) = (b.slice(y, axis, 0..half), b.slice(y, axis, half..2 * half));
+                let product = b.mul(low, high);
+                y = match n % 2 {
+                    0 => product,
+                    _ => {
+                        let rest = b.slice(y, axis, n - 1..n);
+                        b.concat(&[product, rest], axis)
+                    }
+                };
+                n = n.div_ceil(2);
+            }
+            let mut shape: Vec<i64> =
+                b.ty(y).shape.iter().map(|e| e.known().map_or(-1, |n| n as i64)).collect();
+            shape.remove(axis);
+            y = b.reshape(y, &shape);
+        }
+        Some(vec![y])
+    }
+
+    fn simplify(&self, b: &mut Builder, x: &[Value]) -> Option<Value> {
+        let ndim = b.ty(x[0]).ndim();
+        let axes = self.axes(ndim);
+        if axes.is_empty() && self.reduction != Reduction::Mean {
+            return Some(x[0]);
+        }
+        // One spelling of the same reduction.
+        self.axes
+            .is_none()
+            .then(|| b.apply(Arc::new(Reduce { reduction: self.reduction, axes: Some(axes) }), x))
+    }
+
+    fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
+        let axes = self.axes(x[0].ndim());
+        let reduced = axes.first() == Some(&0);
+        Some(Rows { operands: vec![RowUse::Pointwise], reduced })
+    }
+
+    fn kernel(&self) -> Kernel<'_> {
+        match &self.axes {
+            Some(axes) => Kernel::Reduce { reduction: self.reduction, axes },
+            None => Kernel::Opaque,
+        }
+    }
+}
+
+impl Linear for Reduce {
+    fn is_linear_in(&self, _: usize) -> bool {
+        true
+    }
+
+    fn transpose(&self, b: &mut Builder, x: &[Value], _: usize, dy: Value) -> Value {
+        let axes = self.axes(b.ty(x[0]).ndim());
+        b.spread(dy, &axes, x[0])
+    }
+}
+
+impl Reduce {
+    /// For max and min: true at the first element that is the result, along the reduced axes.
+    fn chosen(&self, b: &mut Builder, x: Value, y: Value) -> Value {
+        let ndim = b.ty(x).ndim();
+        let axes = self.axes(ndim);
+        let spread = b.spread(y, &axes, x);
+        let same = b.compare(Direction::Eq, x, spread);
+        let nan = b.compare(Direction::Ne, x, x);
+        let candidate = b.or(same, nan);
+        // Row-major position along the reduced axes.
+        let mut position = b.iota_like(x, DType::I64, axes[0]);
+        for &axis in &axes[1..] {
+            let index = b.iota_like(x, DType::I64, axis);
+            let extent = b.apply(Arc::new(Size { axes: Some(vec![axis]) }), &[index]);
+            let extent = b.broadcast_like(extent, &[], x);
+            let shifted = b.mul(position, extent);
+            position = b.add(shifted, index);
+        }
+        let none = b.full_like(position, i64::MAX as f64);
+        let position_or_none = b.select(candidate, position, none);
+        let first = b.reduce(Reduction::Min, position_or_none, &axes);
+        let first = b.spread(first, &axes, x);
+        b.compare(Direction::Eq, position_or_none, first)
+    }
+}
+
+impl HandRules for Reduce {
+    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, dx: Value) -> Value {
+        let chosen = self.chosen(b, x[0], y);
+        let zero = b.zeros_like(dx);
+        let picked = b.select(chosen, dx, zero);
+        let axes = self.axes(b.ty(dx).ndim());
+        b.sum(picked, &axes)
+    }
+
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value, _guarded: bool) -> Value {
+        let chosen = self.chosen(b, x[0], y);
+        let axes = self.axes(b.ty(x[0]).ndim());
+        let dy = b.spread(dy, &axes, x[0]);
+        let zero = b.zeros_like(dy);
+        b.select(chosen, dy, zero)
+    }
+
+    fn guards(&self) -> bool {
+        true
+    }
+}
+
+/// The number of elements along axes.
+#[derive(Debug)]
+pub struct Size {
+    /// The axes, ascending; `None` is all.
+    pub axes: Option<Vec<usize>>,
+}
+
+impl Rule for Size {
+    fn name(&self) -> &'static str {
+        "size"
+    }
+
+    fn attributes(&self) -> Attributes {
+        match &self.axes {
+            None => Attributes::new(),
+            Some(axes) => {
+                Attributes::new().with("axes", Attribute::Ints(axes.iter().map(|&a| a as i64).collect()))
+            }
+        }
+    }
+
+    fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        let &[x] = x else {
+            return Err(Violation::new("size-1", format!("size must have 1 operand, got {}", x.len())));
+        };
+        check_axes("size-1", &self.axes, x)?;
+        Ok(vec![Type::scalar(x.dtype)])
+    }
+
+    fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
+        let n: usize = resolve(&self.axes, x[0].ndim()).iter().map(|&axis| x[0].shape()[axis]).product();
+        vec![expression::scalar_tensor(x[0].dtype(), n as f64)]
+    }
+
+    fn calculus(&self) -> Calculus<'_> {
+        Calculus::Constant
+    }
+
+    fn simplify(&self, b: &mut Builder, x: &[Value]) -> Option<Value> {
+        let ty = b.ty(x[0]).clone();
+        let n = resolve(&self.axes, ty.ndim())
+            .iter()
+            .try_fold(1, |n, &axis| Some(n * ty.shape[axis].known()?))?;
+        Some(b.number(ty.dtype, n as f64))
+    }
+}

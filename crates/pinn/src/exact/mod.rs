@@ -1,0 +1,3 @@
+//! Exact solutions, to score trained networks against.
+
+pub mod burgers;

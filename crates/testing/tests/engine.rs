@@ -1,0 +1,40 @@
+//! The CPU engine gives the reference's bits: any threads, SIMD level and tile size.
+
+use tessera_core::exec::{Backend, Function, cpu::Options};
+use tessera_core::numerics::dispatch::Level;
+use tessera_core::{DType, Tensor};
+use tessera_testing::problems;
+
+fn assert_same(want: &[Tensor], got: &[Tensor], what: &str) {
+    assert_eq!(want.len(), got.len(), "{what}");
+    for (i, (want, got)) in want.iter().zip(got).enumerate() {
+        assert!(want.same_bits(got), "output {i} of {what}:\nwant {want:?}\ngot  {got:?}");
+    }
+}
+
+#[test]
+fn the_pinn_step_has_the_reference_bits() {
+    for dtype in [DType::F64, DType::F32] {
+        let layers = [2, 20, 19, 33, 1];
+        let graph = problems::burgers_step(dtype, &layers);
+        let parameters = problems::parameters(dtype, &layers);
+        let reference = Function::new(graph.clone(), Backend::Reference);
+        for n in [0, 1, 7, 255, 256, 257, 700] {
+            let points = problems::burgers_points(dtype, n);
+            let mut inputs: Vec<&Tensor> = parameters.iter().collect();
+            inputs.push(&points);
+            let want = reference.call(&inputs).unwrap();
+            for level in Level::available() {
+                for (threads, tile_rows) in [(1, None), (2, Some(8)), (3, Some(1)), (8, Some(100))] {
+                    let options = Options { threads, level: Some(level), tile_rows };
+                    let got = Function::new(graph.clone(), Backend::Cpu(options)).call(&inputs).unwrap();
+                    assert_same(
+                        &want,
+                        &got,
+                        &format!("{dtype}, {n} points, {level}, {threads} threads, tiles {tile_rows:?}"),
+                    );
+                }
+            }
+        }
+    }
+}
