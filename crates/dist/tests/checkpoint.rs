@@ -206,18 +206,10 @@ fn all_that_was_altered_is_named_at_once() {
         f.delete_attr("seed").unwrap();
         f.unlink("tessera/case").unwrap();
         f.group("provenance").unwrap().delete_attr("date").unwrap();
-        f.dataset("history/loss")
-            .unwrap()
-            .write_raw(&[0.0; 200])
-            .unwrap();
+        f.dataset("history/loss").unwrap().write_raw(&[0.0; 200]).unwrap();
     });
     let findings = findings(&bytes);
-    let begins = [
-        "header seed: ",
-        "text case: ",
-        "attribute date: ",
-        "dataset history/loss: ",
-    ];
+    let begins = ["header seed: ", "text case: ", "attribute date: ", "dataset history/loss: "];
     assert_eq!(findings.len(), begins.len(), "{findings:?}");
     for (finding, begin) in findings.iter().zip(begins) {
         assert!(finding.starts_with(begin), "{finding}");

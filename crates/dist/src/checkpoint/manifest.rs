@@ -154,9 +154,8 @@ pub(super) fn validate(checkpoint: &Checkpoint) -> Result<(), Cause> {
             validate_text(&format!("attribute {name:?}"), text)?;
         }
     }
-    if let Some(name) = ["softwareVersion", "date", "machine", "sha256"]
-        .iter()
-        .find(|n| origin.entries.contains_key(**n))
+    if let Some(name) =
+        ["softwareVersion", "date", "machine", "sha256"].iter().find(|n| origin.entries.contains_key(**n))
     {
         return Err(Cause::Content(format!(
             "a provenance entry must not take the format's own name {name:?}"

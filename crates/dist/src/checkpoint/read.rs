@@ -117,12 +117,7 @@ impl Reader {
         let compared = self.manifest("tessera/manifest", "")?;
         let provenance = self.manifest("provenance/manifest", "provenance")?;
         let header = self.header();
-        let attributes = self.attributes(
-            "tessera/attributes",
-            "attribute",
-            compared.names("attribute"),
-            &[],
-        );
+        let attributes = self.attributes("tessera/attributes", "attribute", compared.names("attribute"), &[]);
         let origin = self.provenance(&provenance);
         let mut datasets = IndexMap::new();
         for path in compared.names("dataset").chain(provenance.names("dataset")) {
@@ -175,19 +170,12 @@ impl Reader {
         let case_digest = self.keep("header caseSha256", case_digest);
         let case = self.keep("text case", case);
         let program = self.keep("text program", program);
-        let header = Header {
-            numerics_version,
-            seed,
-            step,
-            case,
-            program,
-        };
+        let header = Header { numerics_version, seed, step, case, program };
         if self.unreadable.iter().any(|key| key == "text case") {
             // What is listed as its digest has nothing to agree with.
             self.unreadable.push("header caseSha256".to_owned());
         } else if case_digest != header.case_sha256() {
-            self.findings
-                .push("attribute caseSha256 must be the digest of the case".to_owned());
+            self.findings.push("attribute caseSha256 must be the digest of the case".to_owned());
         }
         header
     }
@@ -202,18 +190,8 @@ impl Reader {
         let date = self.keep("attribute date", date);
         let machine = self.keep("attribute machine", machine);
         let names = lines.names("attribute").filter(|name| !own.contains(name));
-        let entries = self.attributes(
-            "provenance",
-            "attribute",
-            names,
-            &["sha256", own[0], own[1], own[2]],
-        );
-        Provenance {
-            software_version,
-            date,
-            machine,
-            entries,
-        }
+        let entries = self.attributes("provenance", "attribute", names, &["sha256", own[0], own[1], own[2]]);
+        Provenance { software_version, date, machine, entries }
     }
 
     /// The attributes `names` of a group. Any other but those in `own` is a finding.
@@ -378,9 +356,7 @@ impl Reader {
 
     /// The value; or something empty, and a finding under `key`.
     fn keep<T: Default>(&mut self, key: &str, value: Result<T, Cause>) -> T {
-        value
-            .map_err(|cause| self.report(key.to_owned(), &cause))
-            .unwrap_or_default()
+        value.map_err(|cause| self.report(key.to_owned(), &cause)).unwrap_or_default()
     }
 
     fn report(&mut self, key: String, cause: &Cause) {
