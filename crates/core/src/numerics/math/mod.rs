@@ -12,7 +12,7 @@ pub mod trig;
 mod tests;
 
 use super::dispatch::{Kernel, Level, dispatch};
-use super::lanes::{Lanes, Number, Real, Scalar, Simd};
+use super::lanes::{Integer, Lanes, Number, Rare, Real, Scalar, Simd};
 
 /// Declares the unary functions: the enum, the trait's methods and both implementations.
 macro_rules! unary {
@@ -107,6 +107,40 @@ mod x86 {
     elementary_f32!(<Avx2 as Simd>::F32, Avx2);
     elementary_f64!(<Avx512 as Simd>::F64);
     elementary_f32!(<Avx512 as Simd>::F32, Avx512);
+}
+
+/// Σ c\[i\] x^i for 5 to 8 coefficients by Estrin's scheme: pairs, then pairs of pairs; `x2` is x².
+#[inline(always)]
+fn polynomial<V: Number<Scalar = f64>, const N: usize>(x: V, x2: V, c: &[f64; N]) -> V {
+    const { assert!(4 < N && N <= 8) };
+    let pair = |i: usize| {
+        if i + 1 < N { V::splat(c[i + 1]).fma(x, V::splat(c[i])) } else { V::splat(c[i]) }
+    };
+    let low = pair(2).fma(x2, pair(0));
+    let high = if N > 6 { pair(6).fma(x2, pair(4)) } else { pair(4) };
+    // Six coefficients or fewer need no x⁴.
+    if N > 6 { high.fma(x2 * x2, low) } else { high.fma(x2, pair(2)).fma(x2, pair(0)) }
+}
+
+/// An f64 result on its way to f32, where a second rounding follows. Exactly in the middle of two f32 the first rounding
+/// may have hidden on which side the value lies; such lanes take `R`'s value, which is rounded to odd.
+#[inline(always)]
+fn settle<V: Number<Scalar = f64>, R: Rare<f64>>(y: V, x: V) -> V {
+    // The 29 bits that an f32 lacks are a one and zeros in the middle; shifted to the top of the exponent, the bits of 2.
+    let middle = V::from_bits(y.bits().shift_left(34)).abs().eq(V::splat(2.0));
+    y.rescue::<R>(x, middle)
+}
+
+/// high + low rounded to odd: truncated, with the last bit set if that was not exact. A second rounding, to at least two
+/// bits fewer, then gives the nearest number to the exact sum (Boldo and Melquiond).
+fn round_to_odd(high: f64, low: f64) -> f64 {
+    let sum = high + low;
+    let error = low - (sum - high);
+    let bits = sum.to_bits();
+    if error == 0.0 || bits & 1 == 1 {
+        return sum;
+    }
+    f64::from_bits(if (error > 0.0) == (sum > 0.0) { bits + 1 } else { bits - 1 })
 }
 
 /// A map of a slice as a kernel.
