@@ -1,6 +1,8 @@
 //! AVX-512 F, DQ, VL and BW: vectors of 8 f64 and 16 f32. A mask is one bit per lane.
 
-use super::{Integer, Lanes, Mask, Number, Rare, Simd, Wide, WidePair, integer, operators, rescue_lanes};
+use super::{
+    Integer, Lanes, Mask, Number, Rare, Simd, Twin, Wide, WidePair, integer, operators, rescue_lanes,
+};
 use std::arch::x86_64::*;
 
 /// AVX-512 F, DQ, VL and BW.
@@ -31,28 +33,26 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn through_f64<F: Wide>(x: F32x16) -> F32x16 {
-        let [low, high] = widen(x);
-        narrow(F::value(low), F::value(high))
+        narrow(F::before_f32(widen(x)))
     }
 
     #[inline(always)]
     fn through_f64_pair<F: WidePair>(x: F32x16, y: F32x16) -> F32x16 {
-        let ([x_low, x_high], [y_low, y_high]) = (widen(x), widen(y));
-        narrow(F::value(x_low, y_low), F::value(x_high, y_high))
+        narrow(F::before_f32(widen(x), widen(y)))
     }
 }
 
 #[inline(always)]
-fn widen(x: F32x16) -> [F64x8; 2] {
+fn widen(x: F32x16) -> Twin<F64x8> {
     // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
     unsafe {
         let (low, high) = (_mm512_castps512_ps256(x.0), _mm512_extractf32x8_ps::<1>(x.0));
-        [F64x8(_mm512_cvtps_pd(low)), F64x8(_mm512_cvtps_pd(high))]
+        Twin(F64x8(_mm512_cvtps_pd(low)), F64x8(_mm512_cvtps_pd(high)))
     }
 }
 
 #[inline(always)]
-fn narrow(low: F64x8, high: F64x8) -> F32x16 {
+fn narrow(Twin(low, high): Twin<F64x8>) -> F32x16 {
     // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
     unsafe {
         let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low.0));

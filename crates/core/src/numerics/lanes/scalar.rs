@@ -13,12 +13,12 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn through_f64<F: Wide>(x: f32) -> f32 {
-        F::value(x as f64) as f32
+        F::before_f32(x as f64) as f32
     }
 
     #[inline(always)]
     fn through_f64_pair<F: WidePair>(x: f32, y: f32) -> f32 {
-        F::value(x as f64, y as f64) as f32
+        F::before_f32(x as f64, y as f64) as f32
     }
 }
 

@@ -128,7 +128,7 @@ pub fn expm1<V: Number<Scalar = f64>>(x: V) -> V {
     (sum + (sum_low + rest)).scale(e.k).copysign(x)
 }
 
-/// [`exp()`] for f32.
+/// [`exp()`], as a type.
 pub struct Exp;
 impl Wide for Exp {
     #[inline(always)]
@@ -137,7 +137,7 @@ impl Wide for Exp {
     }
 }
 
-/// [`expm1`] for f32.
+/// [`expm1`], as a type.
 pub struct Expm1;
 impl Wide for Expm1 {
     #[inline(always)]

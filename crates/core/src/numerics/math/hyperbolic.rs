@@ -55,7 +55,7 @@ pub fn sigmoid<V: Number<Scalar = f64>>(x: V) -> V {
     quotient(n, n_low, d, d_low).scale(V::select(negative, e.k, V::zero()))
 }
 
-/// [`tanh`] for f32.
+/// [`tanh`], as a type.
 pub struct Tanh;
 impl Wide for Tanh {
     #[inline(always)]
@@ -64,7 +64,7 @@ impl Wide for Tanh {
     }
 }
 
-/// [`sigmoid`] for f32.
+/// [`sigmoid`], as a type.
 pub struct Sigmoid;
 impl Wide for Sigmoid {
     #[inline(always)]

@@ -174,11 +174,15 @@ pub fn log1p<V: Number<Scalar = f64>>(x: V) -> V {
     V::select(tiny, x, special(u, x, y + y_low))
 }
 
-/// [`log`] for f32.
+/// [`log`], as a type.
 pub struct Log;
 impl Wide for Log {
     #[inline(always)]
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
+        log(x)
+    }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
         settle::<V, Log>(log(x), x)
     }
 }
@@ -189,7 +193,7 @@ impl Rare<f64> for Log {
     }
 }
 
-/// [`log1p`] for f32.
+/// [`log1p`], as a type.
 pub struct Log1p;
 impl Wide for Log1p {
     #[inline(always)]

@@ -12,11 +12,11 @@ pub mod trig;
 mod tests;
 
 use super::dispatch::{Kernel, Level, dispatch};
-use super::lanes::{Integer, Lanes, Number, Rare, Real, Scalar, Simd};
+use super::lanes::{Integer, Lanes, Number, Rare, Real, Scalar, Simd, Twin, Wide};
 
-/// Declares the unary functions: the enum, the trait's methods and both implementations.
+/// Declares the unary functions: the enum and the trait's methods.
 macro_rules! unary {
-    ($($(#[$doc:meta])* $variant:ident, $name:ident, $f64:path, $wide:path;)*) => {
+    ($($(#[$doc:meta])* $variant:ident, $name:ident, $function:path;)*) => {
         /// An elementary function of one argument.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum UnaryFn {
@@ -40,39 +40,24 @@ macro_rules! unary {
 
         /// The elementary functions of a vector, whichever its element type.
         pub trait Elementary: Lanes {
-            $($(#[$doc])* fn $name(self) -> Self;)*
-        }
+            /// The function `F` of every lane.
+            fn evaluate<F: Wide>(self) -> Self;
+            /// The function `F` of every lane of two vectors, which is faster than one after the other.
+            fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self>;
 
-        macro_rules! elementary_f64 {
-            ($vector:ty) => {
-                impl Elementary for $vector {
-                    $(#[inline(always)]
-                    fn $name(self) -> Self {
-                        $f64(self)
-                    })*
-                }
-            };
-        }
-
-        macro_rules! elementary_f32 {
-            ($vector:ty, $simd:ty) => {
-                impl Elementary for $vector {
-                    $(#[inline(always)]
-                    fn $name(self) -> Self {
-                        <$simd as Simd>::through_f64::<$wide>(self)
-                    })*
-                }
-            };
-        }
-
-        impl<T: Real> Kernel for MapUnary<'_, T> {
-            type Output = ();
+            $($(#[$doc])*
             #[inline(always)]
-            fn run<S: Simd>(self) {
-                match self.function {
-                    UnaryFn::Sqrt => map::<T::Vector<S>>(self.x, self.out, #[inline(always)] |x| x.sqrt()),
-                    $(UnaryFn::$variant => map::<T::Vector<S>>(self.x, self.out, #[inline(always)] |x| x.$name()),)*
-                }
+            fn $name(self) -> Self {
+                self.evaluate::<$function>()
+            })*
+        }
+
+        /// `out[i] = function(x[i])` inside a kernel, for slices of the same length.
+        #[inline(always)]
+        pub fn map_unary_lanes<V: Elementary>(function: UnaryFn, x: &[V::Scalar], out: &mut [V::Scalar]) {
+            match function {
+                UnaryFn::Sqrt => map_sqrt::<V>(x, out),
+                $(UnaryFn::$variant => map::<V, $function>(x, out),)*
             }
         }
     };
@@ -80,23 +65,52 @@ macro_rules! unary {
 
 unary! {
     /// e^x.
-    Exp, exp, exp::exp, exp::Exp;
+    Exp, exp, exp::Exp;
     /// e^x − 1.
-    Expm1, expm1, exp::expm1, exp::Expm1;
+    Expm1, expm1, exp::Expm1;
     /// Natural logarithm; −∞ at ±0, NaN below.
-    Log, log, log::log, log::Log;
+    Log, log, log::Log;
     /// log(1 + x); −∞ at −1, NaN below.
-    Log1p, log1p, log::log1p, log::Log1p;
+    Log1p, log1p, log::Log1p;
     /// Sine; NaN at ±∞.
-    Sin, sin, trig::sin, trig::Sin;
+    Sin, sin, trig::Sin;
     /// Cosine; NaN at ±∞.
-    Cos, cos, trig::cos, trig::Cos;
+    Cos, cos, trig::Cos;
     /// Hyperbolic tangent.
-    Tanh, tanh, hyperbolic::tanh, hyperbolic::Tanh;
+    Tanh, tanh, hyperbolic::Tanh;
     /// The logistic function 1 / (1 + e^−x).
-    Sigmoid, sigmoid, hyperbolic::sigmoid, hyperbolic::Sigmoid;
+    Sigmoid, sigmoid, hyperbolic::Sigmoid;
 }
 
+macro_rules! elementary_f64 {
+    ($vector:ty) => {
+        impl Elementary for $vector {
+            #[inline(always)]
+            fn evaluate<F: Wide>(self) -> Self {
+                F::value(self)
+            }
+            #[inline(always)]
+            fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self> {
+                F::value(x)
+            }
+        }
+    };
+}
+macro_rules! elementary_f32 {
+    ($vector:ty, $simd:ty) => {
+        impl Elementary for $vector {
+            #[inline(always)]
+            fn evaluate<F: Wide>(self) -> Self {
+                <$simd>::through_f64::<F>(self)
+            }
+            #[inline(always)]
+            fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self> {
+                // One f32 vector is already a twin of f64.
+                Twin(x.0.evaluate::<F>(), x.1.evaluate::<F>())
+            }
+        }
+    };
+}
 elementary_f64!(f64);
 elementary_f32!(f32, Scalar);
 #[cfg(target_arch = "x86_64")]
@@ -143,6 +157,33 @@ fn round_to_odd(high: f64, low: f64) -> f64 {
     f64::from_bits(if (error > 0.0) == (sum > 0.0) { bits + 1 } else { bits - 1 })
 }
 
+/// `out[i] = F(x[i])` with vectors of type `V`, two at a time; the tail goes through a padded vector.
+#[inline(always)]
+fn map<V: Elementary, F: Wide>(x: &[V::Scalar], out: &mut [V::Scalar]) {
+    let pair = 2 * V::WIDTH;
+    let (mut x, mut out) = (x.chunks_exact(pair), out.chunks_exact_mut(pair));
+    for (x, out) in (&mut x).zip(&mut out) {
+        // SAFETY: both chunks have twice WIDTH numbers.
+        unsafe {
+            let (source, target) = (x.as_ptr(), out.as_mut_ptr());
+            let y = V::evaluate_twin::<F>(Twin(V::load(source), V::load(source.add(V::WIDTH))));
+            y.0.store(target);
+            y.1.store(target.add(V::WIDTH));
+        }
+    }
+    for (x, out) in x.remainder().chunks(V::WIDTH).zip(out.into_remainder().chunks_mut(V::WIDTH)) {
+        V::load_slice(x, V::Scalar::ONE).evaluate::<F>().store_slice(out);
+    }
+}
+
+/// `out[i] = √x[i]` with vectors of type `V`.
+#[inline(always)]
+fn map_sqrt<V: Lanes>(x: &[V::Scalar], out: &mut [V::Scalar]) {
+    for (x, out) in x.chunks(V::WIDTH).zip(out.chunks_mut(V::WIDTH)) {
+        V::load_slice(x, V::Scalar::ONE).sqrt().store_slice(out);
+    }
+}
+
 /// A map of a slice as a kernel.
 struct MapUnary<'a, T> {
     function: UnaryFn,
@@ -150,16 +191,11 @@ struct MapUnary<'a, T> {
     out: &'a mut [T],
 }
 
-/// `out[i] = f(x[i])` with vectors of type `V`; the tail goes through a padded vector.
-#[inline(always)]
-fn map<V: Lanes>(x: &[V::Scalar], out: &mut [V::Scalar], f: impl Fn(V) -> V) {
-    let whole = x.len() / V::WIDTH * V::WIDTH;
-    for start in (0..whole).step_by(V::WIDTH) {
-        // SAFETY: `start + WIDTH` is at most the length of both slices.
-        unsafe { f(V::load(x.as_ptr().add(start))).store(out.as_mut_ptr().add(start)) }
-    }
-    if whole < x.len() {
-        f(V::load_slice(&x[whole..], V::Scalar::ONE)).store_slice(&mut out[whole..]);
+impl<T: Real> Kernel for MapUnary<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        map_unary_lanes::<T::Vector<S>>(self.function, self.x, self.out);
     }
 }
 

@@ -194,11 +194,15 @@ impl Rare<f64> for LargeCos {
     }
 }
 
-/// [`sin`] for f32.
+/// [`sin`], as a type.
 pub struct Sin;
 impl Wide for Sin {
     #[inline(always)]
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
+        sin(x)
+    }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
         settle::<V, Sin>(sin(x), x)
     }
 }
@@ -208,11 +212,15 @@ impl Rare<f64> for Sin {
     }
 }
 
-/// [`cos`] for f32.
+/// [`cos`], as a type.
 pub struct Cos;
 impl Wide for Cos {
     #[inline(always)]
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
+        cos(x)
+    }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
         settle::<V, Cos>(cos(x), x)
     }
 }
