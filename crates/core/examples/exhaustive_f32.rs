@@ -23,6 +23,7 @@ fn reference(function: UnaryFn, x: f32) -> f32 {
         UnaryFn::Sin => core_math::sinf(x),
         UnaryFn::Cos => core_math::cosf(x),
         UnaryFn::Tanh => core_math::tanhf(x),
+        UnaryFn::Erf => core_math::erff(x),
         UnaryFn::Sigmoid => sigmoid(x as f64),
     }
 }

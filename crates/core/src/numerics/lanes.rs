@@ -125,8 +125,8 @@ pub trait Number:
     fn top_bit(bits: Self::Bits) -> Self::Mask;
     /// `self · 2^n`, rounded once, for `self` in [0.25, 4] and an integral `n` of at most 2000 (f64) or 250 (f32) in size.
     fn scale(self, n: Self) -> Self;
-    /// `table[index mod 16]` per lane.
-    fn lookup(table: &'static [Self::Scalar; 16], index: Self::Bits) -> Self;
+    /// `table[index mod N]` per lane, for a power of two N; fastest for 16.
+    fn lookup<const N: usize>(table: &'static [Self::Scalar; N], index: Self::Bits) -> Self;
     /// Replaces the lanes where `rare` holds by `R::value(x)`; free where no lane is rare.
     fn rescue<R: Rare<Self::Scalar>>(self, x: Self, rare: Self::Mask) -> Self;
 

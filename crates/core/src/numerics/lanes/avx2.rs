@@ -238,10 +238,11 @@ macro_rules! avx2 {
                 self * power(half) * power(rest)
             }
             #[inline(always)]
-            fn lookup(table: &'static [$t; 16], index: $bits) -> Self {
-                let $index = index.and($bits::splat(15)).0;
+            fn lookup<const N: usize>(table: &'static [$t; N], index: $bits) -> Self {
+                const { assert!(N.is_power_of_two()) };
+                let $index = index.and($bits::splat((N - 1) as <$bits as Integer>::Word)).0;
                 let $table = table.as_ptr();
-                // SAFETY: as above; every index is below 16.
+                // SAFETY: as above; every index is below N.
                 Self(unsafe { $gather })
             }
             #[inline(always)]

@@ -130,7 +130,7 @@ macro_rules! avx512 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal,
      $set1:ident, $loadu:ident, $storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
      $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $scale:ident,
-     |$table:ident, $index:ident| $permute:expr) => {
+     |$table:ident, $index:ident| $permute:expr, $gather:expr) => {
         impl Number for $vector {
             type Scalar = $t;
             type Mask = $mask;
@@ -227,11 +227,17 @@ macro_rules! avx512 {
                 Self(unsafe { $scale(self.0, n.0) })
             }
             #[inline(always)]
-            fn lookup(table: &'static [$t; 16], index: $bits) -> Self {
-                let $index = index.0;
+            fn lookup<const N: usize>(table: &'static [$t; N], index: $bits) -> Self {
+                const { assert!(N.is_power_of_two()) };
                 let $table = table.as_ptr();
-                // SAFETY: as above; the loads stay in the table, and a permutation uses an index's low 4 bits.
-                Self(unsafe { $permute })
+                if N == 16 {
+                    let $index = index.0;
+                    // SAFETY: as above; the loads stay in the table, and a permutation uses an index's low 4 bits.
+                    return Self(unsafe { $permute });
+                }
+                let $index = index.and($bits::splat((N - 1) as <$bits as Integer>::Word)).0;
+                // SAFETY: as above; every index is below N.
+                Self(unsafe { $gather })
             }
             #[inline(always)]
             fn rescue<R: Rare<$t>>(self, x: Self, rare: $mask) -> Self {
@@ -282,7 +288,8 @@ avx512!(
     _mm512_castsi512_pd,
     _mm512_movepi64_mask,
     _mm512_scalef_pd,
-    |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8)))
+    |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8))),
+    _mm512_i64gather_pd::<8>(index, table)
 );
 avx512!(
     F32x16,
@@ -307,5 +314,6 @@ avx512!(
     _mm512_castsi512_ps,
     _mm512_movepi32_mask,
     _mm512_scalef_ps,
-    |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table))
+    |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table)),
+    _mm512_i32gather_ps::<4>(index, table)
 );

@@ -172,7 +172,7 @@ impl<V: Number> Number for Twin<V> {
         Twin(self.0.scale(n.0), self.1.scale(n.1))
     }
     #[inline(always)]
-    fn lookup(table: &'static [V::Scalar; 16], index: Self::Bits) -> Self {
+    fn lookup<const N: usize>(table: &'static [V::Scalar; N], index: Self::Bits) -> Self {
         Twin(V::lookup(table, index.0), V::lookup(table, index.1))
     }
     #[inline(always)]

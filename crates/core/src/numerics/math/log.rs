@@ -18,9 +18,9 @@ const LOG1P: [f64; 8] = [
     -0.1002007020736835,
 ];
 /// ln 2 in 38 bits.
-const LN2_HIGH: f64 = 0.6931471805582987;
+pub(super) const LN2_HIGH: f64 = 0.6931471805582987;
 /// ln 2 - LN2_HIGH.
-const LN2_LOW: f64 = 1.6465949582897082e-12;
+pub(super) const LN2_LOW: f64 = 1.6465949582897082e-12;
 /// About 1/m in 20 bits for the i-th sixteenth of [0.671875, 1.34375); |m INVERSE - 1| <= 0.03125.
 static INVERSE: [f64; 16] = [
     1.4545459747314453,

@@ -3,11 +3,15 @@
 //! An f64 function is a fixed sequence of IEEE operations and fma; tests bound its error. An f32 function is its
 //! f64 sister on widened halves, rounded once. `coefficients.py` beside this file derives every constant.
 
+pub mod erf;
 pub mod exp;
 pub mod hyperbolic;
 pub mod log;
+pub mod pow;
 pub mod trig;
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +48,8 @@ macro_rules! unary {
             fn evaluate<F: Wide>(self) -> Self;
             /// The function `F` of every lane of two vectors, which is faster than one after the other.
             fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self>;
+            /// `self` to the power `y`, by the table of C99.
+            fn pow(self, y: Self) -> Self;
 
             $($(#[$doc])*
             #[inline(always)]
@@ -80,6 +86,8 @@ unary! {
     Tanh, tanh, hyperbolic::Tanh;
     /// The logistic function 1 / (1 + e^−x).
     Sigmoid, sigmoid, hyperbolic::Sigmoid;
+    /// The error function.
+    Erf, erf, erf::Erf;
 }
 
 macro_rules! elementary_f64 {
@@ -92,6 +100,10 @@ macro_rules! elementary_f64 {
             #[inline(always)]
             fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self> {
                 F::value(x)
+            }
+            #[inline(always)]
+            fn pow(self, y: Self) -> Self {
+                pow::pow(self, y)
             }
         }
     };
@@ -107,6 +119,10 @@ macro_rules! elementary_f32 {
             fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self> {
                 // One f32 vector is already a twin of f64.
                 Twin(x.0.evaluate::<F>(), x.1.evaluate::<F>())
+            }
+            #[inline(always)]
+            fn pow(self, y: Self) -> Self {
+                <$simd>::through_f64_pair::<pow::Pow>(self, y)
             }
         }
     };
@@ -206,4 +222,32 @@ impl<T: Real> Kernel for MapUnary<'_, T> {
 pub fn map_unary<T: Real>(level: Level, function: UnaryFn, x: &[T], out: &mut [T]) {
     assert_eq!(x.len(), out.len(), "map_unary: x and out must be equally long");
     dispatch(level, MapUnary { function, x, out });
+}
+
+/// [`map_pow`] as a kernel.
+struct MapPow<'a, T> {
+    x: &'a [T],
+    y: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for MapPow<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let width = <T::Vector<S> as Lanes>::WIDTH;
+        for ((x, y), out) in self.x.chunks(width).zip(self.y.chunks(width)).zip(self.out.chunks_mut(width)) {
+            let load = |source: &[T]| <T::Vector<S> as Lanes>::load_slice(source, T::ONE);
+            load(x).pow(load(y)).store_slice(out);
+        }
+    }
+}
+
+/// `out[i] = x[i]^y[i]`, the same bits at every level.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn map_pow<T: Real>(level: Level, x: &[T], y: &[T], out: &mut [T]) {
+    assert!(x.len() == y.len() && x.len() == out.len(), "map_pow: x, y and out must be equally long");
+    dispatch(level, MapPow { x, y, out });
 }
