@@ -257,7 +257,7 @@ fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &m
                 error("ad-5", format!("the source must be a module, got @{source}"), help);
             }
         }
-        let directions = (statement.kind == TransformKind::Hvp).then_some(statement.wrt.len()).unwrap_or(0);
+        let directions = if statement.kind == TransformKind::Hvp { statement.wrt.len() } else { 0 };
         if statement.dir.len() != directions {
             let got = statement.dir.len();
             let message = format!("dir must name {directions} directions, got {got}");

@@ -155,6 +155,16 @@ impl Builder {
         copies
     }
 
+    /// The part of the graph so far that `outputs` need, and every input.
+    pub fn snapshot(&self, outputs: Vec<Value>) -> Graph {
+        let mut source = self.graph.clone();
+        source.set_outputs(outputs);
+        let mut b = Builder::new(&source.name);
+        let inputs = b.copy_inputs(&source);
+        let outputs = b.inline(&source, &inputs).expect("types were inferred before");
+        b.finish(outputs)
+    }
+
     /// The finished graph.
     pub fn finish(mut self, outputs: Vec<Value>) -> Graph {
         self.graph.set_outputs(outputs);

@@ -762,8 +762,7 @@ impl Rule for Pad {
         let from = b.ty(x[0]).static_shape()?;
         if let Some(&like) = x.get(1) {
             let to = b.ty(like).static_shape()?;
-            let high =
-                (0..to.len()).map(|a| self.high[a] + to[a].checked_sub(self.extent(a, from[a])).unwrap_or(0));
+            let high = (0..to.len()).map(|a| self.high[a] + to[a].saturating_sub(self.extent(a, from[a])));
             let pad = Pad { low: self.low.clone(), high: high.collect(), interior: self.interior.clone() };
             return Some(b.apply(Arc::new(pad), &x[..1]));
         }
