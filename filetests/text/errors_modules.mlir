@@ -6,7 +6,7 @@ tgraph.module @self {
 }
 tgraph.module @ping {
   %x = tgraph.arg : f64
-  %y = tgraph.call @pong(%x) : f64  // error: call-1 call of @pong must have 2 operands, got 1
+  %y = tgraph.call @pong(%x) : f64
   tgraph.return %y
 }
 tgraph.module @pong {

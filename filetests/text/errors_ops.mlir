@@ -8,7 +8,7 @@ tgraph.module @m {
   %3 = tgraph.frobnicate %a  // error: op-1 operation must be one of the table, got `tgraph.frobnicate`
   %4 = tgraph.add %a, %b  // error: elementwise-3 operands of add must have one shape and dtype, got tensor<2x3xf64> and tensor<4x5xf64>
   %5 = tgraph.reduce %a {op = "total"}  // error: reduce-1 op must be "sum", "mean", "max", "min" or "prod", got "total"
-  %6 = tgraph.reduce %a {op = "sum", op = "max"}  // error: attribute-1 attribute `op` must be given once, got it twice  // error: attribute-3 attribute `op` of reduce must be of the kind and range that it reads, got a string
+  %6 = tgraph.reduce %a {op = "sum", op = "max"}  // error: attribute-1 attribute `op` must be given once, got it again
   %7 = tgraph.reduce %a {op = sum}  // error: attribute-3 attribute `op` must be true or false, an integer, a list of integers, a string or a dtype
   %8 = tgraph.reduce %a {op = "sum", axes = "0"}  // error: attribute-3 attribute `axes` of reduce must be a list of integers, got a string
   %9 = tgraph.matmul %a, %a {transpose_b = 1}  // error: attribute-3 attribute `transpose_b` of matmul must be of the kind and range that it reads, got an integer
@@ -19,7 +19,7 @@ tgraph.module @m {
   %14 = tgraph.sin %a : tensor<2x4xf64>  // error: type-3 written type of results must agree with the inferred one, got tensor<2x4xf64> for tensor<2x3xf64>
   %15 = tgraph.sin %a : tensor<2x3xf32>  // error: type-3 written type of results must agree with the inferred one, got tensor<2x3xf32> for tensor<2x3xf64>
   %16 = tgraph.sin %v : tensor<5xf64>  // error: type-3 written type of results must agree with the inferred one, got tensor<5xf64> for tensor<?xf64>
-  %17 = tgraph.sin %v : tensor<?xf64>, f64  // error: type-3 there must be 1 types of results, got 2
+  %17 = tgraph.sin %v : tensor<?xf64>, f64  // error: type-3 types of results must be 1, got 2
   %18 = tgraph.reduce %v {op = "sum"} : tensor<3xf64> -> f64  // error: type-3 written type of operands must agree with the inferred one, got tensor<3xf64> for tensor<?xf64>
   %19 = tgraph.sin %a : tensor<2x3xf16>  // error: type-1 type must name a dtype behind its extents, got `tensor<2x3xf16>`
   %20 = tgraph.sin %a : double  // error: type-1 type must name a dtype, got `double`

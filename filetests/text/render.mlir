@@ -27,21 +27,21 @@ tgraph.jvp @heet wrt(%a) -> @heat_jvp
 //   |
 //   = help: an operation with a similar name is `tgraph.reduce`, or run `tessera explain op-1`
 //
-// error[attribute-1]: attribute `op` must be given once, got it twice
+// error[attribute-1]: attribute `op` must be given once, got it again
 //  --> render.mlir:9:26
 //   |
 // 9 |                          op = "max"} : tensor<2x3xf64> -> tensor<3xf64>
 //   |                          ^^
 //   |
-//   = help: run `tessera explain attribute-1`
+//   = help: remove one of the two, or run `tessera explain attribute-1`
 //
-// error[attribute-3]: attribute `op` of reduce must be of the kind and range that it reads, got a string
-//  --> render.mlir:9:31
+// error[type-3]: written type of results must agree with the inferred one, got tensor<3xf64> for f64
+//  --> render.mlir:9:59
 //   |
 // 9 |                          op = "max"} : tensor<2x3xf64> -> tensor<3xf64>
-//   |                               ^^^^^
+//   |                                                           ^^^^^^^^^^^^^ inferred: f64
 //   |
-//   = help: run `tessera explain attribute-3`
+//   = help: correct the type or leave it out; the printer writes the inferred one, or run `tessera explain type-3`
 //
 // error[value-2]: value must be defined once, got %a again
 //   --> render.mlir:10:3
@@ -50,7 +50,7 @@ tgraph.jvp @heet wrt(%a) -> @heat_jvp
 //    |   ^^
 //    |
 //    = note: it is defined in line 4
-//    = help: run `tessera explain value-2`
+//    = help: give the second value a name of its own, or run `tessera explain value-2`
 //
 // error[value-1]: value must be defined before it is used, got %q
 //   --> render.mlir:10:19
@@ -58,7 +58,7 @@ tgraph.jvp @heet wrt(%a) -> @heat_jvp
 // 10 |   %a = tgraph.sin %q
 //    |                   ^^
 //    |
-//    = help: run `tessera explain value-1`
+//    = help: correct the name, or define the value in a line above, or run `tessera explain value-1`
 //
 // error[module-2]: module @heat must end with `tgraph.return`
 //   --> render.mlir:11:1
@@ -66,7 +66,7 @@ tgraph.jvp @heet wrt(%a) -> @heat_jvp
 // 11 | }
 //    | ^
 //    |
-//    = help: run `tessera explain module-2`
+//    = help: end the module with `tgraph.return` and its outputs, or run `tessera explain module-2`
 //
 // error[ad-5]: the source must be a module, got @heet
 //   --> render.mlir:12:1
@@ -74,4 +74,4 @@ tgraph.jvp @heet wrt(%a) -> @heat_jvp
 // 12 | tgraph.jvp @heet wrt(%a) -> @heat_jvp
 //    | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 //    |
-//    = help: run `tessera explain ad-5`
+//    = help: choose another name behind `->`, or run `tessera explain ad-5`
