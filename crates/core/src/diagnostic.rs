@@ -142,6 +142,9 @@ impl Diagnostic {
     pub fn render(&self, source: Option<&Source>, colour: Colour) -> String {
         let explain = format!("run `tessera explain {}`", self.id);
         let mut help = self.help.clone();
+        if help.is_empty() {
+            help.extend(explained(self.id).map(|law| law.mend.to_string()));
+        }
         match help.last_mut() {
             Some(last) => *last = format!("{last}, or {explain}"),
             None => help.push(explain),
@@ -268,17 +271,27 @@ fn laws() -> impl Iterator<Item = &'static Law> {
 /// assert!(text.starts_with("matmul-2: the inner extents agree"));
 /// ```
 pub fn explain(id: &str) -> Option<String> {
-    let text = |id, law, mend, example: Option<String>| {
-        let example = example.map_or(String::new(), |e| format!("example:\n  {}\n", indented(&e)));
-        format!("{id}: {law}\nmend: {mend}\n{example}")
-    };
-    if let Some(law) = laws().find(|law| law.id == id) {
-        return Some(text(law.id, law.law, law.mend, Some(law.example.to_string())));
+    let Explained { id, law, mend, example } = explained(id)?;
+    let example = example.map_or(String::new(), |text| format!("example:\n  {}\n", indented(&text)));
+    Some(format!("{id}: {law}\nmend: {mend}\n{example}"))
+}
+
+/// A law of any table.
+struct Explained {
+    id: &'static str,
+    law: &'static str,
+    mend: &'static str,
+    example: Option<String>,
+}
+
+fn explained(id: &str) -> Option<Explained> {
+    if let Some(&Law { id, law, mend, example }) = laws().find(|law| law.id == id) {
+        return Some(Explained { id, law, mend, example: Some(example.to_string()) });
     }
     let constraint = ops::explain(id).or_else(|| ad::CONSTRAINTS.iter().find(|c| c.id == id))?;
     let owner = ops::entries().iter().find(|entry| entry.constraints.iter().any(|c| c.id == id));
     let example = owner.map(|entry| entry.example.replace("FUNCTION", entry.name));
-    Some(text(constraint.id, constraint.law, constraint.mend, example))
+    Some(Explained { id: constraint.id, law: constraint.law, mend: constraint.mend, example })
 }
 
 fn indented(text: &str) -> String {

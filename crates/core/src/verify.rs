@@ -321,3 +321,104 @@ fn check_transform(statement: &Transform, source: &Graph) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Builder, DType, Location};
+    use crate::ops::{Call, Elementwise, Function};
+
+    fn scalar() -> Type {
+        Type::scalar(DType::F64)
+    }
+
+    /// y = sin x.
+    fn sine(name: &str) -> Graph {
+        let mut b = Builder::new(name);
+        let x = b.input("x", scalar());
+        let y = b.sin(x);
+        b.finish(vec![y])
+    }
+
+    fn ids(graph: &Graph) -> Vec<&'static str> {
+        match verify_graph(graph) {
+            Ok(()) => vec![],
+            Err(errors) => errors.iter().map(|error| error.id).collect(),
+        }
+    }
+
+    fn sin(graph: &mut Graph, operand: Value, ty: Type) -> Value {
+        graph.add_node(Arc::new(Elementwise(Function::Sin)), vec![operand], vec![ty], Location::Derived)[0]
+    }
+
+    #[test]
+    fn what_the_builder_makes_is_right() {
+        assert_eq!(ids(&sine("m")), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn every_law_of_graphs_is_asked() {
+        let mut same_names = Builder::new("m");
+        let x = same_names.input("x", scalar());
+        same_names.input("x", scalar());
+        same_names.input("", scalar());
+        assert_eq!(ids(&same_names.finish(vec![x])), ["graph-1", "graph-1"]);
+
+        let mut foreign = sine("m");
+        let y = sin(&mut foreign, Value(7), scalar());
+        foreign.set_outputs(vec![y]);
+        assert_eq!(ids(&foreign), ["graph-2"]);
+
+        let mut own_operand = sine("m");
+        let y = sin(&mut own_operand, Value(2), scalar());
+        own_operand.set_outputs(vec![y]);
+        assert_eq!(ids(&own_operand), ["graph-2"]);
+
+        let mut no_output = sine("m");
+        no_output.set_outputs(vec![]);
+        assert_eq!(ids(&no_output), ["graph-3"]);
+        no_output.set_outputs(vec![Value(2)]);
+        assert_eq!(ids(&no_output), ["graph-3"]);
+
+        let mut wrong_type = sine("m");
+        let y = sin(&mut wrong_type, Value(0), Type::scalar(DType::F32));
+        wrong_type.set_outputs(vec![y]);
+        assert_eq!(ids(&wrong_type), ["graph-4"]);
+
+        let mut wrong_operand = Builder::new("m");
+        let i = wrong_operand.input("i", Type::scalar(DType::I64));
+        let mut wrong_operand = wrong_operand.finish(vec![i]);
+        sin(&mut wrong_operand, i, scalar());
+        assert_eq!(ids(&wrong_operand), ["elementwise-2"]);
+
+        let mut tangent = Graph::new("m");
+        let x = tangent.add_input(scalar(), None);
+        let dx = tangent.add_input(Type::scalar(DType::F32), Some(x));
+        tangent.set_name(x, "x");
+        tangent.set_name(dx, "dx");
+        tangent.set_outputs(vec![x]);
+        assert_eq!(ids(&tangent), ["graph-6"]);
+    }
+
+    #[test]
+    fn calls_are_of_modules_of_the_program() {
+        let callee = Arc::new(sine("f"));
+        let mut b = Builder::new("g");
+        let x = b.input("x", scalar());
+        let y = b.apply(Arc::new(Call::new(callee.clone())), &[x]);
+        let caller = Arc::new(b.finish(vec![y]));
+        let program = |modules: &[&Arc<Graph>]| Program {
+            modules: modules.iter().map(|&graph| (graph.name.clone(), graph.clone())).collect(),
+            transforms: vec![],
+        };
+        verify(&program(&[&callee, &caller])).unwrap();
+        let other = Arc::new(sine("f"));
+        for modules in [vec![&caller, &callee], vec![&caller], vec![&other, &caller]] {
+            let errors = verify(&program(&modules)).unwrap_err();
+            assert_eq!(errors[0].id, "program-1");
+        }
+        let mut renamed = program(&[&callee]);
+        renamed.modules.insert("h".to_string(), other);
+        assert_eq!(verify(&renamed).unwrap_err()[0].id, "program-1");
+    }
+}

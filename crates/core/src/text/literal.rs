@@ -105,13 +105,18 @@ impl<'a> Parser<'a> {
             })?,
         };
         self.expect(b'}')?;
-        for (i, entry) in entries.iter().enumerate() {
-            if entries[..i].iter().any(|earlier| earlier.name.text == entry.name.text) {
-                let message = format!("attribute `{}` must be given once, got it twice", entry.name.text);
-                self.errors.push(Diagnostic::new("attribute-1", message).at(entry.name.span));
+        let mut once: Vec<Entry> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match once.iter().any(|earlier| earlier.name.text == entry.name.text) {
+                false => once.push(entry),
+                true => {
+                    let got = shortened(entry.name.text);
+                    let message = format!("attribute `{got}` must be given once, got it again");
+                    self.errors.push(Diagnostic::new("attribute-1", message).at(entry.name.span));
+                }
             }
         }
-        Ok(entries)
+        Ok(once)
     }
 
     pub fn literal(&mut self, depth: usize) -> Read<Literal<'a>> {

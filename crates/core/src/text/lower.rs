@@ -156,9 +156,7 @@ impl<'f, 'a> Modules<'f, 'a> {
     /// Lowers module `i`, whose callees have been.
     fn lower(&mut self, i: usize, errors: &mut Vec<Diagnostic>) {
         let module = &self.file.modules[i];
-        let before = errors.len();
-        let graph = Body::new(self, module, errors).lower();
-        if errors.len() == before && module.is_whole && module.name.is_some() {
+        if let Some(graph) = Body::new(self, module, errors).lower().filter(|_| module.name.is_some()) {
             let called = calls(module).filter_map(|name| self.by_name.get(name.text));
             let (mut depth, mut size) = (0, graph.nodes().len());
             for &callee in called {

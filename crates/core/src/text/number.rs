@@ -91,6 +91,7 @@ const F32: Format = Format { mantissa: 23, exponent_min: -126, exponent_max: 127
 fn from_hex(digits: &str, format: &Format) -> Result<u64, String> {
     let form = || "a hex float such as 0x1.8p+1".to_string();
     let exact = || "a hex float that is exact in its dtype".to_string();
+    let digits = digits.strip_prefix("0x").ok_or_else(form)?;
     let (body, exponent) = digits.split_once(['p', 'P']).ok_or_else(form)?;
     let mut exponent: i64 = exponent.parse::<i32>().map_err(|_| form())?.into();
     let (whole, fraction) = body.split_once('.').unwrap_or((body, ""));

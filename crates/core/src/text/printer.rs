@@ -77,7 +77,7 @@ impl fmt::Display for Graph {
 
 /// A name of its own for every value: the one it was given where that is free, else that of its
 /// operation.
-fn names(graph: &Graph) -> Vec<String> {
+fn names(graph: &Graph, form: Form) -> Vec<String> {
     let values = || {
         let inputs = graph.inputs().iter().map(|input| (input.value, "arg"));
         let results = |node: &Node| -> Vec<_> { node.results.iter().map(|&v| (v, node.op.name())).collect() };
@@ -100,16 +100,28 @@ fn names(graph: &Graph) -> Vec<String> {
         for (value, op) in values() {
             let name = graph.name(value).filter(|name| !name.is_empty());
             if name.is_some() == given {
-                names[value.index()] = claim(&sanitised(name.unwrap_or(op)));
+                names[value.index()] = claim(&form.name(name.unwrap_or(op)));
             }
         }
     }
     names
 }
 
-/// `name` with `_` for what the grammar does not allow in a name.
-fn sanitised(name: &str) -> String {
-    name.chars().map(|c| if continues_name(c) || matches!(c, '.' | '$') { c } else { '_' }).collect()
+impl Form {
+    /// `name` with `_` for what the form does not allow in a name.
+    fn name(self, name: &str) -> String {
+        let allows = |c: char| match self {
+            Form::Guide => continues_name(c),
+            Form::Generic => c.is_ascii_alphanumeric() || c == '_',
+        };
+        let name: String =
+            name.chars().map(|c| if allows(c) || matches!(c, '.' | '$') { c } else { '_' }).collect();
+        // MLIR takes a name that begins with a digit for a number.
+        match self == Form::Generic && name.starts_with(|c: char| c.is_ascii_digit()) {
+            true => format!("_{name}"),
+            false => name,
+        }
+    }
 }
 
 fn list(values: &[Value], names: &[String]) -> String {
@@ -135,8 +147,8 @@ impl Printer {
     }
 
     fn guide_module(&mut self, graph: &Graph) {
-        let names = names(graph);
-        self.line(&format!("tgraph.module @{} {{", sanitised(&graph.name)));
+        let names = names(graph, Form::Guide);
+        self.line(&format!("tgraph.module @{} {{", Form::Guide.name(&graph.name)));
         self.guide_inputs(graph, &names);
         for node in graph.nodes() {
             self.guide_node(graph, node, &names);
@@ -170,7 +182,7 @@ impl Printer {
         let _ = write!(self.out, "  {} = tgraph.{}", list(&node.results, names), node.op.name());
         match node.op.regions().first() {
             Some(callee) => {
-                let _ = write!(self.out, " @{}({operands})", sanitised(&callee.name));
+                let _ = write!(self.out, " @{}({operands})", Form::Guide.name(&callee.name));
             }
             None if operands.is_empty() => {}
             None => {
@@ -265,13 +277,13 @@ pub(super) fn guide_element(tensor: &Tensor, i: usize, floats: Floats, out: &mut
 
 fn guide_transform(transform: &Transform) -> String {
     let names = |names: &[String]| {
-        names.iter().map(|name| format!("%{}", sanitised(name))).collect::<Vec<_>>().join(", ")
+        names.iter().map(|name| format!("%{}", Form::Guide.name(name))).collect::<Vec<_>>().join(", ")
     };
     let dir = match transform.dir.is_empty() {
         true => String::new(),
         false => format!(" dir({})", names(&transform.dir)),
     };
-    let (source, target) = (sanitised(&transform.source), sanitised(&transform.target));
+    let (source, target) = (Form::Guide.name(&transform.source), Form::Guide.name(&transform.target));
     format!("tgraph.{} @{source} wrt({}){dir} -> @{target}", transform.kind.name(), names(&transform.wrt))
 }
 
@@ -325,22 +337,23 @@ fn generic_element(tensor: &Tensor, i: usize, out: &mut String) {
 
 fn generic_transform(transform: &Transform) -> String {
     let names = |names: &[String]| {
-        let quoted: Vec<String> = names.iter().map(|name| format!("\"{}\"", sanitised(name))).collect();
+        let quoted: Vec<String> =
+            names.iter().map(|name| format!("\"{}\"", Form::Generic.name(name))).collect();
         format!("[{}]", quoted.join(", "))
     };
     format!(
         "\"tgraph.{}\"() {{source = @{}, wrt = {}, dir = {}, target = \"{}\"}} : () -> ()",
         transform.kind.name(),
-        sanitised(&transform.source),
+        Form::Generic.name(&transform.source),
         names(&transform.wrt),
         names(&transform.dir),
-        sanitised(&transform.target)
+        Form::Generic.name(&transform.target)
     )
 }
 
 impl Printer {
     fn generic_module(&mut self, graph: &Graph) {
-        let names = names(graph);
+        let names = names(graph, Form::Generic);
         let inputs: Vec<String> = graph
             .inputs()
             .iter()
@@ -360,7 +373,7 @@ impl Printer {
             true => format!(", tangent_of = {tangents:?}"),
             false => String::new(),
         };
-        self.line(&format!("}}) {{sym_name = \"{}\"{marks}}} : () -> ()", sanitised(&graph.name)));
+        self.line(&format!("}}) {{sym_name = \"{}\"{marks}}} : () -> ()", Form::Generic.name(&graph.name)));
     }
 
     fn generic_node(&mut self, graph: &Graph, node: &Node, names: &[String]) {
@@ -368,7 +381,7 @@ impl Printer {
         let _ = write!(self.out, "  {results} = \"tgraph.{}\"({operands})", node.op.name());
         match node.op.regions().first() {
             Some(callee) => {
-                let _ = write!(self.out, " {{callee = @{}}}", sanitised(&callee.name));
+                let _ = write!(self.out, " {{callee = @{}}}", Form::Generic.name(&callee.name));
             }
             None => self.attributes(&node.op.attributes()),
         }

@@ -26,6 +26,8 @@ pub(super) struct Body<'c, 'f, 'a> {
     values: HashMap<&'a str, Definition>,
     /// Operations so far, calls written out.
     spent: usize,
+    /// Whether a value could not be made, for an error here or in a module that is called.
+    is_broken: bool,
 }
 
 impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
@@ -35,11 +37,11 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         errors: &'c mut Vec<Diagnostic>,
     ) -> Self {
         let builder = Builder::verbatim(module.name.map_or("", |name| name.text));
-        Body { modules, module, errors, builder, values: HashMap::new(), spent: 0 }
+        Body { modules, module, errors, builder, values: HashMap::new(), spent: 0, is_broken: false }
     }
 
-    /// The graph; worthless if errors were added.
-    pub fn lower(mut self) -> Graph {
+    /// The graph, unless it is broken.
+    pub fn lower(mut self) -> Option<Graph> {
         let module = self.module;
         let mut outputs = None;
         for statement in &module.statements {
@@ -61,10 +63,12 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
             let message = format!("module @{} must end with `tgraph.return`", shortened(name));
             self.error(Diagnostic::new("module-2", message).at(module.end));
         }
-        self.builder.finish(outputs.unwrap_or_default())
+        let outputs = outputs.filter(|_| !self.is_broken && module.is_whole)?;
+        Some(self.builder.finish(outputs))
     }
 
     fn error(&mut self, diagnostic: Diagnostic) {
+        self.is_broken = true;
         self.errors.push(diagnostic);
     }
 
@@ -119,8 +123,9 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     /// Binds the names of `statement` to `results`, or to poison.
     fn define(&mut self, statement: &Statement<'a>, results: Option<&[Value]>) {
         let (names, written) = (&statement.names, &statement.signature.results);
+        self.is_broken |= results.is_none();
         if let Some(results) = results.filter(|results| results.len() != names.len()) {
-            let message = format!("there must be {} names left of `=`, got {}", results.len(), names.len());
+            let message = format!("names left of `=` must be {}, got {}", results.len(), names.len());
             let span = names.first().map_or(statement.span, |name| name.span.to(statement.span));
             let mut diagnostic = Diagnostic::new("value-3", message).at(span);
             if names.is_empty() {
@@ -144,7 +149,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     /// Compares written types with those that hold. `what` they are, in the plural.
     fn agree(&mut self, what: &str, written: &[WrittenType], inferred: &[Type], span: Span) {
         if written.len() != inferred.len() {
-            let message = format!("there must be {} types of {what}, got {}", inferred.len(), written.len());
+            let message = format!("types of {what} must be {}, got {}", inferred.len(), written.len());
             self.error(Diagnostic::new("type-3", message).at(span));
             return;
         }
@@ -186,7 +191,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     fn inputs(&mut self, statement: &Statement<'a>, items: &[InputItem<'a>]) {
         let (names, types) = (&statement.names, &statement.signature.results);
         if names.len() != items.len() {
-            let message = format!("there must be {} names left of `=`, got {}", items.len(), names.len());
+            let message = format!("names left of `=` must be {}, got {}", items.len(), names.len());
             self.error(Diagnostic::new("value-3", message).at(statement.span));
             return self.define(statement, None);
         }
