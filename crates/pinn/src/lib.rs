@@ -5,5 +5,6 @@ pub mod data;
 pub mod diagnostic;
 pub mod exact;
 pub mod expression;
+pub mod laws;
 pub mod math;
 pub mod sampling;
