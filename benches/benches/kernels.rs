@@ -3,7 +3,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use tessera_core::exec::{Backend, Executable, Function, cpu::Options};
+use tessera_core::exec::{Backend, Function, cpu::Options};
 use tessera_core::ir::Builder;
 use tessera_core::numerics::dispatch::Level;
 use tessera_core::numerics::math::{UnaryFn, map_unary};
