@@ -80,7 +80,7 @@ pub fn graph(name: &str, callees: &[Arc<Graph>], choices: &mut Choices) -> Graph
         if choices.below(2) == 1 {
             for &value in &results {
                 // Names that clash and that the grammar does not allow are part of the game.
-                b.set_name(value, &choices.of(&["y", "sin", "a b", "y_1", "ν", "", "0"]));
+                b.set_name(value, choices.of(&["y", "sin", "a b", "y_1", "ν", "", "0"]));
             }
         }
         values.extend(results);

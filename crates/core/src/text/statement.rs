@@ -125,7 +125,8 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         let (names, written) = (&statement.names, &statement.signature.results);
         self.is_broken |= results.is_none();
         if let Some(results) = results.filter(|results| results.len() != names.len()) {
-            let message = format!("names left of `=` must be {}, got {}", results.len(), names.len());
+            let message =
+                format!("number of names left of `=` must be {}, got {}", results.len(), names.len());
             let span = names.first().map_or(statement.span, |name| name.span.to(statement.span));
             let mut diagnostic = Diagnostic::new("value-3", message).at(span);
             if names.is_empty() {
@@ -149,7 +150,8 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     /// Compares written types with those that hold. `what` they are, in the plural.
     fn agree(&mut self, what: &str, written: &[WrittenType], inferred: &[Type], span: Span) {
         if written.len() != inferred.len() {
-            let message = format!("types of {what} must be {}, got {}", inferred.len(), written.len());
+            let message =
+                format!("number of types of {what} must be {}, got {}", inferred.len(), written.len());
             self.error(Diagnostic::new("type-3", message).at(span));
             return;
         }
@@ -191,7 +193,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     fn inputs(&mut self, statement: &Statement<'a>, items: &[InputItem<'a>]) {
         let (names, types) = (&statement.names, &statement.signature.results);
         if names.len() != items.len() {
-            let message = format!("names left of `=` must be {}, got {}", items.len(), names.len());
+            let message = format!("number of names left of `=` must be {}, got {}", items.len(), names.len());
             self.error(Diagnostic::new("value-3", message).at(statement.span));
             return self.define(statement, None);
         }
