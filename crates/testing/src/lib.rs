@@ -7,3 +7,4 @@ pub mod filetest;
 pub mod generate;
 pub mod ir_docs;
 pub mod problems;
+pub mod samples;

@@ -111,6 +111,7 @@ fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
     let mut expanded = false;
     for node in graph.nodes().iter().filter(|node| node.results.iter().any(|r| live[r.index()])) {
         let operands: Vec<Value> = node.operands.iter().map(|v| map[v.index()].expect("in order")).collect();
+        node.op.infer(&operands.iter().map(|&v| b.ty(v)).collect::<Vec<_>>())?;
         b.at(node.location);
         let results = match node.op.expand(&mut b, &operands) {
             Some(results) => {
