@@ -21,11 +21,12 @@
 
 mod var;
 
+pub use tessera_core::diagnostic::Source;
 pub use tessera_core::exec::cpu::Options;
 pub use tessera_core::exec::{Backend, CallError, Function};
 pub use tessera_core::ir::Graph;
 pub use tessera_core::{DType, Data, Extent, Tensor, Type};
-pub use tessera_core::{ad, ir, numerics, ops};
+pub use tessera_core::{ad, ir, numerics, ops, text, verify};
 pub use tessera_pinn as pinn;
 pub use var::{BuildError, BuildErrors, Trace, Var};
 

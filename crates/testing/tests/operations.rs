@@ -136,7 +136,7 @@ fn derivatives_agree_with_differences_for_every_operation() {
             let mut moved = inputs.clone();
             let floats = moved.iter_mut().filter(|t| t.dtype() == DType::F64);
             for (i, t) in floats.enumerate() {
-                let v = between(-1.0, 1.0, 50 + i as u64, &t.shape().to_vec());
+                let v = between(-1.0, 1.0, 50 + i as u64, t.shape());
                 for (x, v) in t.values_mut::<f64>().iter_mut().zip(v.values::<f64>()) {
                     *x += h * v;
                 }

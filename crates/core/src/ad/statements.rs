@@ -103,7 +103,7 @@ pub fn adjoint(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
     };
     let gradients = backward(&mut b, &outputs, &seeds, &wrt)?;
     let outputs = or_zeros(&mut b, gradients, &wrt);
-    Ok(b.finish(outputs))
+    Ok(b.snapshot(outputs))
 }
 
 /// Forward mode: a module that takes a tangent for each of `wrt` and returns each output followed
@@ -120,7 +120,7 @@ pub fn jvp(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
     let dy = forward(&mut b, &outputs, &wrt, &tangents)?;
     let dy = or_zeros(&mut b, dy, &outputs);
     let results = outputs.into_iter().zip(dy).flat_map(|(y, dy)| [y, dy]).collect();
-    Ok(b.finish(results))
+    Ok(b.snapshot(results))
 }
 
 /// Reverse over forward: a module that takes a direction for each of `wrt` and returns the product
@@ -147,7 +147,7 @@ pub fn hvp(source: &Graph, wrt: &[Value], directions: &[String]) -> Result<Graph
         }
     };
     let outputs = or_zeros(&mut b, products, &wrt);
-    Ok(b.finish(outputs))
+    Ok(b.snapshot(outputs))
 }
 
 /// `name`, or with a number behind it where an input has that name, as in a second derivative.
