@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Derives every table and polynomial coefficient of the elementary functions; needs mpmath only.
 
-    python3 coefficients.py [NAME...]      # exp log trig erf ...: prints Rust constants
+    python3 coefficients.py [exp log trig pow erf]      # prints Rust constants
 
 A polynomial is a weighted least-squares fit at Chebyshev nodes in 90 digits, which is within a small factor of the
 minimax one. Its coefficients are rounded to f64 one by one from
 the lowest degree up, and the rest is fitted again each time, so that a later coefficient takes up the rounding of
 an earlier one. The comment behind a polynomial is the error of the rounded one in exact arithmetic, as stated.
 """
+import struct
 import sys
-from mpmath import mp, mpf, log, exp, sin, cos, pi, erf, sqrt, expm1, log1p, matrix, lu_solve, floor, ldexp
+from mpmath import cos, erf, exp, expm1, floor, ldexp, log, log1p, lu_solve, matrix, mp, mpf, pi, sin, sqrt
 
 mp.prec = 400
 
@@ -59,11 +60,6 @@ def fit(f, w, powers, lo, hi):
     return [c for _, c in fixed], worst
 
 
-def bits(x):
-    import struct
-    return struct.unpack("<Q", struct.pack("<d", float(to_f64(x))))[0]
-
-
 def rust(name, doc, values):
     print(f"/// {doc}")
     body = ", ".join(f"{float(to_f64(mpf(v)))!r}" for v in values)
@@ -106,7 +102,6 @@ def do_log():
     scalar("LN2_LOW", "ln 2 - LN2_HIGH.", ln2 - hi)
     # m in [0.671875, 1.34375): interval i starts at the number with the bits START + i 2^48.
     start = 0x3fe5800000000000
-    import struct
     val = lambda b: mpf(struct.unpack("<d", struct.pack("<Q", b))[0])
     inv, his, los = [], [], []
     worst = 0
@@ -133,7 +128,8 @@ def do_trig():
     q = pi / 4 * mpf("1.0001")
     f = lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z
     c, e = fit(f, lambda z: z, list(range(7)), mpf(10) ** -9, q * q)
-    rust("SIN", f"(sin r - r) / r^3 in r^2 on |r| <= pi/4; error of sin(r) / r: {size(e)}.", c)
+    scalar("SIN_FIRST", "The first coefficient of (sin r - r) / r^3 in r^2 on |r| <= pi/4: -1/6, rounded.", c[0])
+    rust("SIN", f"The others; error of sin(r) / r with all: {size(e)}.", c[1:])
     g = lambda z: (cos(sqrt(z)) - 1 + z / 2) / z ** 2
     c, e = fit(g, lambda z: z * z, list(range(7)), mpf(10) ** -9, q * q)
     rust("COS", f"(cos r - 1 + r^2/2) / r^4 in r^2 on |r| <= pi/4; error of cos(r): {size(e)}.", c)
@@ -150,7 +146,6 @@ def do_trig():
 
 
 def do_pow():
-    import struct
     val = lambda b: mpf(struct.unpack("<d", struct.pack("<Q", b))[0])
     h = mpf("0.00392")
     f = lambda r: (log1p(r) - r + r * r / 2) / r ** 3
