@@ -87,7 +87,7 @@ def do_exp():
     scalar("LN2_LOW", "ln 2 - LN2_HIGH.", ln2 - hi)
     powers = [to_f64(mpf(2) ** (mpf(j) / 16)) for j in range(16)]
     rust("POWERS", "2^(j/16), rounded.", powers)
-    rust("SHIFTS", "log(POWERS[j]) - j ln 2 / 16: what the rounding of POWERS[j] is worth in the exponent.",
+    rust("SHIFTS", "log(`POWERS[j]`) - j ln 2 / 16: what the rounding of `POWERS[j]` is worth in the exponent.",
          [log(t) - j * ln2 / 16 for j, t in enumerate(powers)])
 
 
@@ -120,8 +120,8 @@ def do_log():
         los.append(l - h_)
     # the table is indexed with bits 48..51 of (bits(x) - START)
     rust("INVERSE", f"About 1/m in 20 bits for the i-th sixteenth of [0.671875, 1.34375); |m INVERSE - 1| <= {float(worst):.5f}.", inv)
-    rust("LOG_HIGH", "-log(INVERSE[i]), a multiple of 2^-39.", his)
-    rust("LOG_LOW", "-log(INVERSE[i]) - LOG_HIGH[i].", los)
+    rust("LOG_HIGH", "-log(`INVERSE[i]`), a multiple of 2^-39.", his)
+    rust("LOG_LOW", "-log(`INVERSE[i]`) - `LOG_HIGH[i]`.", los)
 
 
 def do_trig():
@@ -164,8 +164,8 @@ def do_pow():
         his.append(hi)
         los.append(l - hi)
     rust("INVERSE", f"About 1/m for the i-th interval of [0.673828125, 1.34765625); |m INVERSE - 1| <= {float(worst):.5f}.", inv)
-    rust("LOG_HIGH", "-log(INVERSE[i]), a multiple of 2^-39.", his)
-    rust("LOG_LOW", "-log(INVERSE[i]) - LOG_HIGH[i].", los)
+    rust("LOG_HIGH", "-log(`INVERSE[i]`), a multiple of 2^-39.", his)
+    rust("LOG_LOW", "-log(`INVERSE[i]`) - `LOG_HIGH[i]`.", los)
 
 
 def do_erf():
@@ -185,9 +185,9 @@ def do_erf():
         worst = max(worst, e)
         rows.append(p)
     rust("VALUE", "erf(c), c = 49 i / 128.", value)
-    rust("VALUE_LOW", "erf(c) - VALUE[i].", value_low)
+    rust("VALUE_LOW", "erf(c) - `VALUE[i]`.", value_low)
     rust("SLOPE", "erf'(c) = 2/sqrt(pi) e^(-c^2).", slope)
-    rust("SLOPE_LOW", "erf'(c) - SLOPE[i].", slope_low)
+    rust("SLOPE_LOW", "erf'(c) - `SLOPE[i]`.", slope_low)
     print(f"/// Coefficients of (erf(c+h) - erf(c) - h erf'(c)) / h^2 in h, one row a power; error of erf(c+h): {size(worst)}.")
     print(f"static TAYLOR: [[f64; 16]; {count}] = [")
     for j in range(count):

@@ -39,7 +39,7 @@ pub(super) static POWERS: [f64; 16] = [
     1.8340080864093424,
     1.9152065613971474,
 ];
-/// log(POWERS[j]) - j ln 2 / 16: what the rounding of POWERS[j] is worth in the exponent.
+/// log(`POWERS[j]`) - j ln 2 / 16: what the rounding of `POWERS[j]` is worth in the exponent.
 pub(super) static SHIFTS: [f64; 16] = [
     0.0,
     -8.189317638195514e-17,

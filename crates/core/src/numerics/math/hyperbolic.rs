@@ -53,7 +53,7 @@ const EXP_TWICE: [f64; 6] = {
 
 /// Hyperbolic tangent: with E = e^{2|x|}, ((E − 1)/2) / ((E + 1)/2), and the sign of x.
 ///
-/// The reduction is that of [`exp`](exp::reduce) for 2|x|, in halves: all is scaled by powers of two, without an effect
+/// The reduction is that of `exp::reduce` for 2|x|, in halves: all is scaled by powers of two, without an effect
 /// on rounding.
 #[inline(always)]
 pub fn tanh<V: Number<Scalar = f64>>(x: V) -> V {

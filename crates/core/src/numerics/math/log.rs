@@ -40,7 +40,7 @@ static INVERSE: [f64; 16] = [
     0.8000001907348633,
     0.7619047164916992,
 ];
-/// -log(INVERSE[i]), a multiple of 2^-39.
+/// -log(`INVERSE[i]`), a multiple of 2^-39.
 static LOG_HIGH: [f64; 16] = [
     -0.37469380706897937,
     -0.3302414484514884,
@@ -59,7 +59,7 @@ static LOG_HIGH: [f64; 16] = [
     0.22314331289635447,
     0.27193377508774574,
 ];
-/// -log(INVERSE[i]) - LOG_HIGH[i].
+/// -log(`INVERSE[i]`) - `LOG_HIGH[i]`.
 static LOG_LOW: [f64; 16] = [
     -2.360295059706684e-13,
     -4.809377814284705e-13,

@@ -1,4 +1,4 @@
-//! Elementary functions (law 6), each written once, generic over [`Number`](super::lanes::Number).
+//! Elementary functions (law 6), each written once, generic over [`Number`].
 //!
 //! An f64 function is a fixed sequence of IEEE operations and fma; tests bound its error. An f32 function is its
 //! f64 sister on widened halves, rounded once. `coefficients.py` beside this file derives every constant.
