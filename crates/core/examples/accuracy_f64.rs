@@ -7,6 +7,10 @@ use std::io::Write;
 use tessera_core::numerics::dispatch::Level;
 use tessera_core::numerics::math::{UnaryFn, map_unary};
 
+#[path = "../src/numerics/math/reference.rs"]
+#[expect(dead_code, reason = "its rounding to f32 is for another program")]
+mod reference;
+
 type Case = (UnaryFn, fn(f64) -> f64, &'static [(f64, f64)]);
 
 const CASES: &[Case] = &[
@@ -16,6 +20,8 @@ const CASES: &[Case] = &[
     (UnaryFn::Log1p, core_math::log1p, &[(-1.0, 1e18), (-1.0, 4.0), (-0.1, 0.1), (-1e-9, 1e-9)]),
     (UnaryFn::Sin, core_math::sin, &[(-0.8, 0.8), (-10.0, 10.0), (-1e9, 1e9), (1e10, 1e300)]),
     (UnaryFn::Cos, core_math::cos, &[(-0.8, 0.8), (-10.0, 10.0), (-1e9, 1e9), (1e10, 1e300)]),
+    (UnaryFn::Erf, core_math::erf, &[(-6.0, 6.0), (-1.0, 1.0), (-0.1, 0.1)]),
+    (UnaryFn::Sigmoid, |x| reference::sigmoid(x).0, &[(-700.0, 40.0), (-20.0, 20.0), (-1.0, 1.0)]),
     (UnaryFn::Tanh, core_math::tanh, &[(-20.0, 20.0), (-1.0, 1.0), (-0.1, 0.1)]),
 ];
 

@@ -4,11 +4,14 @@
 //! This crate does no I/O and knows no device; see `ARCHITECTURE.md` for the map.
 
 pub mod ad;
+pub mod diagnostic;
 pub mod exec;
 pub mod ir;
 pub mod numerics;
 pub mod ops;
 pub mod tensor;
+pub mod text;
+pub mod verify;
 
 pub use ir::{DType, Extent, Type};
 pub use tensor::{Data, Tensor};

@@ -1,5 +1,5 @@
 //! What a run leaves behind and how runs are compared: HDF5 run files whose every bit is
-//! covered by a digest ([`checkpoint`]), and a bit-for-bit comparison of two of them ([`compare`]).
+//! covered by a digest ([`checkpoint`]), and a bit-for-bit comparison of two of them ([`mod@compare`]).
 
 pub mod checkpoint;
 pub mod compare;

@@ -87,9 +87,11 @@ fn what_a_file_cannot_hold_is_refused() {
     let mut run = sample();
     run.attributes.insert("x".to_owned(), "a\0".into());
     assert!(matches!(to_bytes(&run), Err(Cause::Content(_))));
-    let mut run = sample();
-    run.provenance.entries.insert("date".to_owned(), "today".into());
-    assert!(matches!(to_bytes(&run), Err(Cause::Content(_))));
+    for own in ["date", "sha256"] {
+        let mut run = sample();
+        run.provenance.entries.insert(own.to_owned(), "x".into());
+        assert!(matches!(to_bytes(&run), Err(Cause::Content(_))));
+    }
 }
 
 #[test]
@@ -196,6 +198,22 @@ fn what_another_tool_altered_is_named() {
         f.group("provenance").unwrap().attr("threads").unwrap().write_scalar(&3_u64).unwrap();
     };
     named(tamper(threads), "attribute threads must be u64 2, got u64 3");
+}
+
+#[test]
+fn all_that_was_altered_is_named_at_once() {
+    let bytes = tamper(|f| {
+        f.delete_attr("seed").unwrap();
+        f.unlink("tessera/case").unwrap();
+        f.group("provenance").unwrap().delete_attr("date").unwrap();
+        f.dataset("history/loss").unwrap().write_raw(&[0.0; 200]).unwrap();
+    });
+    let findings = findings(&bytes);
+    let begins = ["header seed: ", "text case: ", "attribute date: ", "dataset history/loss: "];
+    assert_eq!(findings.len(), begins.len(), "{findings:?}");
+    for (finding, begin) in findings.iter().zip(begins) {
+        assert!(finding.starts_with(begin), "{finding}");
+    }
 }
 
 #[test]

@@ -1,5 +1,10 @@
-//! What Tessera's tests and benchmarks share: ready problems and numbers that any language can
-//! make again bit for bit.
+//! What Tessera's tests and benchmarks share: the runner of `filetests/`, generators of graphs, the
+//! generated part of `docs/ir.md`, ready problems, and numbers that any language can make again bit
+//! for bit.
 
 pub mod data;
+pub mod filetest;
+pub mod generate;
+pub mod ir_docs;
 pub mod problems;
+pub mod samples;

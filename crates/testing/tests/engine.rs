@@ -5,6 +5,18 @@ use tessera_core::numerics::dispatch::Level;
 use tessera_core::{DType, Tensor};
 use tessera_testing::problems;
 
+/// Threads and tile rows, all of which must give the same bits.
+const TILINGS: [(usize, Option<usize>); 8] = [
+    (1, None),
+    (2, Some(8)),
+    (3, Some(1)),
+    (4, Some(64)),
+    (5, Some(33)),
+    (6, Some(256)),
+    (7, None),
+    (8, Some(100)),
+];
+
 fn assert_same(want: &[Tensor], got: &[Tensor], what: &str) {
     assert_eq!(want.len(), got.len(), "{what}");
     for (i, (want, got)) in want.iter().zip(got).enumerate() {
@@ -25,7 +37,7 @@ fn the_pinn_step_has_the_reference_bits() {
             inputs.push(&points);
             let want = reference.call(&inputs).unwrap();
             for level in Level::available() {
-                for (threads, tile_rows) in [(1, None), (2, Some(8)), (3, Some(1)), (8, Some(100))] {
+                for (threads, tile_rows) in TILINGS {
                     let options = Options { threads, level: Some(level), tile_rows };
                     let got = Function::new(graph.clone(), Backend::Cpu(options)).call(&inputs).unwrap();
                     assert_same(

@@ -161,7 +161,8 @@ struct Loss<'a> {
 }
 
 fn losses(run: &Checkpoint) -> impl Iterator<Item = Loss<'_>> {
-    run.group("history").filter_map(|(name, tensor)| match tensor.data() {
+    let terms = run.group("history").filter(|(name, _)| !matches!(*name, "step" | "stage"));
+    terms.filter_map(|(name, tensor)| match tensor.data() {
         Data::F64(values) if tensor.ndim() == 1 => {
             let least = values.iter().copied().reduce(f64::min)?;
             Some(Loss { name, first: *values.first()?, last: *values.last()?, least })

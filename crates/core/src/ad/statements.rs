@@ -96,13 +96,14 @@ pub fn adjoint(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
             .map(|i| {
                 let name = source.name(source.outputs()[i]).map_or(format!("y{i}"), str::to_string);
                 let ty = b.ty(outputs[i]).clone();
-                b.input(&format!("{name}_bar"), ty)
+                let name = fresh(&b, format!("{name}_bar"));
+                b.input(&name, ty)
             })
             .collect(),
     };
     let gradients = backward(&mut b, &outputs, &seeds, &wrt)?;
     let outputs = or_zeros(&mut b, gradients, &wrt);
-    Ok(b.finish(outputs))
+    Ok(b.snapshot(outputs))
 }
 
 /// Forward mode: a module that takes a tangent for each of `wrt` and returns each output followed
@@ -112,14 +113,14 @@ pub fn jvp(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
     let tangents: Vec<Value> = wrt
         .iter()
         .map(|&x| {
-            let name = format!("d{}", b.graph().name(x).unwrap_or("x"));
+            let name = fresh(&b, format!("d{}", b.graph().name(x).unwrap_or("x")));
             b.tangent_input(&name, x)
         })
         .collect();
     let dy = forward(&mut b, &outputs, &wrt, &tangents)?;
     let dy = or_zeros(&mut b, dy, &outputs);
     let results = outputs.into_iter().zip(dy).flat_map(|(y, dy)| [y, dy]).collect();
-    Ok(b.finish(results))
+    Ok(b.snapshot(results))
 }
 
 /// Reverse over forward: a module that takes a direction for each of `wrt` and returns the product
@@ -146,7 +147,14 @@ pub fn hvp(source: &Graph, wrt: &[Value], directions: &[String]) -> Result<Graph
         }
     };
     let outputs = or_zeros(&mut b, products, &wrt);
-    Ok(b.finish(outputs))
+    Ok(b.snapshot(outputs))
+}
+
+/// `name`, or with a number behind it where an input has that name, as in a second derivative.
+fn fresh(b: &Builder, name: String) -> String {
+    let numbered = (1..).map(|k| format!("{name}_{k}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    names.find(|name| b.graph().input_named(name).is_none()).expect("numbers do not end")
 }
 
 fn or_zeros(b: &mut Builder, derivatives: Vec<Option<Value>>, like: &[Value]) -> Vec<Value> {

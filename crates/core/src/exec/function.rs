@@ -111,6 +111,7 @@ fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
     let mut expanded = false;
     for node in graph.nodes().iter().filter(|node| node.results.iter().any(|r| live[r.index()])) {
         let operands: Vec<Value> = node.operands.iter().map(|v| map[v.index()].expect("in order")).collect();
+        node.op.infer(&operands.iter().map(|&v| b.ty(v)).collect::<Vec<_>>())?;
         b.at(node.location);
         let results = match node.op.expand(&mut b, &operands) {
             Some(results) => {
@@ -133,8 +134,11 @@ fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
 pub struct Function {
     graph: Arc<Graph>,
     backend: Backend,
-    prepared: Mutex<HashMap<Vec<Vec<usize>>, Arc<dyn Executable>>>,
+    prepared: Mutex<HashMap<Shapes, Arc<dyn Executable>>>,
 }
+
+/// The shapes of all arguments.
+type Shapes = Vec<Vec<usize>>;
 
 impl Function {
     /// `graph` on `backend`.
@@ -156,7 +160,7 @@ impl Function {
     /// The graph prepared for arguments of the shapes of `inputs`.
     pub fn prepare(&self, inputs: &[&Tensor]) -> Result<Arc<dyn Executable>, CallError> {
         check_arguments(&self.graph, inputs)?;
-        let shapes: Vec<Vec<usize>> = inputs.iter().map(|x| x.shape().to_vec()).collect();
+        let shapes: Shapes = inputs.iter().map(|x| x.shape().to_vec()).collect();
         if let Some(ready) = self.prepared.lock().expect("no panic while held").get(&shapes) {
             return Ok(ready.clone());
         }

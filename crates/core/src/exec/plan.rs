@@ -6,7 +6,7 @@
 //! run whole. A region's row values that others need are stored; all else lives in a tile only.
 //! A value that costs little (a broadcast) is computed again where a later region needs it.
 
-use crate::ir::{Graph, Origin, Value};
+use crate::ir::{DType, Graph, Origin, Value};
 use crate::ops::{Kernel, RowUse, Rows};
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,8 @@ use std::fmt;
 pub struct Region {
     /// The row extent.
     pub rows: usize,
+    /// The float type of its kernels: f64 where a value has it, else f32.
+    pub dtype: DType,
     /// Positions in the graph's nodes, ascending; the last to use a value stand last.
     pub nodes: Vec<usize>,
     /// Row values from outside: graph inputs and values stored before.
@@ -58,9 +60,9 @@ struct Class {
 impl Plan {
     /// The plan of a lowered graph.
     pub fn new(graph: Graph) -> Plan {
-        let classes = classify(&graph);
-        let levels = classes.iter().map(|c| c.level + 1).max().unwrap_or(0);
         let mut steps = Vec::new();
+        let classes = classify_all(&graph);
+        let levels = classes.iter().map(|c| c.level + 1).max().unwrap_or(0);
         for level in 0..levels {
             let here = |i: &usize| classes[*i].level == level;
             let nodes: Vec<usize> = (0..classes.len()).filter(here).collect();
@@ -130,13 +132,37 @@ fn class_of<'a>(graph: &Graph, classes: &'a [Class], value: Value) -> Option<&'a
     }
 }
 
-fn classify(graph: &Graph) -> Vec<Class> {
+/// Classes in which every reduction over rows has the float type of its region, so that the
+/// region's kernels can do it; any other reduction runs whole.
+fn classify_all(graph: &Graph) -> Vec<Class> {
+    let mut whole = BTreeSet::new();
+    loop {
+        let classes = classify(graph, &whole);
+        let levels = classes.iter().map(|c| c.level + 1).max().unwrap_or(0);
+        let before = whole.len();
+        for level in 0..levels {
+            let nodes: Vec<usize> = (0..classes.len()).filter(|&i| classes[i].level == level).collect();
+            for members in components(graph, &classes, &nodes) {
+                let dtype = region(graph, &classes, &members).dtype;
+                whole.extend(members.into_iter().filter(|&i| {
+                    let result = graph.nodes()[i].results[0];
+                    classes[i].rows.as_ref().is_some_and(|r| r.reduced) && graph.ty(result).dtype != dtype
+                }));
+            }
+        }
+        if whole.len() == before {
+            return classes;
+        }
+    }
+}
+
+fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
     let mut classes: Vec<Class> = Vec::with_capacity(graph.nodes().len());
-    for node in graph.nodes() {
+    for (i, node) in graph.nodes().iter().enumerate() {
         let types: Vec<_> = node.operands.iter().map(|&v| graph.ty(v)).collect();
         let y = graph.ty(node.results[0]);
         let rows = (node.results.len() == 1).then(|| node.op.rows(&types, y)).flatten();
-        let rows = rows.filter(|rows| rows.reduced || y.ndim() > 0);
+        let rows = rows.filter(|rows| (rows.reduced || y.ndim() > 0) && !whole.contains(&i));
         let leading = |value: Value| graph.ty(value).shape.first().and_then(|e| e.known());
         let extent = rows.as_ref().and_then(|rows| {
             let pointwise = rows.operands.iter().position(|&r| r == RowUse::Pointwise);
@@ -242,8 +268,12 @@ fn region(graph: &Graph, classes: &[Class], members: &[usize]) -> Region {
         .flat_map(|&i| graph.nodes()[i].results.iter().copied())
         .filter(|&v| used_outside(graph, classes, v, members))
         .collect();
+    let values =
+        nodes.iter().flat_map(|&i| graph.nodes()[i].operands.iter().chain(&graph.nodes()[i].results));
+    let wide = values.into_iter().any(|&v| graph.ty(v).dtype == DType::F64);
     Region {
         rows: classes[members[0]].extent,
+        dtype: if wide { DType::F64 } else { DType::F32 },
         nodes: nodes.into_iter().collect(),
         inputs: inputs.into_iter().collect(),
         whole: whole.into_iter().collect(),

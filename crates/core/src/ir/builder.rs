@@ -71,8 +71,11 @@ impl Builder {
     /// Applies `op`, giving its results.
     pub fn push(&mut self, op: Op, operands: &[Value]) -> Result<Vec<Value>, Violation> {
         let mut operands = operands.to_vec();
+        let types: Vec<&Type> = operands.iter().map(|&v| self.graph.ty(v)).collect();
+        let results = op.infer(&types)?;
+        results.iter().try_for_each(Type::check_extents)?;
         if self.shared.is_none() {
-            return self.append(op, operands);
+            return Ok(self.append(op, operands, results));
         }
         if op.is_commutative() {
             operands.sort();
@@ -80,14 +83,14 @@ impl Builder {
         if let Some(value) = op.simplify(self, &operands) {
             return Ok(vec![value]);
         }
-        if let Some(value) = self.fold(&op, &operands) {
+        if let Some(value) = self.fold(&op, &operands, &results) {
             return Ok(vec![value]);
         }
         let key = key(&op, &operands);
         if let Some(&node) = self.shared.as_ref().and_then(|shared| shared.get(&key)) {
             return Ok(self.graph.nodes()[node].results.clone());
         }
-        let results = self.append(op, operands)?;
+        let results = self.append(op, operands, results);
         let node = self.graph.nodes().len() - 1;
         self.shared.as_mut().map(|shared| shared.insert(key, node));
         Ok(results)
@@ -155,6 +158,16 @@ impl Builder {
         copies
     }
 
+    /// The part of the graph so far that `outputs` need, and every input.
+    pub fn snapshot(&self, outputs: Vec<Value>) -> Graph {
+        let mut source = self.graph.clone();
+        source.set_outputs(outputs);
+        let mut b = Builder::new(&source.name);
+        let inputs = b.copy_inputs(&source);
+        let outputs = b.inline(&source, &inputs).expect("types were inferred before");
+        b.finish(outputs)
+    }
+
     /// The finished graph.
     pub fn finish(mut self, outputs: Vec<Value>) -> Graph {
         self.graph.set_outputs(outputs);
@@ -162,7 +175,7 @@ impl Builder {
     }
 
     /// The value of a small operation on constants, by the reference.
-    fn fold(&mut self, op: &Op, operands: &[Value]) -> Option<Value> {
+    fn fold(&mut self, op: &Op, operands: &[Value], results: &[Type]) -> Option<Value> {
         let mut tensors = Vec::with_capacity(operands.len());
         for &operand in operands {
             match self.graph.node_of(operand)?.op.kernel() {
@@ -170,8 +183,7 @@ impl Builder {
                 _ => return None,
             }
         }
-        let types: Vec<&Type> = operands.iter().map(|&v| self.graph.ty(v)).collect();
-        let [ty] = &op.infer(&types).ok()?[..] else { return None };
+        let [ty] = results else { return None };
         let len: usize = ty.static_shape()?.iter().product();
         if operands.is_empty()
             || len > FOLDED_ELEMENTS_MAX
@@ -183,10 +195,8 @@ impl Builder {
         Some(self.constant(value))
     }
 
-    fn append(&mut self, op: Op, operands: Vec<Value>) -> Result<Vec<Value>, Violation> {
-        let types: Vec<&Type> = operands.iter().map(|&v| self.graph.ty(v)).collect();
-        let results = op.infer(&types)?;
-        Ok(self.graph.add_node(op, operands, results, self.location).to_vec())
+    fn append(&mut self, op: Op, operands: Vec<Value>, results: Vec<Type>) -> Vec<Value> {
+        self.graph.add_node(op, operands, results, self.location).to_vec()
     }
 }
 

@@ -10,4 +10,4 @@ pub use attribute::{Attribute, Attributes};
 pub use builder::Builder;
 pub use graph::{Graph, Input, Location, Node, Origin, Value};
 pub use program::{Program, Transform, TransformKind};
-pub use types::{DType, Extent, Type};
+pub use types::{DType, ELEMENTS_MAX, Extent, NDIM_MAX, Type};

@@ -1,6 +1,12 @@
 //! Element types, extents and tensor types.
 
+use crate::ops::Violation;
 use std::fmt;
+
+/// The largest number of axes.
+pub const NDIM_MAX: usize = 64;
+/// The largest number of elements in the known extents of a type.
+pub const ELEMENTS_MAX: usize = 1 << 48;
 
 /// The element type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,6 +149,22 @@ impl Type {
     /// The number of axes.
     pub fn ndim(&self) -> usize {
         self.shape.len()
+    }
+
+    /// That the type is one that a machine could hold (`type-2`): at most [`NDIM_MAX`] axes and, in
+    /// its known extents, [`ELEMENTS_MAX`] elements, so that sizes never overflow.
+    pub fn check_extents(&self) -> Result<(), Violation> {
+        if self.ndim() > NDIM_MAX {
+            let got = format!("a tensor must have at most {NDIM_MAX} axes, got {}", self.ndim());
+            return Err(Violation::new("type-2", got));
+        }
+        let mut extents = self.shape.iter().filter_map(|extent| extent.known()).filter(|&n| n > 0);
+        match extents.try_fold(1usize, |count, n| count.checked_mul(n).filter(|&n| n <= ELEMENTS_MAX)) {
+            Some(_) => Ok(()),
+            None => {
+                Err(Violation::new("type-2", format!("a tensor must have at most 2^48 elements, got {self}")))
+            }
+        }
     }
 
     /// The same shape with another element type.

@@ -23,6 +23,7 @@ mod avx512;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod twin;
 
 /// A truth value per lane.
 pub trait Mask: Copy {
@@ -124,8 +125,8 @@ pub trait Number:
     fn top_bit(bits: Self::Bits) -> Self::Mask;
     /// `self · 2^n`, rounded once, for `self` in [0.25, 4] and an integral `n` of at most 2000 (f64) or 250 (f32) in size.
     fn scale(self, n: Self) -> Self;
-    /// `table[index mod 16]` per lane.
-    fn lookup(table: &'static [Self::Scalar; 16], index: Self::Bits) -> Self;
+    /// `table[index mod N]` per lane, for a power of two N; fastest for 16.
+    fn lookup<const N: usize>(table: &'static [Self::Scalar; N], index: Self::Bits) -> Self;
     /// Replaces the lanes where `rare` holds by `R::value(x)`; free where no lane is rare.
     fn rescue<R: Rare<Self::Scalar>>(self, x: Self, rare: Self::Mask) -> Self;
 
@@ -223,25 +224,38 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// The level's name: `scalar`, `avx2` or `avx512`.
     const NAME: &'static str;
 
-    /// `F::value` of every lane, evaluated in f64 and rounded once to f32.
+    /// The f32 function `F` of every lane, evaluated in f64.
     fn through_f64<F: Wide>(x: Self::F32) -> Self::F32;
-    /// `F::value` of every pair of lanes, evaluated in f64 and rounded once to f32.
+    /// The f32 function `F` of every pair of lanes, evaluated in f64.
     fn through_f64_pair<F: WidePair>(x: Self::F32, y: Self::F32) -> Self::F32;
 }
 
-/// A function of one f64, written once for all levels, that [`Simd::through_f64`] evaluates.
+/// A function of one argument, written once for all levels.
 pub trait Wide {
-    /// The function's value per lane.
+    /// The f64 function.
     fn value<V: Number<Scalar = f64>>(x: V) -> V;
+
+    /// An f64 whose rounding to f32 is the f32 function, for an argument that is an f32.
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
+        Self::value(x)
+    }
 }
 
-/// A function of two f64, written once for all levels, that [`Simd::through_f64_pair`] evaluates.
+/// A function of two arguments, written once for all levels.
 pub trait WidePair {
-    /// The function's value per lane.
+    /// The f64 function.
     fn value<V: Number<Scalar = f64>>(x: V, y: V) -> V;
+
+    /// An f64 whose rounding to f32 is the f32 function, for arguments that are f32.
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V, y: V) -> V {
+        Self::value(x, y)
+    }
 }
 
 pub use scalar::Scalar;
+pub use twin::Twin;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use {avx2::Avx2, avx512::Avx512};
 

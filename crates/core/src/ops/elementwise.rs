@@ -142,7 +142,7 @@ impl Function {
             Function::Tanh => x.tanh(),
             Function::Sigmoid => x.sigmoid(),
             Function::Relu => V::select(x.le(zero), zero, x),
-            Function::Reciprocal => V::select(x.eq(zero), zero / zero, one / x),
+            Function::Reciprocal => V::select(x.eq(zero), zero / x, one / x),
             Function::Add => x + y,
             Function::Sub => x - y,
             Function::Mul => x * y,

@@ -161,8 +161,10 @@ impl Rule for Matmul {
             (false, false, _) => {
                 Some(Rows { operands: vec![RowUse::Pointwise, RowUse::Whole], reduced: false })
             }
-            (false, true, false) => Some(Rows { operands: vec![RowUse::Pointwise; 2], reduced: true }),
-            (false, true, true) => None,
+            (false, true, false) if self.strong.is_none() => {
+                Some(Rows { operands: vec![RowUse::Pointwise; 2], reduced: true })
+            }
+            (false, true, _) => None,
         }
     }
 

@@ -298,8 +298,12 @@ impl Rule for Reduce {
 
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
         let axes = self.axes(x[0].ndim());
-        let reduced = axes.first() == Some(&0);
-        Some(Rows { operands: vec![RowUse::Pointwise], reduced })
+        let rows = |reduced| Rows { operands: vec![RowUse::Pointwise], reduced };
+        match axes[..] {
+            [0] => Some(rows(true)),
+            [0, ..] => None,
+            _ => Some(rows(false)),
+        }
     }
 
     fn kernel(&self) -> Kernel<'_> {

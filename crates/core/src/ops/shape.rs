@@ -699,7 +699,9 @@ pub struct Pad {
 
 impl Pad {
     fn extent(&self, axis: usize, n: usize) -> usize {
-        self.low[axis] + n + n.saturating_sub(1) * self.interior[axis] + self.high[axis]
+        // Saturating: what is too large is refused as a type, not by an overflow.
+        let between = n.saturating_sub(1).saturating_mul(self.interior[axis]);
+        self.low[axis].saturating_add(n).saturating_add(between).saturating_add(self.high[axis])
     }
 }
 
@@ -760,8 +762,7 @@ impl Rule for Pad {
         let from = b.ty(x[0]).static_shape()?;
         if let Some(&like) = x.get(1) {
             let to = b.ty(like).static_shape()?;
-            let high =
-                (0..to.len()).map(|a| self.high[a] + to[a].checked_sub(self.extent(a, from[a])).unwrap_or(0));
+            let high = (0..to.len()).map(|a| self.high[a] + to[a].saturating_sub(self.extent(a, from[a])));
             let pad = Pad { low: self.low.clone(), high: high.collect(), interior: self.interior.clone() };
             return Some(b.apply(Arc::new(pad), &x[..1]));
         }
@@ -834,7 +835,7 @@ impl Rule for Concat {
             };
             for (axis, extent) in other.shape.iter().enumerate() {
                 shape[axis] = match (axis == self.axis, extent) {
-                    (true, Extent::Static(n)) => Extent::Static(before + n),
+                    (true, Extent::Static(n)) => Extent::Static(before.saturating_add(*n)),
                     (true, Extent::Dynamic) => Extent::Dynamic,
                     (false, extent) => shape[axis].merge(*extent),
                 };

@@ -155,7 +155,7 @@ pub(super) fn validate(checkpoint: &Checkpoint) -> Result<(), Cause> {
         }
     }
     if let Some(name) =
-        ["softwareVersion", "date", "machine"].iter().find(|n| origin.entries.contains_key(**n))
+        ["softwareVersion", "date", "machine", "sha256"].iter().find(|n| origin.entries.contains_key(**n))
     {
         return Err(Cause::Content(format!(
             "a provenance entry must not take the format's own name {name:?}"

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use tessera_core::Tensor;
 use tessera_core::tensor::{Data, canonical_bits_f32, canonical_bits_f64};
 
-/// Deflate's level.
-pub(super) const DEFLATE_LEVEL: u8 = 4;
+/// Deflate's level. A run of 3.1 MB (L-BFGS pairs, a field, losses), written on one Xeon core:
+/// level 0 makes 3.13 MB in 34 ms, 1 makes 2.62 MB and 4 makes 2.60 MB in about 0.12 s, 9 makes
+/// 2.59 MB in 0.85 s. Reading it back takes 20 to 30 ms at any level.
+pub(super) const DEFLATE_LEVEL: u8 = 1;
 
 /// Datasets up to this size live in the object header, under its checksum, where filters cannot be.
 const COMPACT_BYTES_MAX: usize = 1024;

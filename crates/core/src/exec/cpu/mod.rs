@@ -14,7 +14,7 @@ mod schedule;
 
 use super::Executable;
 use super::plan::{Plan, Step};
-use crate::ir::{DType, Graph, Origin, Value};
+use crate::ir::{DType, Graph, Origin};
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
 use crate::tensor::Tensor;
@@ -103,14 +103,10 @@ impl Engine {
             .iter()
             .map(|step| match step {
                 Step::Whole(node) => Stage::Whole(*node),
-                Step::Region(region) => {
-                    let dtype = |v: &Value| plan.graph.ty(*v).dtype;
-                    let results = region.nodes.iter().flat_map(|&i| &plan.graph.nodes()[i].results);
-                    match results.map(dtype).any(|d| d == DType::F64) {
-                        true => Stage::F64(TileProgram::new(&plan.graph, region, options.tile_rows)),
-                        false => Stage::F32(TileProgram::new(&plan.graph, region, options.tile_rows)),
-                    }
+                Step::Region(region) if region.dtype == DType::F64 => {
+                    Stage::F64(TileProgram::new(&plan.graph, region, options.tile_rows))
                 }
+                Step::Region(region) => Stage::F32(TileProgram::new(&plan.graph, region, options.tile_rows)),
             })
             .collect();
         let level = options.level.unwrap_or_else(Level::current);

@@ -4,7 +4,7 @@
 //! is one fma chain in ascending order. Which results share a kernel call is free.
 
 use crate::numerics::dispatch::Kernel;
-use crate::numerics::lanes::{Lanes, Number, Real, Simd};
+use crate::numerics::lanes::{Lanes, Real, Simd};
 use crate::numerics::tree::BLOCK;
 
 /// Vectors side by side in a register block.

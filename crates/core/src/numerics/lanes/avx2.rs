@@ -1,6 +1,8 @@
 //! AVX2 with FMA: vectors of 4 f64 and 8 f32. A mask is a register of all-ones or all-zeros lanes.
 
-use super::{Integer, Lanes, Mask, Number, Rare, Simd, Wide, WidePair, integer, operators, rescue_lanes};
+use super::{
+    Integer, Lanes, Mask, Number, Rare, Simd, Twin, Wide, WidePair, integer, operators, rescue_lanes,
+};
 use std::arch::x86_64::*;
 
 /// AVX2 and FMA.
@@ -39,28 +41,26 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn through_f64<F: Wide>(x: F32x8) -> F32x8 {
-        let [low, high] = widen(x);
-        narrow(F::value(low), F::value(high))
+        narrow(F::before_f32(widen(x)))
     }
 
     #[inline(always)]
     fn through_f64_pair<F: WidePair>(x: F32x8, y: F32x8) -> F32x8 {
-        let ([x_low, x_high], [y_low, y_high]) = (widen(x), widen(y));
-        narrow(F::value(x_low, y_low), F::value(x_high, y_high))
+        narrow(F::before_f32(widen(x), widen(y)))
     }
 }
 
 #[inline(always)]
-fn widen(x: F32x8) -> [F64x4; 2] {
+fn widen(x: F32x8) -> Twin<F64x4> {
     // SAFETY: below `dispatch`, which found AVX2.
     unsafe {
         let (low, high) = (_mm256_castps256_ps128(x.0), _mm256_extractf128_ps::<1>(x.0));
-        [F64x4(_mm256_cvtps_pd(low)), F64x4(_mm256_cvtps_pd(high))]
+        Twin(F64x4(_mm256_cvtps_pd(low)), F64x4(_mm256_cvtps_pd(high)))
     }
 }
 
 #[inline(always)]
-fn narrow(low: F64x4, high: F64x4) -> F32x8 {
+fn narrow(Twin(low, high): Twin<F64x4>) -> F32x8 {
     // SAFETY: below `dispatch`, which found AVX2.
     F32x8(unsafe { _mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0)) })
 }
@@ -238,10 +238,11 @@ macro_rules! avx2 {
                 self * power(half) * power(rest)
             }
             #[inline(always)]
-            fn lookup(table: &'static [$t; 16], index: $bits) -> Self {
-                let $index = index.and($bits::splat(15)).0;
+            fn lookup<const N: usize>(table: &'static [$t; N], index: $bits) -> Self {
+                const { assert!(N.is_power_of_two()) };
+                let $index = index.and($bits::splat((N - 1) as <$bits as Integer>::Word)).0;
                 let $table = table.as_ptr();
-                // SAFETY: as above; every index is below 16.
+                // SAFETY: as above; every index is below N.
                 Self(unsafe { $gather })
             }
             #[inline(always)]

@@ -1,6 +1,8 @@
 //! AVX-512 F, DQ, VL and BW: vectors of 8 f64 and 16 f32. A mask is one bit per lane.
 
-use super::{Integer, Lanes, Mask, Number, Rare, Simd, Wide, WidePair, integer, operators, rescue_lanes};
+use super::{
+    Integer, Lanes, Mask, Number, Rare, Simd, Twin, Wide, WidePair, integer, operators, rescue_lanes,
+};
 use std::arch::x86_64::*;
 
 /// AVX-512 F, DQ, VL and BW.
@@ -31,28 +33,26 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn through_f64<F: Wide>(x: F32x16) -> F32x16 {
-        let [low, high] = widen(x);
-        narrow(F::value(low), F::value(high))
+        narrow(F::before_f32(widen(x)))
     }
 
     #[inline(always)]
     fn through_f64_pair<F: WidePair>(x: F32x16, y: F32x16) -> F32x16 {
-        let ([x_low, x_high], [y_low, y_high]) = (widen(x), widen(y));
-        narrow(F::value(x_low, y_low), F::value(x_high, y_high))
+        narrow(F::before_f32(widen(x), widen(y)))
     }
 }
 
 #[inline(always)]
-fn widen(x: F32x16) -> [F64x8; 2] {
+fn widen(x: F32x16) -> Twin<F64x8> {
     // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
     unsafe {
         let (low, high) = (_mm512_castps512_ps256(x.0), _mm512_extractf32x8_ps::<1>(x.0));
-        [F64x8(_mm512_cvtps_pd(low)), F64x8(_mm512_cvtps_pd(high))]
+        Twin(F64x8(_mm512_cvtps_pd(low)), F64x8(_mm512_cvtps_pd(high)))
     }
 }
 
 #[inline(always)]
-fn narrow(low: F64x8, high: F64x8) -> F32x16 {
+fn narrow(Twin(low, high): Twin<F64x8>) -> F32x16 {
     // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
     unsafe {
         let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low.0));
@@ -130,7 +130,7 @@ macro_rules! avx512 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal,
      $set1:ident, $loadu:ident, $storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
      $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $scale:ident,
-     |$table:ident, $index:ident| $permute:expr) => {
+     |$table:ident, $index:ident| $permute:expr, $gather:expr) => {
         impl Number for $vector {
             type Scalar = $t;
             type Mask = $mask;
@@ -227,11 +227,17 @@ macro_rules! avx512 {
                 Self(unsafe { $scale(self.0, n.0) })
             }
             #[inline(always)]
-            fn lookup(table: &'static [$t; 16], index: $bits) -> Self {
-                let $index = index.0;
+            fn lookup<const N: usize>(table: &'static [$t; N], index: $bits) -> Self {
+                const { assert!(N.is_power_of_two()) };
                 let $table = table.as_ptr();
-                // SAFETY: as above; the loads stay in the table, and a permutation uses an index's low 4 bits.
-                Self(unsafe { $permute })
+                if N == 16 {
+                    let $index = index.0;
+                    // SAFETY: as above; the loads stay in the table, and a permutation uses an index's low 4 bits.
+                    return Self(unsafe { $permute });
+                }
+                let $index = index.and($bits::splat((N - 1) as <$bits as Integer>::Word)).0;
+                // SAFETY: as above; every index is below N.
+                Self(unsafe { $gather })
             }
             #[inline(always)]
             fn rescue<R: Rare<$t>>(self, x: Self, rare: $mask) -> Self {
@@ -282,7 +288,8 @@ avx512!(
     _mm512_castsi512_pd,
     _mm512_movepi64_mask,
     _mm512_scalef_pd,
-    |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8)))
+    |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8))),
+    _mm512_i64gather_pd::<8>(index, table)
 );
 avx512!(
     F32x16,
@@ -307,5 +314,6 @@ avx512!(
     _mm512_castsi512_ps,
     _mm512_movepi32_mask,
     _mm512_scalef_ps,
-    |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table))
+    |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table)),
+    _mm512_i32gather_ps::<4>(index, table)
 );

@@ -13,12 +13,12 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn through_f64<F: Wide>(x: f32) -> f32 {
-        F::value(x as f64) as f32
+        F::before_f32(x as f64) as f32
     }
 
     #[inline(always)]
     fn through_f64_pair<F: WidePair>(x: f32, y: f32) -> f32 {
-        F::value(x as f64, y as f64) as f32
+        F::before_f32(x as f64, y as f64) as f32
     }
 }
 
@@ -178,8 +178,9 @@ macro_rules! scalar {
                 self * power(half) * power(rest)
             }
             #[inline(always)]
-            fn lookup(table: &'static [$t; 16], index: $word) -> $t {
-                table[(index & 15) as usize]
+            fn lookup<const N: usize>(table: &'static [$t; N], index: $word) -> $t {
+                const { assert!(N.is_power_of_two()) };
+                table[index as usize & (N - 1)]
             }
             #[inline(always)]
             fn rescue<R: Rare<$t>>(self, x: $t, rare: bool) -> $t {

@@ -76,9 +76,12 @@ impl<T: Real> Rare<T> for Bump {
     }
 }
 
+/// A table that fits a register, and one that does not.
+type Tables<T> = (&'static [T; 16], &'static [T; 64]);
+
 /// Every operation on one triple of vectors, as vectors; masks as a select, integers as floats with their bits.
 #[inline(always)]
-fn operations<T: Canonical, V: Lanes<Scalar = T>>(a: V, b: V, c: V, table: &'static [T; 16]) -> [V; 38] {
+fn operations<T: Canonical, V: Lanes<Scalar = T>>(a: V, b: V, c: V, tables: Tables<T>) -> [V; 39] {
     let pick = |mask: V::Mask| V::select(mask, a, b);
     let raw = |bits: V::Bits| V::from_bits(bits);
     let (i, j) = (a.bits(), b.bits());
@@ -121,7 +124,8 @@ fn operations<T: Canonical, V: Lanes<Scalar = T>>(a: V, b: V, c: V, table: &'sta
         small.scale(whole(-101.0)),
         small.scale(whole(-149.0)),
         a.scale(whole(3.0)),
-        V::lookup(table, i.shift_right(3)),
+        V::lookup(tables.0, i.shift_right(3)),
+        V::lookup(tables.1, i.shift_right(3)),
         a.rescue::<Bump>(b, a.lt(b)),
     ]
 }
@@ -130,7 +134,7 @@ struct Compare<T: 'static> {
     a: Vec<T>,
     b: Vec<T>,
     c: Vec<T>,
-    table: &'static [T; 16],
+    tables: Tables<T>,
 }
 
 impl<T: Canonical> Kernel for Compare<T> {
@@ -141,7 +145,7 @@ impl<T: Canonical> Kernel for Compare<T> {
         for start in (0..self.a.len() - width).step_by(width) {
             let load = |x: &[T]| <T::Vector<S> as Lanes>::load_slice(&x[start..], T::ZERO);
             let (a, b, c) = (load(&self.a), load(&self.b), load(&self.c));
-            for (op, y) in operations::<T, _>(a, b, c, self.table).into_iter().enumerate() {
+            for (op, y) in operations::<T, _>(a, b, c, self.tables).into_iter().enumerate() {
                 let y = y.to_array();
                 for (lane, got) in y.into_iter().enumerate().take(width) {
                     let at = start + lane;
@@ -150,7 +154,7 @@ impl<T: Canonical> Kernel for Compare<T> {
                     if op == 35 && !(0.25..=4.0).contains(&a.to_f64().abs()) {
                         continue;
                     }
-                    let want = operations::<T, T>(a, b, c, self.table)[op];
+                    let want = operations::<T, T>(a, b, c, self.tables)[op];
                     assert_eq!(
                         got.canonical(),
                         want.canonical(),
@@ -168,7 +172,7 @@ impl<T: Canonical> Kernel for Compare<T> {
     }
 }
 
-fn compare<T: Canonical>(table: &'static [T; 16]) {
+fn compare<T: Canonical>(tables: Tables<T>) {
     let mut state = 1u64;
     let mut random = || {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -188,20 +192,38 @@ fn compare<T: Canonical>(table: &'static [T; 16]) {
         c.push(random());
     }
     for level in Level::available() {
-        dispatch(level, Compare { a: a.clone(), b: b.clone(), c: c.clone(), table });
+        dispatch(level, Compare { a: a.clone(), b: b.clone(), c: c.clone(), tables });
     }
 }
 
 #[test]
 fn every_operation_on_f64_gives_the_scalar_bits() {
-    static TABLE: [f64; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
-    compare::<f64>(&TABLE);
+    static SMALL: [f64; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
+    static LARGE: [f64; 64] = {
+        let mut table = [0.0; 64];
+        let mut i = 0;
+        while i < 64 {
+            table[i] = i as f64;
+            i += 1;
+        }
+        table
+    };
+    compare::<f64>((&SMALL, &LARGE));
 }
 
 #[test]
 fn every_operation_on_f32_gives_the_scalar_bits() {
-    static TABLE: [f32; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
-    compare::<f32>(&TABLE);
+    static SMALL: [f32; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
+    static LARGE: [f32; 64] = {
+        let mut table = [0.0; 64];
+        let mut i = 0;
+        while i < 64 {
+            table[i] = i as f32;
+            i += 1;
+        }
+        table
+    };
+    compare::<f32>((&SMALL, &LARGE));
 }
 
 #[test]

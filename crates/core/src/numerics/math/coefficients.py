@@ -11,7 +11,7 @@ an earlier one. The comment behind a polynomial is the error of the rounded one 
 import sys
 from mpmath import mp, mpf, log, exp, sin, cos, pi, erf, sqrt, expm1, log1p, matrix, lu_solve, floor, ldexp
 
-mp.prec = 1500
+mp.prec = 400
 
 
 def to_f64(x):
@@ -67,7 +67,7 @@ def bits(x):
 def rust(name, doc, values):
     print(f"/// {doc}")
     body = ", ".join(f"{float(to_f64(mpf(v)))!r}" for v in values)
-    kind = "static" if len(values) == 16 else "const"
+    kind = "static" if len(values) in (16, 128) else "const"
     print(f"{kind} {name}: [f64; {len(values)}] = [{body}];")
 
 
@@ -142,10 +142,62 @@ def do_trig():
     p2 = to_f64(h - p1)
     p3 = to_f64(h - p1 - p2)
     rust("HALF_PI", "pi/2 as three f64.", [p1, p2, p3])
-    n = int(floor(ldexp(2 / pi, 1280)))
+    with mp.workprec(1400):
+        n = int(floor(ldexp(2 / +pi, 1280)))
     words = [0] + [(n >> (64 * (19 - i))) & (2**64 - 1) for i in range(20)]
     print("/// 64 zeros, then the first 1280 bits of 2/pi behind the point.")
     print("static TWO_OVER_PI_BITS: [u64; 21] = [" + ", ".join(f"0x{w:016x}" for w in words) + "];")
+
+
+def do_pow():
+    import struct
+    val = lambda b: mpf(struct.unpack("<d", struct.pack("<Q", b))[0])
+    h = mpf("0.00392")
+    f = lambda r: (log1p(r) - r + r * r / 2) / r ** 3
+    c, e = fit(f, lambda r: r * r, list(range(7)), -h, h)
+    rust("LOG1P", f"(log(1+r) - r + r^2/2) / r^3 on |r| <= 0.0039; error of log(1+r) / r: {size(e)}.", c)
+    # Interval i of m starts at the number with the bits START + i 2^45; 1 is inside one.
+    start = 0x3fe5900000000000
+    inv, his, los, worst = [], [], [], 0
+    for i in range(128):
+        a, b = val(start + (i << 45)), val(start + ((i + 1) << 45))
+        v = mpf(1) if a < 1 < b else to_f64(2 / (a + b))
+        worst = max(worst, abs(a * v - 1), abs(b * v - 1))
+        l = -log(v)
+        hi = ldexp(mp.nint(ldexp(l, 39)), -39)
+        inv.append(v)
+        his.append(hi)
+        los.append(l - hi)
+    rust("INVERSE", f"About 1/m for the i-th interval of [0.673828125, 1.34765625); |m INVERSE - 1| <= {float(worst):.5f}.", inv)
+    rust("LOG_HIGH", "-log(INVERSE[i]), a multiple of 2^-39.", his)
+    rust("LOG_LOW", "-log(INVERSE[i]) - LOG_HIGH[i].", los)
+
+
+def do_erf():
+    w = mpf(49) / 128
+    count = 12
+    value, value_low, slope, slope_low, rows, worst = [], [], [], [], [], 0
+    for i in range(16):
+        c = i * w
+        v, s = erf(c), 2 / sqrt(pi) * exp(-c * c)
+        value.append(to_f64(v))
+        value_low.append(v - to_f64(v))
+        slope.append(to_f64(s))
+        slope_low.append(s - to_f64(s))
+        lo, hi = (mpf(10) ** -6, w / 2 * mpf("1.0001")) if i == 0 else (-w / 2 * mpf("1.0001"), w / 2 * mpf("1.0001"))
+        f = lambda h: (erf(c + h) - v - h * s) / h ** 2
+        p, e = fit(f, lambda h: h * h / erf(c + h), list(range(count)), lo, hi)
+        worst = max(worst, e)
+        rows.append(p)
+    rust("VALUE", "erf(c), c = 49 i / 128.", value)
+    rust("VALUE_LOW", "erf(c) - VALUE[i].", value_low)
+    rust("SLOPE", "erf'(c) = 2/sqrt(pi) e^(-c^2).", slope)
+    rust("SLOPE_LOW", "erf'(c) - SLOPE[i].", slope_low)
+    print(f"/// Coefficients of (erf(c+h) - erf(c) - h erf'(c)) / h^2 in h, one row a power; error of erf(c+h): {size(worst)}.")
+    print(f"static TAYLOR: [[f64; 16]; {count}] = [")
+    for j in range(count):
+        print("    [" + ", ".join(repr(float(rows[i][j])) for i in range(16)) + "],")
+    print("];")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 //! T is an f64 and exact; the table SHIFTS says how far its logarithm is from j ln 2 / 16.
 
 use super::super::lanes::{Integer, Number, Wide};
+use super::polynomial;
 
 /// (e^r - 1 - r) / r^2 on |r| <= ln 2 / 32; error of (e^r - 1) / r: 2^-59.7.
 pub(super) const EXP: [f64; 6] = [
@@ -98,19 +99,7 @@ pub(super) fn reduce<V: Number<Scalar = f64>>(x: V) -> Reduced<V> {
 /// (e^r − 1 − r) / r² for |r| ≤ ln 2 / 32.
 #[inline(always)]
 pub(super) fn tail<V: Number<Scalar = f64>>(r: V) -> V {
-    horner(r, &EXP)
-}
-
-/// Σ c\[i\] x^i, an fma per coefficient from the last down.
-#[inline(always)]
-pub(super) fn horner<V: Number<Scalar = f64>, const N: usize>(x: V, c: &[f64; N]) -> V {
-    let mut sum = V::splat(c[N - 1]);
-    let mut i = N - 1;
-    while i > 0 {
-        i -= 1;
-        sum = sum.fma(x, V::splat(c[i]));
-    }
-    sum
+    polynomial(r, r * r, &EXP)
 }
 
 /// e^x.
@@ -139,7 +128,7 @@ pub fn expm1<V: Number<Scalar = f64>>(x: V) -> V {
     (sum + (sum_low + rest)).scale(e.k).copysign(x)
 }
 
-/// [`exp()`] as a [`Wide`] function.
+/// [`exp()`], as a type.
 pub struct Exp;
 impl Wide for Exp {
     #[inline(always)]
@@ -148,7 +137,7 @@ impl Wide for Exp {
     }
 }
 
-/// [`expm1`] as a [`Wide`] function.
+/// [`expm1`], as a type.
 pub struct Expm1;
 impl Wide for Expm1 {
     #[inline(always)]

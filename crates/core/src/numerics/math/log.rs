@@ -3,8 +3,8 @@
 //! With v = INVERSE\[i\] ≈ 1/m, log x = k ln 2 − log v + log(1 + r) where 1 + r = m v, held as a sum of two numbers.
 //! The sixteenth that contains 1 has v = 1 and log v = 0, so there is no cancellation near 1 and no branch for it.
 
-use super::super::lanes::{Integer, Mask, Number, Wide};
-use super::exp::horner;
+use super::super::lanes::{Integer, Mask, Number, Rare, Wide};
+use super::{polynomial, round_to_odd, settle};
 
 /// (log(1+r) - r + r^2/2) / r^3 on |r| <= 1/32; error of log(1+r) / r: 2^-62.2.
 const LOG1P: [f64; 8] = [
@@ -18,9 +18,9 @@ const LOG1P: [f64; 8] = [
     -0.1002007020736835,
 ];
 /// ln 2 in 38 bits.
-const LN2_HIGH: f64 = 0.6931471805582987;
+pub(super) const LN2_HIGH: f64 = 0.6931471805582987;
 /// ln 2 - LN2_HIGH.
-const LN2_LOW: f64 = 1.6465949582897082e-12;
+pub(super) const LN2_LOW: f64 = 1.6465949582897082e-12;
 /// About 1/m in 20 bits for the i-th sixteenth of [0.671875, 1.34375); |m INVERSE - 1| <= 0.03125.
 static INVERSE: [f64; 16] = [
     1.4545459747314453,
@@ -112,30 +112,36 @@ fn reduce<V: Number<Scalar = f64>>(x: V) -> Reduced<V> {
     Reduced { k, log_high: V::lookup(&LOG_HIGH, index), log_low: V::lookup(&LOG_LOW, index), r, r_low }
 }
 
-/// The logarithm of what was reduced.
+/// The logarithm of what was reduced, as a sum of two numbers.
 #[inline(always)]
-fn finish<V: Number<Scalar = f64>>(x: Reduced<V>) -> V {
+fn finish<V: Number<Scalar = f64>>(x: Reduced<V>) -> (V, V) {
     let (r, r2) = (x.r, x.r * x.r);
     // Exact, and zero or larger than r.
     let base = x.k.fma(V::splat(LN2_HIGH), x.log_high);
     let sum = base + r;
     let sum_low = (base - sum) + r;
     let low = x.k.fma(V::splat(LN2_LOW), x.log_low) + x.r_low.fnma(r, x.r_low);
-    let low = (r2 * r).fma(horner(r, &LOG1P), low);
+    let low = (r2 * r).fma(polynomial(r, r2, &LOG1P), low);
     let low = r2.fma(V::splat(-0.5), low);
-    sum + (sum_low + low)
+    (sum, sum_low + low)
 }
 
-/// Natural logarithm; −∞ at ±0, NaN below.
+/// The logarithm of a positive finite number, as a sum of two numbers.
 #[inline(always)]
-pub fn log<V: Number<Scalar = f64>>(x: V) -> V {
+fn parts<V: Number<Scalar = f64>>(x: V) -> (V, V) {
     // Subnormal numbers are scaled by 2^54.
     let small = x.lt(V::splat(f64::MIN_POSITIVE));
     let scaled = V::select(small, x * V::splat(18014398509481984.0), x);
     let mut e = reduce(scaled);
     e.k = e.k - V::select(small, V::splat(54.0), V::zero());
-    let y = finish(e);
-    special(x, x, y)
+    finish(e)
+}
+
+/// Natural logarithm; −∞ at ±0, NaN below.
+#[inline(always)]
+pub fn log<V: Number<Scalar = f64>>(x: V) -> V {
+    let (y, y_low) = parts(x);
+    special(x, x, y + y_low)
 }
 
 /// `y`, or what the logarithm of `argument` is where that is not positive and finite; `x` where it is +∞ or NaN.
@@ -162,22 +168,32 @@ pub fn log1p<V: Number<Scalar = f64>>(x: V) -> V {
     // 1 + r grows by the share u_low / u. The parts of r then overlap, so they are added anew.
     let r_low = (u_low / u).fma(one + e.r, e.r_low);
     let r = e.r + r_low;
-    let y = finish(Reduced { r, r_low: (e.r - r) + r_low, ..e });
+    let (y, y_low) = finish(Reduced { r, r_low: (e.r - r) + r_low, ..e });
     // A tiny x, with its sign of zero, is its own result: x² / 2 is below half a unit in its last place.
     let tiny = x.abs().lt(V::splat(1.0 / 18014398509481984.0));
-    V::select(tiny, x, special(u, x, y))
+    V::select(tiny, x, special(u, x, y + y_low))
 }
 
-/// [`log`] as a [`Wide`] function.
+/// [`log`], as a type.
 pub struct Log;
 impl Wide for Log {
     #[inline(always)]
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
         log(x)
     }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
+        settle::<V, Log>(log(x), x)
+    }
+}
+impl Rare<f64> for Log {
+    fn value(x: f64) -> f64 {
+        let (y, y_low) = parts(x);
+        round_to_odd(y, y_low)
+    }
 }
 
-/// [`log1p`] as a [`Wide`] function.
+/// [`log1p`], as a type.
 pub struct Log1p;
 impl Wide for Log1p {
     #[inline(always)]

@@ -3,20 +3,24 @@
 //! An f64 function is a fixed sequence of IEEE operations and fma; tests bound its error. An f32 function is its
 //! f64 sister on widened halves, rounded once. `coefficients.py` beside this file derives every constant.
 
+pub mod erf;
 pub mod exp;
 pub mod hyperbolic;
 pub mod log;
+pub mod pow;
 pub mod trig;
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;
 
 use super::dispatch::{Kernel, Level, dispatch};
-use super::lanes::{Lanes, Number, Real, Scalar, Simd};
+use super::lanes::{Integer, Lanes, Number, Rare, Real, Scalar, Simd, Twin, Wide};
 
-/// Declares the unary functions: the enum, the trait's methods and both implementations.
+/// Declares the unary functions: the enum and the trait's methods.
 macro_rules! unary {
-    ($($(#[$doc:meta])* $variant:ident, $name:ident, $f64:path, $wide:path;)*) => {
+    ($($(#[$doc:meta])* $variant:ident, $name:ident, $function:path;)*) => {
         /// An elementary function of one argument.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum UnaryFn {
@@ -40,44 +44,26 @@ macro_rules! unary {
 
         /// The elementary functions of a vector, whichever its element type.
         pub trait Elementary: Lanes {
-            $($(#[$doc])* fn $name(self) -> Self;)*
-            /// xʸ, until law 6 has it: not within 1 ULP.
+            /// The function `F` of every lane.
+            fn evaluate<F: Wide>(self) -> Self;
+            /// The function `F` of every lane of two vectors, which is faster than one after the other.
+            fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self>;
+            /// `self` to the power `y`, by the table of C99.
+            fn pow(self, y: Self) -> Self;
+
+            $($(#[$doc])*
             #[inline(always)]
-            fn pow(self, y: Self) -> Self {
-                (self.log() * y).exp()
-            }
+            fn $name(self) -> Self {
+                self.evaluate::<$function>()
+            })*
         }
 
-        macro_rules! elementary_f64 {
-            ($vector:ty) => {
-                impl Elementary for $vector {
-                    $(#[inline(always)]
-                    fn $name(self) -> Self {
-                        $f64(self)
-                    })*
-                }
-            };
-        }
-
-        macro_rules! elementary_f32 {
-            ($vector:ty, $simd:ty) => {
-                impl Elementary for $vector {
-                    $(#[inline(always)]
-                    fn $name(self) -> Self {
-                        <$simd as Simd>::through_f64::<$wide>(self)
-                    })*
-                }
-            };
-        }
-
-        impl<T: Real> Kernel for MapUnary<'_, T> {
-            type Output = ();
-            #[inline(always)]
-            fn run<S: Simd>(self) {
-                match self.function {
-                    UnaryFn::Sqrt => map::<T::Vector<S>>(self.x, self.out, #[inline(always)] |x| x.sqrt()),
-                    $(UnaryFn::$variant => map::<T::Vector<S>>(self.x, self.out, #[inline(always)] |x| x.$name()),)*
-                }
+        /// `out[i] = function(x[i])` inside a kernel, for slices of the same length.
+        #[inline(always)]
+        pub fn map_unary_lanes<V: Elementary>(function: UnaryFn, x: &[V::Scalar], out: &mut [V::Scalar]) {
+            match function {
+                UnaryFn::Sqrt => map_sqrt::<V>(x, out),
+                $(UnaryFn::$variant => map::<V, $function>(x, out),)*
             }
         }
     };
@@ -85,23 +71,62 @@ macro_rules! unary {
 
 unary! {
     /// e^x.
-    Exp, exp, exp::exp, exp::Exp;
+    Exp, exp, exp::Exp;
     /// e^x − 1.
-    Expm1, expm1, exp::expm1, exp::Expm1;
+    Expm1, expm1, exp::Expm1;
     /// Natural logarithm; −∞ at ±0, NaN below.
-    Log, log, log::log, log::Log;
+    Log, log, log::Log;
     /// log(1 + x); −∞ at −1, NaN below.
-    Log1p, log1p, log::log1p, log::Log1p;
+    Log1p, log1p, log::Log1p;
     /// Sine; NaN at ±∞.
-    Sin, sin, trig::sin, trig::Sin;
+    Sin, sin, trig::Sin;
     /// Cosine; NaN at ±∞.
-    Cos, cos, trig::cos, trig::Cos;
+    Cos, cos, trig::Cos;
     /// Hyperbolic tangent.
-    Tanh, tanh, hyperbolic::tanh, hyperbolic::Tanh;
+    Tanh, tanh, hyperbolic::Tanh;
     /// The logistic function 1 / (1 + e^−x).
-    Sigmoid, sigmoid, hyperbolic::sigmoid, hyperbolic::Sigmoid;
+    Sigmoid, sigmoid, hyperbolic::Sigmoid;
+    /// The error function.
+    Erf, erf, erf::Erf;
 }
 
+macro_rules! elementary_f64 {
+    ($vector:ty) => {
+        impl Elementary for $vector {
+            #[inline(always)]
+            fn evaluate<F: Wide>(self) -> Self {
+                F::value(self)
+            }
+            #[inline(always)]
+            fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self> {
+                F::value(x)
+            }
+            #[inline(always)]
+            fn pow(self, y: Self) -> Self {
+                pow::pow(self, y)
+            }
+        }
+    };
+}
+macro_rules! elementary_f32 {
+    ($vector:ty, $simd:ty) => {
+        impl Elementary for $vector {
+            #[inline(always)]
+            fn evaluate<F: Wide>(self) -> Self {
+                <$simd>::through_f64::<F>(self)
+            }
+            #[inline(always)]
+            fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self> {
+                // One f32 vector is already a twin of f64.
+                Twin(x.0.evaluate::<F>(), x.1.evaluate::<F>())
+            }
+            #[inline(always)]
+            fn pow(self, y: Self) -> Self {
+                <$simd>::through_f64_pair::<pow::Pow>(self, y)
+            }
+        }
+    };
+}
 elementary_f64!(f64);
 elementary_f32!(f32, Scalar);
 #[cfg(target_arch = "x86_64")]
@@ -114,6 +139,67 @@ mod x86 {
     elementary_f32!(<Avx512 as Simd>::F32, Avx512);
 }
 
+/// Σ c\[i\] x^i for 5 to 8 coefficients by Estrin's scheme: pairs, then pairs of pairs; `x2` is x².
+#[inline(always)]
+fn polynomial<V: Number<Scalar = f64>, const N: usize>(x: V, x2: V, c: &[f64; N]) -> V {
+    const { assert!(4 < N && N <= 8) };
+    let pair = |i: usize| {
+        if i + 1 < N { V::splat(c[i + 1]).fma(x, V::splat(c[i])) } else { V::splat(c[i]) }
+    };
+    let low = pair(2).fma(x2, pair(0));
+    let high = if N > 6 { pair(6).fma(x2, pair(4)) } else { pair(4) };
+    // Six coefficients or fewer need no x⁴.
+    if N > 6 { high.fma(x2 * x2, low) } else { high.fma(x2, pair(2)).fma(x2, pair(0)) }
+}
+
+/// An f64 result on its way to f32, where a second rounding follows. Exactly in the middle of two f32 the first rounding
+/// may have hidden on which side the value lies; such lanes take `R`'s value, which is rounded to odd.
+#[inline(always)]
+fn settle<V: Number<Scalar = f64>, R: Rare<f64>>(y: V, x: V) -> V {
+    // The 29 bits that an f32 lacks are a one and zeros in the middle; shifted to the top of the exponent, the bits of 2.
+    let middle = V::from_bits(y.bits().shift_left(34)).abs().eq(V::splat(2.0));
+    y.rescue::<R>(x, middle)
+}
+
+/// high + low rounded to odd: truncated, with the last bit set if that was not exact. A second rounding, to at least two
+/// bits fewer, then gives the nearest number to the exact sum (Boldo and Melquiond).
+fn round_to_odd(high: f64, low: f64) -> f64 {
+    let sum = high + low;
+    let error = low - (sum - high);
+    let bits = sum.to_bits();
+    if error == 0.0 || bits & 1 == 1 {
+        return sum;
+    }
+    f64::from_bits(if (error > 0.0) == (sum > 0.0) { bits + 1 } else { bits - 1 })
+}
+
+/// `out[i] = F(x[i])` with vectors of type `V`, two at a time; the tail goes through a padded vector.
+#[inline(always)]
+fn map<V: Elementary, F: Wide>(x: &[V::Scalar], out: &mut [V::Scalar]) {
+    let pair = 2 * V::WIDTH;
+    let (mut x, mut out) = (x.chunks_exact(pair), out.chunks_exact_mut(pair));
+    for (x, out) in (&mut x).zip(&mut out) {
+        // SAFETY: both chunks have twice WIDTH numbers.
+        unsafe {
+            let (source, target) = (x.as_ptr(), out.as_mut_ptr());
+            let y = V::evaluate_twin::<F>(Twin(V::load(source), V::load(source.add(V::WIDTH))));
+            y.0.store(target);
+            y.1.store(target.add(V::WIDTH));
+        }
+    }
+    for (x, out) in x.remainder().chunks(V::WIDTH).zip(out.into_remainder().chunks_mut(V::WIDTH)) {
+        V::load_slice(x, V::Scalar::ONE).evaluate::<F>().store_slice(out);
+    }
+}
+
+/// `out[i] = √x[i]` with vectors of type `V`.
+#[inline(always)]
+fn map_sqrt<V: Lanes>(x: &[V::Scalar], out: &mut [V::Scalar]) {
+    for (x, out) in x.chunks(V::WIDTH).zip(out.chunks_mut(V::WIDTH)) {
+        V::load_slice(x, V::Scalar::ONE).sqrt().store_slice(out);
+    }
+}
+
 /// A map of a slice as a kernel.
 struct MapUnary<'a, T> {
     function: UnaryFn,
@@ -121,16 +207,11 @@ struct MapUnary<'a, T> {
     out: &'a mut [T],
 }
 
-/// `out[i] = f(x[i])` with vectors of type `V`; the tail goes through a padded vector.
-#[inline(always)]
-fn map<V: Lanes>(x: &[V::Scalar], out: &mut [V::Scalar], f: impl Fn(V) -> V) {
-    let whole = x.len() / V::WIDTH * V::WIDTH;
-    for start in (0..whole).step_by(V::WIDTH) {
-        // SAFETY: `start + WIDTH` is at most the length of both slices.
-        unsafe { f(V::load(x.as_ptr().add(start))).store(out.as_mut_ptr().add(start)) }
-    }
-    if whole < x.len() {
-        f(V::load_slice(&x[whole..], V::Scalar::ONE)).store_slice(&mut out[whole..]);
+impl<T: Real> Kernel for MapUnary<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        map_unary_lanes::<T::Vector<S>>(self.function, self.x, self.out);
     }
 }
 
@@ -141,4 +222,32 @@ fn map<V: Lanes>(x: &[V::Scalar], out: &mut [V::Scalar], f: impl Fn(V) -> V) {
 pub fn map_unary<T: Real>(level: Level, function: UnaryFn, x: &[T], out: &mut [T]) {
     assert_eq!(x.len(), out.len(), "map_unary: x and out must be equally long");
     dispatch(level, MapUnary { function, x, out });
+}
+
+/// [`map_pow`] as a kernel.
+struct MapPow<'a, T> {
+    x: &'a [T],
+    y: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for MapPow<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let width = <T::Vector<S> as Lanes>::WIDTH;
+        for ((x, y), out) in self.x.chunks(width).zip(self.y.chunks(width)).zip(self.out.chunks_mut(width)) {
+            let load = |source: &[T]| <T::Vector<S> as Lanes>::load_slice(source, T::ONE);
+            load(x).pow(load(y)).store_slice(out);
+        }
+    }
+}
+
+/// `out[i] = x[i]^y[i]`, the same bits at every level.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn map_pow<T: Real>(level: Level, x: &[T], y: &[T], out: &mut [T]) {
+    assert!(x.len() == y.len() && x.len() == out.len(), "map_pow: x, y and out must be equally long");
+    dispatch(level, MapPow { x, y, out });
 }

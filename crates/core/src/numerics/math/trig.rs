@@ -4,7 +4,8 @@
 //! n · 2^−160. Beyond, in rare lanes, 256 bits of x · 2/π are computed in integers (Payne and Hanek).
 
 use super::super::lanes::{Integer, Number, Rare, Wide};
-use super::exp::horner;
+use super::{polynomial, round_to_odd, settle};
+use std::cmp::Ordering;
 
 /// (sin r - r) / r^3 in r^2 on |r| <= pi/4; error of sin(r) / r: 2^-62.9.
 const SIN: [f64; 7] = [
@@ -125,71 +126,106 @@ fn reduce_large(x: f64) -> Reduced<f64> {
     if negative { Reduced { quadrant, r: -r, r_low: -r_low } } else { Reduced { quadrant, r, r_low } }
 }
 
-/// sin of what was reduced; a quadrant more gives cos.
+/// sin of what was reduced, without its sign, as a sum of two numbers; a quadrant more gives cos.
 #[inline(always)]
-fn wave<V: Number<Scalar = f64>>(x: Reduced<V>) -> V {
+fn wave<V: Number<Scalar = f64>>(x: &Reduced<V>) -> (V, V) {
     let (r, r_low) = (x.r, x.r_low);
     let z = r * r;
+    let z2 = z * z;
     let half = z * V::splat(0.5);
     // sin(r + r_low) = r + (r³ S + r_low cos r)
-    let sin = r + (r * z).fma(horner(z, &SIN), half.fnma(r_low, r_low));
+    let sin_low = (r * z).fma(polynomial(z, z2, &SIN), half.fnma(r_low, r_low));
     // cos(r + r_low) = (1 − z/2) + (z² C − r_low r), with the rounding errors of z/2 and of the first difference.
     let one = V::splat(1.0);
-    let main = one - half;
-    let main_low = r.fma(r, -z).fnma(V::splat(0.5), (one - main) - half);
-    let cos = main + (z * z).fma(horner(z, &COS), r.fnma(r_low, main_low));
-    let y = V::select(V::top_bit(x.quadrant.shift_left(63)), cos, sin);
-    let sign = x.quadrant.shift_right(1).shift_left(63);
+    let cos = one - half;
+    let rounding = r.fma(r, -z).fnma(V::splat(0.5), (one - cos) - half);
+    let cos_low = z2.fma(polynomial(z, z2, &COS), r.fnma(r_low, rounding));
+    let odd = V::top_bit(x.quadrant.shift_left(63));
+    (V::select(odd, cos, r), V::select(odd, cos_low, sin_low))
+}
+
+/// `y` with the sign of a wave in `quadrant`, which is flipped where `x` is negative.
+#[inline(always)]
+fn signed<V: Number<Scalar = f64>>(y: V, quadrant: V::Bits, x: V) -> V {
+    let sign = quadrant.shift_right(1).shift_left(63).xor(x.bits().and(V::Bits::splat(1 << 63)));
     V::from_bits(y.bits().xor(sign))
 }
 
 /// Sine; NaN at ±∞.
 #[inline(always)]
 pub fn sin<V: Number<Scalar = f64>>(x: V) -> V {
-    let size = x.abs();
-    let y = wave(reduce(size)).rescue::<Sin>(size, V::splat(MODERATE).lt(size));
-    let sign = x.bits().and(V::Bits::splat(1 << 63));
-    V::from_bits(y.bits().xor(sign))
+    let e = reduce(x.abs());
+    let (y, y_low) = wave(&e);
+    signed(y + y_low, e.quadrant, x).rescue::<LargeSin>(x, V::splat(MODERATE).lt(x.abs()))
 }
 
 /// Cosine; NaN at ±∞.
 #[inline(always)]
 pub fn cos<V: Number<Scalar = f64>>(x: V) -> V {
-    let size = x.abs();
-    let mut e = reduce(size);
+    let mut e = reduce(x.abs());
     e.quadrant = e.quadrant.plus(V::Bits::splat(1));
-    wave(e).rescue::<Cos>(size, V::splat(MODERATE).lt(size))
+    let (y, y_low) = wave(&e);
+    signed(y + y_low, e.quadrant, x.abs()).rescue::<LargeCos>(x, V::splat(MODERATE).lt(x.abs()))
 }
 
-/// [`sin`] as a [`Wide`] function, and of large positive arguments as a [`Rare`] one.
+/// sin(x), or cos(x) with `turn` of 1, of any argument; `join` adds the two parts.
+fn scalar(x: f64, turn: u64, join: fn(f64, f64) -> f64) -> f64 {
+    let size = x.abs();
+    if size.partial_cmp(&f64::INFINITY) != Some(Ordering::Less) {
+        return f64::NAN;
+    }
+    let mut e = if size > MODERATE { reduce_large(size) } else { reduce(size) };
+    e.quadrant += turn;
+    let (y, y_low) = wave(&e);
+    signed(join(y, y_low), e.quadrant, if turn == 0 { x } else { size })
+}
+
+struct LargeSin;
+impl Rare<f64> for LargeSin {
+    fn value(x: f64) -> f64 {
+        scalar(x, 0, |y, low| y + low)
+    }
+}
+
+struct LargeCos;
+impl Rare<f64> for LargeCos {
+    fn value(x: f64) -> f64 {
+        scalar(x, 1, |y, low| y + low)
+    }
+}
+
+/// [`sin`], as a type.
 pub struct Sin;
 impl Wide for Sin {
     #[inline(always)]
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
         sin(x)
     }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
+        settle::<V, Sin>(sin(x), x)
+    }
 }
 impl Rare<f64> for Sin {
     fn value(x: f64) -> f64 {
-        if x == f64::INFINITY { f64::NAN } else { wave(reduce_large(x)) }
+        scalar(x, 0, round_to_odd)
     }
 }
 
-/// [`cos`] as a [`Wide`] function, and of large positive arguments as a [`Rare`] one.
+/// [`cos`], as a type.
 pub struct Cos;
 impl Wide for Cos {
     #[inline(always)]
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
         cos(x)
     }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
+        settle::<V, Cos>(cos(x), x)
+    }
 }
 impl Rare<f64> for Cos {
     fn value(x: f64) -> f64 {
-        if x == f64::INFINITY {
-            return f64::NAN;
-        }
-        let mut e = reduce_large(x);
-        e.quadrant += 1;
-        wave(e)
+        scalar(x, 1, round_to_odd)
     }
 }

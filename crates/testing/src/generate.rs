@@ -1,0 +1,271 @@
+//! Random graphs made from the op table, for properties that must hold for every program.
+
+use std::sync::Arc;
+use tessera_core::ir::{Attribute, Attributes, Builder, Graph, Program, Type, Value};
+use tessera_core::ops::{self, Call, Entry, Op, Reduction};
+use tessera_core::{DType, Data, Extent, Tensor};
+
+/// Choices from numbers: what shrinks to zeros shrinks to the simplest graph.
+#[derive(Clone, Debug)]
+pub struct Choices<'c> {
+    numbers: &'c [u32],
+}
+
+impl<'c> Choices<'c> {
+    /// Choices by `numbers`, and the first of everything when they are used up.
+    pub fn new(numbers: &'c [u32]) -> Choices<'c> {
+        Choices { numbers }
+    }
+
+    /// Whether no number is left.
+    pub fn is_done(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    fn number(&mut self) -> u32 {
+        let Some((&first, rest)) = self.numbers.split_first() else { return 0 };
+        self.numbers = rest;
+        first
+    }
+
+    /// A number below `n`, which is at least 1.
+    pub fn below(&mut self, n: usize) -> usize {
+        self.number() as usize % n
+    }
+
+    fn of<T: Clone>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())].clone()
+    }
+
+    fn ints(&mut self, len: usize, n: usize) -> Attribute {
+        Attribute::Ints((0..len).map(|_| self.below(n) as i64).collect())
+    }
+}
+
+/// A program of up to three modules, the later ones possibly calling the earlier ones.
+pub fn program(choices: &mut Choices) -> Program {
+    let mut program = Program::default();
+    for name in ["f", "g", "h"] {
+        let callees: Vec<Arc<Graph>> = program.modules.values().cloned().collect();
+        let graph = graph(name, &callees, choices);
+        program.modules.insert(name.to_string(), Arc::new(graph));
+        if choices.is_done() {
+            break;
+        }
+    }
+    program
+}
+
+/// A graph of operations of the table and of calls of `callees`.
+pub fn graph(name: &str, callees: &[Arc<Graph>], choices: &mut Choices) -> Graph {
+    let mut b = Builder::verbatim(name);
+    let mut values = Vec::new();
+    for i in 0..1 + choices.below(3) {
+        let ty = ty(choices);
+        let value = b.input(&format!("x{i}"), ty.clone());
+        values.push(value);
+        if ty.dtype.is_float() && choices.below(4) == 1 {
+            values.push(b.tangent_input(&format!("d{i}"), value));
+        }
+    }
+    let count = 1 + choices.below(12);
+    for i in 0..count {
+        let results = match choices.below(8) {
+            7 if !callees.is_empty() => call(&mut b, choices.of(callees), &values, choices),
+            _ => {
+                let entry = &ops::entries()[choices.below(ops::entries().len())];
+                node(&mut b, entry, &values, choices)
+            }
+        };
+        if choices.below(2) == 1 {
+            for &value in &results {
+                // Names that clash and that the grammar does not allow are part of the game.
+                b.set_name(value, choices.of(&["y", "sin", "a b", "y_1", "ν", "", "0"]));
+            }
+        }
+        values.extend(results);
+        if choices.is_done() && i > 0 {
+            break;
+        }
+    }
+    let outputs = (0..1 + choices.below(2)).map(|i| values[values.len() - 1 - i % values.len()]).collect();
+    b.finish(outputs)
+}
+
+/// A type: mostly of floats, of few axes.
+fn ty(choices: &mut Choices) -> Type {
+    let dtype = choices.of(&[DType::F64, DType::F32, DType::F64, DType::I64, DType::Bool, DType::U32]);
+    let extents =
+        [Extent::Static(2), Extent::Static(3), Extent::Dynamic, Extent::Static(1), Extent::Static(0)];
+    let shapes: [usize; 5] = [1, 2, 2, 0, 3];
+    Type::new(dtype, (0..choices.of(&shapes)).map(|_| choices.of(&extents)).collect::<Vec<_>>())
+}
+
+fn call(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &mut Choices) -> Vec<Value> {
+    let mut operands = Vec::new();
+    for ty in callee.input_types() {
+        let fits: Vec<Value> = values.iter().copied().filter(|&v| b.ty(v) == ty).collect();
+        operands.push(match fits.is_empty() {
+            true => return vec![],
+            false => choices.of(&fits),
+        });
+    }
+    b.push(Arc::new(Call::new(callee)), &operands).unwrap_or_default()
+}
+
+/// `entry` on some of `values`, if an attempt at its attributes and operands succeeds.
+pub fn node(b: &mut Builder, entry: &'static Entry, values: &[Value], choices: &mut Choices) -> Vec<Value> {
+    const ATTEMPTS: usize = 6;
+    for _ in 0..ATTEMPTS {
+        let operands: Vec<Value> = (0..choices.below(4)).map(|_| choices.of(values)).collect();
+        // Most operations want operands of one type.
+        let operands = match (choices.below(3), operands.first().copied()) {
+            (0 | 1, Some(first)) => vec![first; operands.len()],
+            _ => operands,
+        };
+        let declared = ty(choices);
+        let shape = operands.first().map_or(&declared, |&v| b.ty(v)).clone();
+        let Some(op) = op(entry, &shape, &declared, choices) else { continue };
+        if let Ok(results) = b.push(op, &operands) {
+            return results;
+        }
+    }
+    vec![]
+}
+
+/// The operation with random attributes for an operand of type `x`.
+fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -> Option<Op> {
+    let none = Attributes::new;
+    let n = x.ndim();
+    let axes = |choices: &mut Choices| {
+        let axes = (0..n as i64).filter(|_| choices.below(2) == 0).collect();
+        Attribute::Ints(axes)
+    };
+    let text = |words: &[&str], choices: &mut Choices| Attribute::Text(choices.of(words).to_string());
+    let attributes = match entry.name {
+        "constant" => none().with("value", Attribute::Tensor(Arc::new(tensor(declared, choices)?))),
+        "iota" | "concat" => none().with("axis", Attribute::Int(choices.below(n + 1) as i64)),
+        "reduce" => {
+            let op = none().with("op", text(&Reduction::ALL.map(Reduction::name), choices));
+            if choices.below(2) == 0 { op } else { op.with("axes", axes(choices)) }
+        }
+        "size" => none().with("axes", axes(choices)),
+        "compare" => none().with("direction", text(&["eq", "ne", "lt", "le", "gt", "ge"], choices)),
+        "convert" => none().with("to", text(&DType::ALL.map(DType::name), choices)),
+        "transpose" => {
+            let mut axes: Vec<i64> = (0..n as i64).collect();
+            axes.rotate_left(choices.below(n + 1));
+            none().with("permutation", Attribute::Ints(axes))
+        }
+        "broadcast" => {
+            let like = none().with("dims", Attribute::Ints((0..n as i64).collect()));
+            let shape = x.static_shape().filter(|_| choices.below(2) == 0);
+            match shape {
+                Some(shape) => {
+                    let shape = shape.iter().map(|&n| n as i64).chain([choices.below(4) as i64]).collect();
+                    like.with("shape", Attribute::Ints(shape))
+                }
+                None => like,
+            }
+        }
+        "reshape" if choices.below(2) == 0 => {
+            none().with("shape", choices.of(&[Attribute::Ints(vec![-1]), Attribute::Ints(vec![1, -1])]))
+        }
+        "slice" => {
+            let limits = (0..n).map(|_| choices.of(&[-1, 1, 2])).collect();
+            let slice = none().with("starts", choices.ints(n, 2)).with("limits", Attribute::Ints(limits));
+            if choices.below(2) == 0 { slice } else { slice.with("strides", choices.ints(n, 3)) }
+        }
+        "pad" => none()
+            .with("low", choices.ints(n, 3))
+            .with("high", choices.ints(n, 3))
+            .with("interior", choices.ints(n, 2)),
+        "matmul" => none()
+            .with("transpose_a", Attribute::Bool(choices.below(2) == 1))
+            .with("transpose_b", Attribute::Bool(choices.below(2) == 1)),
+        _ => none(),
+    };
+    (entry.parse)(entry.name, &attributes, std::slice::from_ref(declared), &[]).ok()
+}
+
+/// A tensor of `ty` with numbers from all over its dtype.
+fn tensor(ty: &Type, choices: &mut Choices) -> Option<Tensor> {
+    let mut tensor = Tensor::zeros(ty.dtype, ty.static_shape()?);
+    if ty.dtype == DType::Bool {
+        for x in tensor.values_mut::<bool>() {
+            *x = choices.below(2) == 1;
+        }
+        return Some(tensor);
+    }
+    for i in 0..tensor.len() {
+        let (low, high) = (choices.number(), choices.number());
+        let bits = u64::from(high) << 32 | u64::from(low);
+        match tensor.data_mut() {
+            Data::F64(v) => v[i] = f64::from_bits(bits),
+            Data::F32(v) => v[i] = f32::from_bits(low),
+            Data::I64(v) => v[i] = bits as i64,
+            Data::I32(v) => v[i] = low as i32,
+            Data::U64(v) => v[i] = bits,
+            Data::U32(v) => v[i] = low,
+            Data::Bool(_) => {}
+        }
+    }
+    Some(tensor)
+}
+
+/// Why `a` and `b` are not the same graph, if they are not: names aside, the same inputs, nodes with
+/// the same operations and operands, types and outputs.
+pub fn difference(a: &Graph, b: &Graph) -> Option<String> {
+    // Values are numbered in the order of inputs and nodes, whatever order the builder saw.
+    let order = |graph: &Graph| {
+        let mut order = vec![usize::MAX; graph.value_count()];
+        let inputs = graph.inputs().iter().map(|input| input.value);
+        let results = graph.nodes().iter().flat_map(|node| node.results.iter().copied());
+        for (i, value) in inputs.chain(results).enumerate() {
+            order[value.index()] = i;
+        }
+        order
+    };
+    let (order_a, order_b) = (order(a), order(b));
+    let same = |x: &[Value], y: &[Value]| {
+        x.iter().map(|v| order_a[v.index()]).eq(y.iter().map(|v| order_b[v.index()]))
+    };
+    if a.input_types() != b.input_types() || a.inputs().len() != b.inputs().len() {
+        return Some("inputs differ".into());
+    }
+    for (x, y) in a.inputs().iter().zip(b.inputs()) {
+        if !same(x.tangent_of.as_slice(), y.tangent_of.as_slice()) {
+            return Some("tangents differ".into());
+        }
+    }
+    if a.nodes().len() != b.nodes().len() {
+        return Some(format!("{} and {} nodes", a.nodes().len(), b.nodes().len()));
+    }
+    for (x, y) in a.nodes().iter().zip(b.nodes()) {
+        let types = |graph: &Graph, values: &[Value]| -> Vec<Type> {
+            values.iter().map(|&v| graph.ty(v).clone()).collect()
+        };
+        let callees = |ops: &[Arc<Graph>]| ops.iter().map(|graph| graph.name.clone()).collect::<Vec<_>>();
+        if x.op.name() != y.op.name()
+            || !same_attributes(&x.op.attributes(), &y.op.attributes())
+            || callees(x.op.regions()) != callees(y.op.regions())
+            || !same(&x.operands, &y.operands)
+            || !same(&x.results, &y.results)
+            || types(a, &x.results) != types(b, &y.results)
+        {
+            return Some(format!("{:?} and {:?} differ", x.op, y.op));
+        }
+    }
+    (!same(a.outputs(), b.outputs())).then(|| "outputs differ".into())
+}
+
+fn same_attributes(a: &Attributes, b: &Attributes) -> bool {
+    a.iter().count() == b.iter().count()
+        && a.iter().zip(b.iter()).all(|((name_a, a), (name_b, b))| {
+            name_a == name_b
+                && match (a, b) {
+                    (Attribute::Tensor(a), Attribute::Tensor(b)) => a.same_bits(b),
+                    _ => a == b,
+                }
+        })
+}

@@ -1,0 +1,80 @@
+//! The generated part of `docs/ir.md`: every operation and every law, from their tables.
+
+use std::fmt::Write;
+use tessera_core::diagnostic::Law;
+use tessera_core::ops::{self, Constraint, Entry};
+use tessera_core::{ad, text, verify};
+
+/// What stands in `docs/ir.md` before the generated part.
+pub const MARK: &str =
+    "<!-- Generated from the op table; `BLESS=1 cargo test -p tessera-testing --test docs` renews it. -->\n";
+
+/// `document` with its generated part renewed.
+///
+/// # Errors
+/// If it has no [`MARK`].
+pub fn renewed(document: &str) -> Result<String, String> {
+    match document.find(MARK) {
+        Some(at) => Ok(format!("{}{MARK}{}", &document[..at], generated())),
+        None => Err(format!("docs/ir.md must hold the line\n{MARK}")),
+    }
+}
+
+/// The generated part.
+pub fn generated() -> String {
+    let mut out = String::from("\n## Operations\n\n");
+    let names: Vec<String> = ops::entries().iter().map(|e| format!("[`{0}`](#{0})", e.name)).collect();
+    let _ = writeln!(out, "{}.\n", names.join(", "));
+    for entry in ops::entries() {
+        operation(entry, &mut out);
+    }
+    let _ = writeln!(out, "### call\n\nApplies a module; its results are the module's outputs.\n");
+    let _ = writeln!(out, "```mlir\n%y = tgraph.call @f(%x) : tensor<?xf64>\n```\n");
+    for id in ["call-1", "call-2"] {
+        constraint(ops::explain(id).expect("a law of calls"), &mut out);
+    }
+    out.push_str("\n## Laws of the text\n\n");
+    laws(text::CONSTRAINTS, &mut out);
+    out.push_str("## Laws of graphs\n\nWhat the verifier asks after every transformation.\n\n");
+    laws(verify::CONSTRAINTS, &mut out);
+    out.push_str("## Laws of differentiation\n\n");
+    for law in ad::CONSTRAINTS {
+        constraint(law, &mut out);
+    }
+    out
+}
+
+fn operation(entry: &Entry, out: &mut String) {
+    let example = entry.example.replace("FUNCTION", entry.name);
+    let _ =
+        writeln!(out, "### {}\n\n{}.\n\n```mlir\n{example}\n```\n", entry.name, capitalised(entry.summary));
+    for law in entry.constraints {
+        constraint(law, out);
+    }
+    out.push('\n');
+}
+
+fn constraint(law: &Constraint, out: &mut String) {
+    let _ = writeln!(out, "- **{}** {}. Mend: {}.", law.id, law.law, law.mend);
+}
+
+fn laws(laws: &[Law], out: &mut String) {
+    for law in laws {
+        let _ = writeln!(out, "- **{}** {}. Mend: {}.", law.id, law.law, law.mend);
+    }
+    out.push('\n');
+}
+
+/// `text` with a capital where it begins with a word.
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        // A formula, such as `x + y`, stays as it is.
+        Some(first)
+            if first.is_ascii_lowercase() && chars.as_str().starts_with(|c: char| c.is_ascii_lowercase()) =>
+        {
+            format!("{}{}", first.to_ascii_uppercase(), chars.as_str())
+        }
+        _ => text.to_string(),
+    }
+}

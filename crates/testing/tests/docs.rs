@@ -1,0 +1,32 @@
+//! Documentation that is made from tables agrees with them.
+
+use std::path::Path;
+use tessera_testing::ir_docs;
+
+#[test]
+fn the_ir_document_is_that_of_the_tables() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ir.md");
+    let document = std::fs::read_to_string(&path).expect("docs/ir.md can be read");
+    let renewed = ir_docs::renewed(&document).unwrap_or_else(|problem| panic!("{problem}"));
+    if std::env::var_os("BLESS").is_some_and(|value| value != "0") {
+        std::fs::write(&path, renewed).expect("docs/ir.md can be written");
+        return;
+    }
+    assert!(document == renewed, "docs/ir.md must be that of the op table; BLESS=1 renews it");
+}
+
+#[test]
+fn every_example_of_the_document_reads() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ir.md");
+    let document = std::fs::read_to_string(&path).expect("docs/ir.md can be read");
+    let hand_written = document.split(ir_docs::MARK).next().unwrap_or("");
+    let programs: Vec<&str> =
+        hand_written.split("```mlir\n").skip(1).filter_map(|part| part.split("```").next()).collect();
+    assert!(!programs.is_empty(), "docs/ir.md must show programs");
+    for program in programs {
+        let source = tessera_core::diagnostic::Source::new("docs/ir.md", program);
+        if let Err(errors) = tessera_core::text::check(&source) {
+            panic!("{errors}");
+        }
+    }
+}
