@@ -15,7 +15,7 @@ tgraph.jvp @m wrt(%x) -> @m_jvp
 //   %sin_1 = tgraph.sin %x : tensor<2xf64>
 //   %neg = tgraph.neg %sin_1 : tensor<2xf64>
 //   %mul = tgraph.mul %dx, %neg : tensor<2xf64>
-//   %mul_1 = tgraph.mul %sin, %dx : tensor<2xf64>
+//   %mul_1 = tgraph.mul %dx, %sin : tensor<2xf64>
 //   %mul_2 = tgraph.mul %x, %mul : tensor<2xf64>
 //   %add = tgraph.add %mul_1, %mul_2 : tensor<2xf64>
 //   tgraph.return %y, %add : tensor<2xf64>, tensor<2xf64>
