@@ -19,7 +19,7 @@ tgraph.module @m {
   %14 = tgraph.sin %a : tensor<2x4xf64>  // error: type-3 written type of results must agree with the inferred one, got tensor<2x4xf64> for tensor<2x3xf64>
   %15 = tgraph.sin %a : tensor<2x3xf32>  // error: type-3 written type of results must agree with the inferred one, got tensor<2x3xf32> for tensor<2x3xf64>
   %16 = tgraph.sin %v : tensor<5xf64>  // error: type-3 written type of results must agree with the inferred one, got tensor<5xf64> for tensor<?xf64>
-  %17 = tgraph.sin %v : tensor<?xf64>, f64  // error: type-3 types of results must be 1, got 2
+  %17 = tgraph.sin %v : tensor<?xf64>, f64  // error: type-3 number of types of results must be 1, got 2
   %18 = tgraph.reduce %v {op = "sum"} : tensor<3xf64> -> f64  // error: type-3 written type of operands must agree with the inferred one, got tensor<3xf64> for tensor<?xf64>
   %19 = tgraph.sin %a : tensor<2x3xf16>  // error: type-1 type must name a dtype behind its extents, got `tensor<2x3xf16>`
   %20 = tgraph.sin %a : double  // error: type-1 type must name a dtype, got `double`

@@ -8,6 +8,7 @@ use std::time::Instant;
 use tessera_core::numerics::dispatch::Level;
 use tessera_core::numerics::lanes::Real;
 use tessera_core::numerics::math::{UnaryFn, map_unary};
+use tessera_core::numerics::tree::sum;
 
 fn nanoseconds<T: Real>(level: Level, function: UnaryFn, x: &[T]) -> f64 {
     let mut y = vec![T::ZERO; x.len()];
@@ -15,6 +16,17 @@ fn nanoseconds<T: Real>(level: Level, function: UnaryFn, x: &[T]) -> f64 {
     for _ in 0..if level == Level::Scalar { 20 } else { 3000 } {
         let start = Instant::now();
         map_unary(level, function, black_box(x), black_box(&mut y));
+        best = best.min(start.elapsed().as_secs_f64() / x.len() as f64);
+    }
+    best * 1e9
+}
+
+/// The same for the sum by law 3.
+fn nanoseconds_sum<T: Real>(level: Level, x: &[T]) -> f64 {
+    let mut best = f64::INFINITY;
+    for _ in 0..3000 {
+        let start = Instant::now();
+        black_box(sum(level, black_box(x)));
         best = best.min(start.elapsed().as_secs_f64() / x.len() as f64);
     }
     best * 1e9
@@ -35,5 +47,11 @@ fn main() {
             let (wide, narrow) = (nanoseconds(level, function, &x), nanoseconds(level, function, &narrow));
             println!("{:>8} {:>8} {wide:8.3} {narrow:8.3}", function.name(), level.name());
         }
+    }
+    let x: Vec<f64> = (0..8192).map(|i| i as f64).collect();
+    let narrow: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+    for level in Level::available() {
+        let (wide, narrow) = (nanoseconds_sum(level, &x), nanoseconds_sum(level, &narrow));
+        println!("{:>8} {:>8} {wide:8.3} {narrow:8.3}", "sum", level.name());
     }
 }

@@ -4,13 +4,16 @@
 use crate::ad::{self, AdError};
 use crate::ir::Location;
 use crate::ops::{self, Violation};
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// More errors than this are counted, not shown.
 const SHOWN_MAX: usize = 100;
+/// Longer lines, in bytes, are not shown.
+const LINE_SHOWN_MAX: usize = 4096;
 
 /// A text with its name: what spans point into.
 #[derive(Clone, Debug)]
@@ -53,16 +56,21 @@ impl Source {
         &self.text
     }
 
+    /// The line, from 1, of the byte `at`.
+    pub fn line(&self, at: usize) -> usize {
+        self.line_starts.partition_point(|&start| start <= at)
+    }
+
     /// Line and column of the byte `at`, both from 1; columns count characters.
     pub fn position(&self, at: usize) -> (usize, usize) {
         let at = self.boundary(at);
-        let line = self.line_starts.partition_point(|&start| start <= at);
+        let line = self.line(at);
         (line, self.text[self.line_starts[line - 1]..at].chars().count() + 1)
     }
 
     /// The part of `span` on its first line, with that line's number, start and text.
     fn first_line(&self, span: &Range<usize>) -> (usize, &str, Range<usize>) {
-        let (line, _) = self.position(span.start);
+        let line = self.line(span.start);
         let start = self.line_starts[line - 1];
         let end = self.line_starts.get(line).map_or(self.text.len(), |next| next - 1);
         let text = self.text[start..end].trim_end_matches('\r');
@@ -151,13 +159,7 @@ impl Diagnostic {
         }
         let mut elements = Vec::new();
         if let (Some(span), Some(source)) = (&self.span, source) {
-            let (line, text, span) = source.first_line(span);
-            let mut annotation = AnnotationKind::Primary.span(span);
-            if let Some(label) = &self.label {
-                annotation = annotation.label(label);
-            }
-            let snippet = Snippet::source(text).line_start(line).path(source.name());
-            elements.push(annotate_snippets::Element::from(snippet.annotation(annotation)));
+            elements.push(self.snippet(span, source));
         }
         elements.extend(self.notes.iter().map(|note| Level::NOTE.message(note).into()));
         elements.extend(help.iter().map(|help| Level::HELP.message(help).into()));
@@ -167,6 +169,22 @@ impl Diagnostic {
             Colour::Never => Renderer::plain().render(&report),
             Colour::Always => Renderer::styled().render(&report),
         }
+    }
+}
+
+impl Diagnostic {
+    /// The line at fault with `span` marked, or only its place if the line is too long to be read.
+    fn snippet<'a>(&'a self, span: &Range<usize>, source: &'a Source) -> annotate_snippets::Element<'a> {
+        let (line, text, within) = source.first_line(span);
+        if text.len() > LINE_SHOWN_MAX {
+            let (_, column) = source.position(span.start);
+            return Origin::path(source.name()).line(line).char_column(column).into();
+        }
+        let mut annotation = AnnotationKind::Primary.span(within);
+        if let Some(label) = &self.label {
+            annotation = annotation.label(label);
+        }
+        Snippet::source(text).line_start(line).path(source.name()).annotation(annotation).into()
     }
 }
 
@@ -304,13 +322,14 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     if word.len() > WORD_LENGTH_MAX {
         return None;
     }
+    let prefix = |known: &str| known.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
     let distance_max = word.chars().count() / 3 + 1;
     known
         .into_iter()
         .filter(|known| known.len() <= WORD_LENGTH_MAX)
         .map(|known| (strsim::osa_distance(word, known), known))
         .filter(|&(distance, known)| distance <= distance_max && distance < known.chars().count())
-        .min_by_key(|&(distance, _)| distance)
+        .min_by_key(|&(distance, known)| (distance, Reverse(prefix(known)), known))
         .map(|(_, known)| known)
 }
 
@@ -337,6 +356,13 @@ error[matmul-2]: inner extents must agree, got 3 and 4
         assert_eq!(diagnostic.render(Some(&source), Colour::Never), want);
         assert!(diagnostic.render(Some(&source), Colour::Always).contains("\u{1b}["));
         assert_eq!(diagnostic.position(&source), Some((2, 8)));
+    }
+
+    #[test]
+    fn of_a_long_line_only_the_place_is_shown() {
+        let source = Source::new("x", format!("\n{} y", "é".repeat(3000)));
+        let text = Diagnostic::new("text-2", "m").at(6002..6003).render(Some(&source), Colour::Never);
+        assert!(text.starts_with("error[text-2]: m\n--> x:2:3002\n"), "{text}");
     }
 
     #[test]

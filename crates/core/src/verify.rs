@@ -20,9 +20,13 @@
 //! It reports everything it finds. It is meant to run after every transformation.
 
 use crate::diagnostic::{Diagnostic, Law, nearest};
-use crate::ir::{Graph, Origin, Program, Transform, TransformKind, Type, Value};
-use std::collections::{HashMap, HashSet};
+use crate::ir::{Graph, Input, Origin, Program, Transform, TransformKind, Type, Value};
+use indexmap::{IndexMap, IndexSet};
+use std::collections::HashSet;
 use std::sync::Arc;
+
+/// Names that are listed, or looked through for a similar one.
+const SHOWN_MAX: usize = 16;
 
 const fn law(id: &'static str, law: &'static str, mend: &'static str, example: &'static str) -> Law {
     Law { id, law, mend, example }
@@ -235,7 +239,7 @@ fn check_calls(program: &Program, i: usize, graph: &Graph, errors: &mut Vec<Diag
 }
 
 fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &mut Vec<Diagnostic>) {
-    let mut targets: HashMap<&str, ()> = HashMap::new();
+    let mut targets: IndexSet<&str> = IndexSet::new();
     for statement in &program.transforms {
         let mut error = |id, message: String, help: Option<String>| {
             let mut diagnostic = Diagnostic::new(id, message);
@@ -249,9 +253,10 @@ fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &m
                     error(id, message, help);
                 }
             }
-            None if targets.contains_key(source) || broken(source) => {}
+            None if targets.contains(source) || broken(source) => {}
             None => {
-                let known = program.modules.keys().map(String::as_str).chain(targets.keys().copied());
+                let known =
+                    program.modules.keys().map(String::as_str).chain(targets.iter().copied()).take(SHOWN_MAX);
                 let help =
                     nearest(source, known).map(|known| format!("a module with a similar name is @{known}"));
                 error("ad-5", format!("the source must be a module, got @{source}"), help);
@@ -263,11 +268,11 @@ fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &m
             let message = format!("dir must name {directions} directions, got {got}");
             error("ad-4", message, None);
         }
-        let taken = program.modules.contains_key(target) || targets.contains_key(target) || broken(target);
+        let taken = program.modules.contains_key(target) || targets.contains(target) || broken(target);
         if taken {
             error("ad-5", format!("the target must be a new name, got @{target}"), None);
         }
-        targets.insert(target, ());
+        targets.insert(target);
     }
 }
 
@@ -276,37 +281,35 @@ type Finding = (&'static str, String, Option<String>);
 /// What is wrong with `statement` as a transformation of `source`.
 fn check_transform(statement: &Transform, source: &Graph) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    let inputs: Vec<&str> = source.inputs().iter().filter_map(|i| source.name(i.value)).collect();
+    let named = |input: &Input| source.name(input.value).map(|name| (name, input.value));
+    let inputs: IndexMap<&str, Value> = source.inputs().iter().filter_map(named).collect();
     if statement.wrt.is_empty() {
         findings.push(("ad-2", "wrt must name one or more inputs, got none".into(), None));
     }
-    for (i, name) in statement.wrt.iter().enumerate() {
-        match source.input_named(name) {
+    let mut seen = HashSet::new();
+    for name in &statement.wrt {
+        let finding = match inputs.get(name.as_str()) {
+            _ if !seen.insert(name) => (format!("wrt must name each input once, got %{name} again"), None),
             None => {
-                let message = format!(
-                    "wrt must name inputs of @{} (%{}), got %{name}",
-                    source.name,
-                    inputs.join(", %")
-                );
-                let help = nearest(name, inputs.iter().copied());
-                findings.push((
-                    "ad-2",
-                    message,
-                    help.map(|known| format!("an input with a similar name is %{known}")),
-                ));
+                let known: Vec<&str> = inputs.keys().copied().take(SHOWN_MAX).collect();
+                let more = if inputs.len() > SHOWN_MAX { ", …" } else { "" };
+                let list = known.join(", %");
+                let message =
+                    format!("wrt must name inputs of @{} (%{list}{more}), got %{name}", source.name);
+                let near =
+                    nearest(name, known).map(|near| format!("an input with a similar name is %{near}"));
+                (message, near)
             }
-            Some(_) if statement.wrt[..i].contains(name) => {
-                findings.push(("ad-2", format!("wrt must name each input once, got %{name} again"), None));
+            Some(&value) if !source.ty(value).dtype.is_float() => {
+                (format!("wrt must name float inputs, got %{name} of {}", source.ty(value)), None)
             }
-            Some(value) if !source.ty(value).dtype.is_float() => {
-                let message = format!("wrt must name float inputs, got %{name} of {}", source.ty(value));
-                findings.push(("ad-2", message, None));
-            }
-            Some(_) => {}
-        }
+            Some(_) => continue,
+        };
+        findings.push(("ad-2", finding.0, finding.1));
     }
-    for (i, name) in statement.dir.iter().enumerate() {
-        if statement.dir[..i].contains(name) || inputs.contains(&name.as_str()) {
+    let mut seen = HashSet::new();
+    for name in &statement.dir {
+        if !seen.insert(name) || inputs.contains_key(name.as_str()) {
             let message = format!("dir must name new directions, each once, got %{name} again");
             findings.push(("ad-4", message, None));
         }

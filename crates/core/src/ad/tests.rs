@@ -50,3 +50,81 @@ fn a_select_guards_first_and_second_order() {
     assert_eq!(out[1].values::<f64>(), [-0.25, 0.0, 0.0]);
     assert_eq!(out[2].values::<f64>(), [-0.25, 0.0, 0.0]);
 }
+
+/// A user's operation without a derivative.
+#[derive(Debug)]
+struct Opaque;
+
+impl crate::ops::Rule for Opaque {
+    fn name(&self) -> &'static str {
+        "my_filter"
+    }
+    fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, crate::ops::Violation> {
+        Ok(vec![x[0].clone()])
+    }
+    fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
+        vec![x[0].clone()]
+    }
+    fn calculus(&self) -> Calculus<'_> {
+        Calculus::Missing("it states no rule")
+    }
+}
+
+#[test]
+fn an_operation_without_a_rule_is_named_with_the_path_to_it() {
+    let mut b = Builder::new("m");
+    let x = b.input("x", vector(3));
+    let filtered = b.apply(std::sync::Arc::new(Opaque), &[x]);
+    b.set_name(filtered, "f");
+    let y = b.sin(filtered);
+    b.set_name(y, "y");
+    let z = b.sum_all(y);
+    let graph = b.finish(vec![z]);
+    let want = "`my_filter` must have a derivative: it states no rule; \
+                reached from the output by reduce <- sin %y <- my_filter %f";
+    let wrt = [graph.inputs()[0].value];
+    for result in [adjoint(&graph, &wrt), jvp(&graph, &wrt)] {
+        let error = result.unwrap_err();
+        assert_eq!((error.id, error.message.as_str()), ("ad-1", want));
+    }
+    // Where no derivative passes through it, it is no obstacle.
+    let mut b = Builder::new("n");
+    let x = b.input("x", vector(3));
+    let w = b.input("w", vector(3));
+    let filtered = b.apply(std::sync::Arc::new(Opaque), &[x]);
+    let product = b.mul(filtered, w);
+    let z = b.sum_all(product);
+    let graph = b.finish(vec![z]);
+    assert!(adjoint(&graph, &[graph.inputs()[1].value]).is_ok());
+}
+
+#[test]
+fn the_adjoint_of_the_guide_is_the_cosine() {
+    let mut b = Builder::verbatim("m");
+    let x = b.input("x", Type::new(DType::F32, [crate::ir::Extent::Dynamic]));
+    let y = b.sin(x);
+    let z = b.sum_all(y);
+    let graph = b.finish(vec![z]);
+    let gradient = adjoint(&graph, &[x]).unwrap();
+    let names: Vec<&str> = gradient.nodes().iter().map(|n| n.op.name()).collect();
+    assert_eq!(names, ["cos"]);
+}
+
+#[test]
+fn uses_are_added_in_their_order() {
+    // z = ((x·a) + (x·b)) + (x·c): the cotangent of x is (a + b) + c, in that order.
+    let mut b = Builder::new("m");
+    let x = b.input("x", vector(1));
+    let names = ["a", "b", "c"].map(|name| b.input(name, vector(1)));
+    let products = names.map(|v| b.mul(x, v));
+    let sum = b.add(products[0], products[1]);
+    let sum = b.add(sum, products[2]);
+    let z = b.sum_all(sum);
+    let seed = b.ones_like(z);
+    let g = backward(&mut b, &[z], &[seed], &[x]).unwrap()[0].unwrap();
+    let graph = b.finish(vec![g]);
+    let one = |v: f64| Tensor::new([1], vec![v]);
+    let out = run(&graph, &[&one(0.0), &one(1e16), &one(1.0), &one(-1e16)]);
+    // 1e16 + 1 rounds to 1e16, so any other order would give 1 here.
+    assert_eq!(out[0].values::<f64>(), [0.0]);
+}

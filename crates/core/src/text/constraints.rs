@@ -66,7 +66,7 @@ pub const CONSTRAINTS: &[Law] = &[
     ),
     law(
         "module-5",
-        "calls nest at most 64 deep, and a module with all its calls written out has at most 1048576 operations",
+        "calls nest at most 64 deep, and all calls of a program, written out, have at most 4194304 operations",
         "merge modules, or call them less often",
         "%y = tgraph.call @f(%x) : f64",
     ),

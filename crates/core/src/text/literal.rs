@@ -7,6 +7,7 @@ use super::tree::*;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Attribute, DType, Extent, Type};
 use crate::tensor::{Data, Element, Tensor};
+use std::collections::HashSet;
 
 /// Lists and parentheses nest no deeper than this.
 const DEPTH_MAX: usize = 64;
@@ -105,11 +106,12 @@ impl<'a> Parser<'a> {
             })?,
         };
         self.expect(b'}')?;
+        let mut names = HashSet::new();
         let mut once: Vec<Entry> = Vec::with_capacity(entries.len());
         for entry in entries {
-            match once.iter().any(|earlier| earlier.name.text == entry.name.text) {
-                false => once.push(entry),
-                true => {
+            match names.insert(entry.name.text) {
+                true => once.push(entry),
+                false => {
                     let got = shortened(entry.name.text);
                     let message = format!("attribute `{got}` must be given once, got it again");
                     self.errors.push(Diagnostic::new("attribute-1", message).at(entry.name.span));

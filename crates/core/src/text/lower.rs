@@ -9,13 +9,14 @@ use super::statement::Body;
 use super::tree::{Action, File, Module, Name};
 use crate::diagnostic::{Diagnostic, Source, nearest};
 use crate::ir::{Graph, Location, Program, Transform};
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Calls nest no deeper than this; see `module-5`.
 const CALL_DEPTH_MAX: usize = 64;
-/// Operations of a module with its calls written out; see `module-5`.
-const EXPANDED_NODES_MAX: usize = 1 << 20;
+/// Operations of all calls of a program, written out; see `module-5`.
+const EXPANDED_NODES_MAX: usize = 1 << 22;
 
 /// A program, as much of it as is right, and what is wrong with the rest.
 pub(super) struct Lowered {
@@ -35,6 +36,13 @@ pub(super) enum Callee<'c> {
     Unknown,
 }
 
+/// Whether to look for similar names, which takes time.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Suggest {
+    Yes,
+    No,
+}
+
 /// The modules lowered so far.
 pub(super) struct Modules<'f, 'a> {
     file: &'f File<'a>,
@@ -44,6 +52,8 @@ pub(super) struct Modules<'f, 'a> {
     graphs: Vec<Option<Arc<Graph>>>,
     /// Depth of calls and number of operations with calls written out.
     sizes: Vec<(usize, usize)>,
+    /// Operations of all calls so far, written out.
+    spent: Cell<usize>,
 }
 
 pub(super) fn lower(file: &File, source: &Source) -> Lowered {
@@ -54,6 +64,7 @@ pub(super) fn lower(file: &File, source: &Source) -> Lowered {
         by_name: HashMap::new(),
         graphs: vec![None; file.modules.len()],
         sizes: vec![(0, 0); file.modules.len()],
+        spent: Cell::new(0),
     };
     for (i, module) in file.modules.iter().enumerate() {
         let Some(name) = module.name else { continue };
@@ -176,32 +187,34 @@ impl<'f, 'a> Modules<'f, 'a> {
         }
     }
 
-    /// Why a module with calls of these must not be, if so. `spent` counts its operations so far,
-    /// calls written out.
-    pub fn too_large(&self, callee: &str, spent: &mut usize) -> Option<Diagnostic> {
+    /// Why one more call of `callee` must not be, if so.
+    pub fn too_large(&self, callee: &str) -> Option<Diagnostic> {
         let (depth, size) = self.sizes[*self.by_name.get(callee)?];
-        *spent = spent.saturating_add(size);
         if depth >= CALL_DEPTH_MAX {
             let message = format!("calls must nest at most {CALL_DEPTH_MAX} deep, got {}", depth + 1);
             return Some(Diagnostic::new("module-5", message));
         }
-        (*spent > EXPANDED_NODES_MAX).then(|| {
+        let total = self.spent.get().saturating_add(size);
+        if total > EXPANDED_NODES_MAX {
             let message = format!(
-                "a module with its calls written out must have at most {EXPANDED_NODES_MAX} operations, got {spent}"
+                "the calls of a program, written out, must have at most {EXPANDED_NODES_MAX} operations, got {total}"
             );
-            Diagnostic::new("module-5", message)
-        })
+            return Some(Diagnostic::new("module-5", message));
+        }
+        self.spent.set(total);
+        None
     }
 
     /// The error for a call of a module that is not there.
-    pub fn unknown(&self, callee: Name) -> Diagnostic {
+    pub fn unknown(&self, callee: Name, suggest: Suggest) -> Diagnostic {
         let got = shortened(callee.text);
         let diagnostic =
             Diagnostic::new("module-3", format!("a call must name a module, got @{got}")).at(callee.span);
         if self.file.transforms.iter().any(|t| t.target.text == callee.text) {
             return diagnostic.note(format!("@{got} is made by a transformation, which text cannot call"));
         }
-        match nearest(callee.text, self.by_name.keys().copied()) {
+        let known = (suggest == Suggest::Yes).then(|| nearest(callee.text, self.by_name.keys().copied()));
+        match known.flatten() {
             Some(known) => diagnostic.help(format!("a module with a similar name is @{known}")),
             None => diagnostic,
         }

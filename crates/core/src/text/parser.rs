@@ -278,9 +278,10 @@ impl<'a> Parser<'a> {
             let span = self.tokens[at].span;
             names.push(Name { text: &self.slice(span)[1..], span });
             at += 1;
-            if self.tokens[at].kind == Kind::Mark(b',') {
-                at += 1;
+            if self.tokens[at].kind != Kind::Mark(b',') {
+                break;
             }
+            at += 1;
         }
         let defines = !names.is_empty() && self.tokens[at].kind == Kind::Mark(b'=');
         let span = self.tokens[start].span;

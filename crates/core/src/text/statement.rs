@@ -1,7 +1,7 @@
 //! Lowering of one module's statements.
 
 use super::literal;
-use super::lower::{Callee, Modules};
+use super::lower::{Callee, Modules, Suggest};
 use super::parser::shortened;
 use super::tree::*;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -9,6 +9,9 @@ use crate::ir::{Attribute, Attributes, Builder, Extent, Graph, Location, Origin,
 use crate::ops::{self, Call, Op};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Errors up to which similar names are looked for.
+const SUGGESTIONS_MAX: usize = 100;
 
 /// A defined name; without a value where an error has been reported.
 #[derive(Clone, Copy)]
@@ -24,8 +27,6 @@ pub(super) struct Body<'c, 'f, 'a> {
     errors: &'c mut Vec<Diagnostic>,
     builder: Builder,
     values: HashMap<&'a str, Definition>,
-    /// Operations so far, calls written out.
-    spent: usize,
     /// Whether a value could not be made, for an error here or in a module that is called.
     is_broken: bool,
 }
@@ -37,7 +38,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         errors: &'c mut Vec<Diagnostic>,
     ) -> Self {
         let builder = Builder::verbatim(module.name.map_or("", |name| name.text));
-        Body { modules, module, errors, builder, values: HashMap::new(), spent: 0, is_broken: false }
+        Body { modules, module, errors, builder, values: HashMap::new(), is_broken: false }
     }
 
     /// The graph, unless it is broken.
@@ -72,6 +73,11 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         self.errors.push(diagnostic);
     }
 
+    /// Behind many errors nobody needs similar names.
+    fn suggest(&self) -> Suggest {
+        if self.errors.len() < SUGGESTIONS_MAX { Suggest::Yes } else { Suggest::No }
+    }
+
     /// The types of `values`, as a label: `%a: f64, %b: f64`.
     fn described(&self, names: &[Name], values: &[Value]) -> Option<String> {
         let each = names.iter().zip(values);
@@ -92,7 +98,9 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
                     let message =
                         format!("value must be defined before it is used, got %{}", shortened(name.text));
                     let mut diagnostic = Diagnostic::new("value-1", message).at(name.span);
-                    if let Some(known) = nearest(name.text, self.values.keys().copied()) {
+                    let known = (self.suggest() == Suggest::Yes)
+                        .then(|| nearest(name.text, self.values.keys().copied()));
+                    if let Some(known) = known.flatten() {
                         diagnostic = diagnostic.help(format!("a value with a similar name is %{known}"));
                     }
                     self.error(diagnostic);
@@ -111,7 +119,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
             // A use of an unknown name is no definition.
             if earlier.value.is_some() {
                 let message = format!("value must be defined once, got %{} again", shortened(name.text));
-                let (line, _) = self.modules.source.position(earlier.span.start);
+                let line = self.modules.source.line(earlier.span.start);
                 let diagnostic = Diagnostic::new("value-2", message).at(name.span);
                 self.error(diagnostic.note(format!("it is defined in line {line}")));
             }
@@ -125,7 +133,8 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         let (names, written) = (&statement.names, &statement.signature.results);
         self.is_broken |= results.is_none();
         if let Some(results) = results.filter(|results| results.len() != names.len()) {
-            let message = format!("names left of `=` must be {}, got {}", results.len(), names.len());
+            let message =
+                format!("number of names left of `=` must be {}, got {}", results.len(), names.len());
             let span = names.first().map_or(statement.span, |name| name.span.to(statement.span));
             let mut diagnostic = Diagnostic::new("value-3", message).at(span);
             if names.is_empty() {
@@ -149,7 +158,8 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     /// Compares written types with those that hold. `what` they are, in the plural.
     fn agree(&mut self, what: &str, written: &[WrittenType], inferred: &[Type], span: Span) {
         if written.len() != inferred.len() {
-            let message = format!("types of {what} must be {}, got {}", inferred.len(), written.len());
+            let message =
+                format!("number of types of {what} must be {}, got {}", inferred.len(), written.len());
             self.error(Diagnostic::new("type-3", message).at(span));
             return;
         }
@@ -191,7 +201,7 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
     fn inputs(&mut self, statement: &Statement<'a>, items: &[InputItem<'a>]) {
         let (names, types) = (&statement.names, &statement.signature.results);
         if names.len() != items.len() {
-            let message = format!("names left of `=` must be {}, got {}", items.len(), names.len());
+            let message = format!("number of names left of `=` must be {}, got {}", items.len(), names.len());
             self.error(Diagnostic::new("value-3", message).at(statement.span));
             return self.define(statement, None);
         }
@@ -321,12 +331,12 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         let (graph, operands) = match (modules.callee(callee.text), operands) {
             (Callee::Ready(graph), Some(operands)) => (graph.clone(), operands),
             (Callee::Unknown, _) => {
-                self.error(modules.unknown(callee));
+                self.error(modules.unknown(callee, self.suggest()));
                 return self.define(statement, None);
             }
             _ => return self.define(statement, None),
         };
-        if let Some(diagnostic) = modules.too_large(callee.text, &mut self.spent) {
+        if let Some(diagnostic) = modules.too_large(callee.text) {
             self.error(diagnostic.at(callee.span));
             return self.define(statement, None);
         }

@@ -152,11 +152,33 @@ fn calls_end_in_an_error_not_in_the_stack_or_in_centuries() {
     let twice = |i| format!("%y = tgraph.call @m{i}(%x)\n%z = tgraph.call @m{i}(%y)", i = i + 1);
     let doubling: String = (0..60).map(|i| module(i, &twice(i))).collect();
     let doubling = doubling + &module(60, "%y = tgraph.sin %x");
-    assert!(errors(&doubling).iter().any(|error| error.contains("at most 1048576 operations")));
+    assert!(errors(&doubling).iter().any(|error| error.contains("at most 4194304 operations")));
     // A cycle of 20000.
     let cycle: String =
         (0..20_000).map(|i| module(i, &format!("%y = tgraph.call @m{}(%x)", (i + 1) % 20_000))).collect();
     assert!(errors(&cycle).iter().any(|error| error.contains("module-4")));
+}
+
+#[test]
+fn long_texts_take_time_in_proportion() {
+    let many = |line: &dyn Fn(usize) -> String| (0..100_000).map(line).collect::<String>();
+    let module =
+        |body: &str| format!("tgraph.module @m {{\n%x = tgraph.arg : f64\n{body}\ntgraph.return %x\n}}\n");
+    let texts = [
+        module(&many(&|i| format!("%v{i} = tgraph.sin %w{i}\n"))),
+        module(&many(&|i| format!("%v{i} = tgraph.call @w{i}(%x)\n"))),
+        module(&many(&|_| "%x = tgraph.sin %x ".to_string())),
+        module(&many(&|_| "%a\n".to_string())),
+        module(&many(&|_| "%a ".to_string())),
+        module(&format!("%y = tgraph.sin %x {{{} a = 1}}", many(&|i| format!("a{i} = 1, ")))),
+        module("") + &many(&|i| format!("tgraph.jvp @m{i} wrt(%y) -> @n{i}\n")),
+        module("") + &format!("tgraph.jvp @m wrt({} %x) -> @n", many(&|i| format!("%y{i}, "))),
+        module(&many(&|i| format!("%y{i} = tgraph.arg : f64\n")))
+            + &format!("tgraph.jvp @m wrt({} %x) -> @n", many(&|i| format!("%z{i}, "))),
+    ];
+    for text in texts {
+        survive(&text);
+    }
 }
 
 #[test]

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Derives every table and polynomial coefficient of the elementary functions; needs mpmath only.
 
-    python3 coefficients.py [NAME...]      # exp log trig erf ...: prints Rust constants
+    python3 coefficients.py [exp log trig pow erf]      # prints Rust constants
 
 A polynomial is a weighted least-squares fit at Chebyshev nodes in 90 digits, which is within a small factor of the
 minimax one. Its coefficients are rounded to f64 one by one from
 the lowest degree up, and the rest is fitted again each time, so that a later coefficient takes up the rounding of
 an earlier one. The comment behind a polynomial is the error of the rounded one in exact arithmetic, as stated.
 """
+import struct
 import sys
-from mpmath import mp, mpf, log, exp, sin, cos, pi, erf, sqrt, expm1, log1p, matrix, lu_solve, floor, ldexp
+from mpmath import cos, erf, exp, expm1, floor, ldexp, log, log1p, lu_solve, matrix, mp, mpf, pi, sin, sqrt
 
 mp.prec = 400
 
@@ -59,11 +60,6 @@ def fit(f, w, powers, lo, hi):
     return [c for _, c in fixed], worst
 
 
-def bits(x):
-    import struct
-    return struct.unpack("<Q", struct.pack("<d", float(to_f64(x))))[0]
-
-
 def rust(name, doc, values):
     print(f"/// {doc}")
     body = ", ".join(f"{float(to_f64(mpf(v)))!r}" for v in values)
@@ -91,7 +87,7 @@ def do_exp():
     scalar("LN2_LOW", "ln 2 - LN2_HIGH.", ln2 - hi)
     powers = [to_f64(mpf(2) ** (mpf(j) / 16)) for j in range(16)]
     rust("POWERS", "2^(j/16), rounded.", powers)
-    rust("SHIFTS", "log(POWERS[j]) - j ln 2 / 16: what the rounding of POWERS[j] is worth in the exponent.",
+    rust("SHIFTS", "log(`POWERS[j]`) - j ln 2 / 16: what the rounding of `POWERS[j]` is worth in the exponent.",
          [log(t) - j * ln2 / 16 for j, t in enumerate(powers)])
 
 
@@ -106,7 +102,6 @@ def do_log():
     scalar("LN2_LOW", "ln 2 - LN2_HIGH.", ln2 - hi)
     # m in [0.671875, 1.34375): interval i starts at the number with the bits START + i 2^48.
     start = 0x3fe5800000000000
-    import struct
     val = lambda b: mpf(struct.unpack("<d", struct.pack("<Q", b))[0])
     inv, his, los = [], [], []
     worst = 0
@@ -125,15 +120,16 @@ def do_log():
         los.append(l - h_)
     # the table is indexed with bits 48..51 of (bits(x) - START)
     rust("INVERSE", f"About 1/m in 20 bits for the i-th sixteenth of [0.671875, 1.34375); |m INVERSE - 1| <= {float(worst):.5f}.", inv)
-    rust("LOG_HIGH", "-log(INVERSE[i]), a multiple of 2^-39.", his)
-    rust("LOG_LOW", "-log(INVERSE[i]) - LOG_HIGH[i].", los)
+    rust("LOG_HIGH", "-log(`INVERSE[i]`), a multiple of 2^-39.", his)
+    rust("LOG_LOW", "-log(`INVERSE[i]`) - `LOG_HIGH[i]`.", los)
 
 
 def do_trig():
     q = pi / 4 * mpf("1.0001")
     f = lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z
     c, e = fit(f, lambda z: z, list(range(7)), mpf(10) ** -9, q * q)
-    rust("SIN", f"(sin r - r) / r^3 in r^2 on |r| <= pi/4; error of sin(r) / r: {size(e)}.", c)
+    scalar("SIN_FIRST", "The first coefficient of (sin r - r) / r^3 in r^2 on |r| <= pi/4: -1/6, rounded.", c[0])
+    rust("SIN", f"The others; error of sin(r) / r with all: {size(e)}.", c[1:])
     g = lambda z: (cos(sqrt(z)) - 1 + z / 2) / z ** 2
     c, e = fit(g, lambda z: z * z, list(range(7)), mpf(10) ** -9, q * q)
     rust("COS", f"(cos r - 1 + r^2/2) / r^4 in r^2 on |r| <= pi/4; error of cos(r): {size(e)}.", c)
@@ -150,7 +146,6 @@ def do_trig():
 
 
 def do_pow():
-    import struct
     val = lambda b: mpf(struct.unpack("<d", struct.pack("<Q", b))[0])
     h = mpf("0.00392")
     f = lambda r: (log1p(r) - r + r * r / 2) / r ** 3
@@ -169,8 +164,8 @@ def do_pow():
         his.append(hi)
         los.append(l - hi)
     rust("INVERSE", f"About 1/m for the i-th interval of [0.673828125, 1.34765625); |m INVERSE - 1| <= {float(worst):.5f}.", inv)
-    rust("LOG_HIGH", "-log(INVERSE[i]), a multiple of 2^-39.", his)
-    rust("LOG_LOW", "-log(INVERSE[i]) - LOG_HIGH[i].", los)
+    rust("LOG_HIGH", "-log(`INVERSE[i]`), a multiple of 2^-39.", his)
+    rust("LOG_LOW", "-log(`INVERSE[i]`) - `LOG_HIGH[i]`.", los)
 
 
 def do_erf():
@@ -190,9 +185,9 @@ def do_erf():
         worst = max(worst, e)
         rows.append(p)
     rust("VALUE", "erf(c), c = 49 i / 128.", value)
-    rust("VALUE_LOW", "erf(c) - VALUE[i].", value_low)
+    rust("VALUE_LOW", "erf(c) - `VALUE[i]`.", value_low)
     rust("SLOPE", "erf'(c) = 2/sqrt(pi) e^(-c^2).", slope)
-    rust("SLOPE_LOW", "erf'(c) - SLOPE[i].", slope_low)
+    rust("SLOPE_LOW", "erf'(c) - `SLOPE[i]`.", slope_low)
     print(f"/// Coefficients of (erf(c+h) - erf(c) - h erf'(c)) / h^2 in h, one row a power; error of erf(c+h): {size(worst)}.")
     print(f"static TAYLOR: [[f64; 16]; {count}] = [")
     for j in range(count):

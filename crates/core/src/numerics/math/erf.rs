@@ -21,7 +21,7 @@ static VALUE: [f64; 16] = [
     0.9999999999999653,
     0.9999999999999996,
 ];
-/// erf(c) - VALUE[i].
+/// erf(c) - `VALUE[i]`.
 static VALUE_LOW: [f64; 16] = [
     0.0,
     2.4613538646389118e-17,
@@ -60,7 +60,7 @@ static SLOPE: [f64; 16] = [
     3.7866739798931417e-13,
     5.402389455126159e-15,
 ];
-/// erf'(c) - SLOPE[i].
+/// erf'(c) - `SLOPE[i]`.
 static SLOPE_LOW: [f64; 16] = [
     1.533545961316588e-17,
     3.0912761152983457e-18,
@@ -304,6 +304,14 @@ const STEP: f64 = 0.3828125;
 /// 1.5 · 2^52: adding it rounds to an integer, which stands in the low bits.
 const INTEGERS: f64 = 6755399441055744.0;
 
+/// Four coefficients' share, from row `row` on.
+#[inline(always)]
+fn quad<V: Number<Scalar = f64>>(row: usize, index: V::Bits, h: V, h2: V) -> V {
+    let (a, b) = (V::lookup(&TAYLOR[row], index), V::lookup(&TAYLOR[row + 1], index));
+    let (c, d) = (V::lookup(&TAYLOR[row + 2], index), V::lookup(&TAYLOR[row + 3], index));
+    d.fma(h, c).fma(h2, b.fma(h, a))
+}
+
 /// The error function 2/√π ∫₀ˣ e^(−t²) dt.
 #[inline(always)]
 pub fn erf<V: Number<Scalar = f64>>(x: V) -> V {
@@ -315,11 +323,8 @@ pub fn erf<V: Number<Scalar = f64>>(x: V) -> V {
     // Exact: the centre is 0 or within a factor of two of the argument.
     let h = (shifted - shifter).fnma(V::splat(STEP), size);
     // Estrin's scheme over the twelve coefficients.
-    let c = |row: usize| V::lookup(&TAYLOR[row], index);
-    let (h2, pair) = (h * h, |row: usize| c(row + 1).fma(h, c(row)));
-    let h4 = h2 * h2;
-    let quad = |row: usize| pair(row + 2).fma(h2, pair(row));
-    let rest = quad(8).fma(h4, quad(4)).fma(h4, quad(0));
+    let (h2, h4) = (h * h, h * h * (h * h));
+    let rest = quad(8, index, h, h2).fma(h4, quad(4, index, h, h2)).fma(h4, quad(0, index, h, h2));
     // value + h slope + h (slope_low + h rest) + value_low, where the first sum keeps its rounding error.
     let (value, slope) = (V::lookup(&VALUE, index), V::lookup(&SLOPE, index));
     let low = h.fma(rest, V::lookup(&SLOPE_LOW, index)).fma(h, V::lookup(&VALUE_LOW, index));

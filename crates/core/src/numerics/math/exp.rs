@@ -39,7 +39,7 @@ pub(super) static POWERS: [f64; 16] = [
     1.8340080864093424,
     1.9152065613971474,
 ];
-/// log(POWERS[j]) - j ln 2 / 16: what the rounding of POWERS[j] is worth in the exponent.
+/// log(`POWERS[j]`) - j ln 2 / 16: what the rounding of `POWERS[j]` is worth in the exponent.
 pub(super) static SHIFTS: [f64; 16] = [
     0.0,
     -8.189317638195514e-17,
@@ -60,12 +60,10 @@ pub(super) static SHIFTS: [f64; 16] = [
 ];
 
 /// 1.5 · 2^48: adding it rounds a small number to a multiple of 1/16, whose sixteenths stand in the low bits.
-const SIXTEENTHS: f64 = 422212465065984.0;
+pub(super) const SIXTEENTHS: f64 = 422212465065984.0;
 
 /// e^x = 2^k T e^(r + r_low).
 pub(super) struct Reduced<V: Number<Scalar = f64>> {
-    /// k in units of the exponent's lowest bit, to be added to the bits of a number.
-    pub exponent: V::Bits,
     /// k.
     pub k: V,
     /// T, an f64 near 2^(j/16).
@@ -88,7 +86,6 @@ pub(super) fn reduce<V: Number<Scalar = f64>>(x: V) -> Reduced<V> {
     let correction = n.fma(V::splat(LN2_LOW), V::lookup(&SHIFTS, shifted.bits()));
     let r = r_high - correction;
     Reduced {
-        exponent: whole.shift_left(48),
         k: V::from_bits(whole) - shifter,
         power: V::lookup(&POWERS, shifted.bits()),
         r,

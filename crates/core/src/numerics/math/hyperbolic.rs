@@ -1,52 +1,101 @@
 //! tanh and the logistic function, as quotients of sums that are kept with their rounding errors.
 
 use super::super::lanes::{Integer, Number, Rare, Wide};
-use super::exp::{reduce, tail};
-use super::{round_to_odd, settle};
+use super::exp::{self, reduce, tail};
+use super::{polynomial, round_to_odd, settle};
 
 /// The largest number whose tanh is not 1 when rounded: log(2^55 − 1) / 2, rounded down.
 const TANH_ONE: f64 = 19.061547465398494;
 
-/// The quotient (n + n_low) / (d + d_low) as a sum of two numbers, but for a second-order term.
+/// The quotient (n + n_low) / (d + d_low) is q + a b, but for a second-order term; returns q, a and b.
 #[inline(always)]
-fn quotient<V: Number<Scalar = f64>>(n: V, n_low: V, d: V, d_low: V) -> (V, V) {
+fn quotient<V: Number<Scalar = f64>>(n: V, n_low: V, d: V, d_low: V) -> (V, V, V) {
     let inverse = V::splat(1.0) / d;
     let q = n * inverse;
     let error = q.fnma(d, n) + q.fnma(d_low, n_low);
-    (q, error * inverse)
+    (q, error, inverse)
 }
 
-/// Hyperbolic tangent: with E = e^{2|x|}, (E − 1) / (E + 1), and the sign of x.
+/// `exp::POWERS[j]` with 2^-4 j taken from the exponent field, bits and all. Added to n in sixteenths, shifted to the
+/// exponent, this gives 2^k T without masking n's fraction j out.
+static POWERS_LESS_INDEX: [f64; 16] = {
+    let mut table = exp::POWERS;
+    let mut j = 0;
+    while j < 16 {
+        table[j] = f64::from_bits(table[j].to_bits() - ((j as u64) << 48));
+        j += 1;
+    }
+    table
+};
+
+/// Half of `exp::SHIFTS`.
+static HALF_SHIFTS: [f64; 16] = {
+    let mut table = exp::SHIFTS;
+    let mut j = 0;
+    while j < 16 {
+        table[j] *= 0.5;
+        j += 1;
+    }
+    table
+};
+
+/// ((e^2r − 1) / 2 − r) / r²: `exp::EXP` for a doubled argument.
+const EXP_TWICE: [f64; 6] = {
+    let mut c = exp::EXP;
+    let (mut i, mut power) = (0, 2.0);
+    while i < 6 {
+        c[i] *= power;
+        power *= 2.0;
+        i += 1;
+    }
+    c
+};
+
+/// Hyperbolic tangent: with E = e^{2|x|}, ((E − 1)/2) / ((E + 1)/2), and the sign of x.
+///
+/// The reduction is that of `exp::reduce` for 2|x|, in halves: all is scaled by powers of two, without an effect
+/// on rounding.
 #[inline(always)]
 pub fn tanh<V: Number<Scalar = f64>>(x: V) -> V {
-    let size = x.abs();
-    // Up to here E < 2^54, which the sums below need; beyond, the result is 1 − 2^−53 and soon 1.
+    // Up to the bound E < 2^54, which the sums below need; beyond, the result is 1 − 2^−53 and soon 1.
     // The order of operands lets a NaN through.
-    let e = reduce(V::splat(37.4296875).lesser(size + size));
-    // E = p (1 + r + r_low + r² tail), p = 2^k T. The sum p − 1 is exact, and it is larger than p·r or zero.
-    let p = V::from_bits(e.power.bits().plus(e.exponent));
-    let a = p - V::splat(1.0);
-    let main = p.fma(e.r, a);
-    let rest = p.fma((e.r * e.r).fma(tail(e.r), e.r_low), p.fma(e.r, a - main));
+    let size = V::splat(18.71484375).lesser(x.abs());
+    let shifter = V::splat(exp::SIXTEENTHS);
+    let shifted = size.fma(V::splat(2.0 * std::f64::consts::LOG2_E), shifter);
+    let index = shifted.bits();
+    let n = shifted - shifter;
+    let r_high = n.fnma(V::splat(0.5 * exp::LN2_HIGH), size);
+    let correction = n.fma(V::splat(0.5 * exp::LN2_LOW), V::lookup(&HALF_SHIFTS, index));
+    let r = r_high - correction;
+    let r_low = (r_high - r) - correction;
+    // E = p (1 + 2 (r + r_low + r² tail)), p = 2^k T. The sum (p − 1)/2 is exact, and it is larger than p·r or zero.
+    let p = V::from_bits(V::lookup(&POWERS_LESS_INDEX, index).bits().plus(index.shift_left(48)));
+    let half = V::splat(0.5);
+    let a = p.fma(half, -half);
+    let r2 = r * r;
+    let main = p.fma(r, a);
+    let rest = p.fma(r2.fma(polynomial(r, r2, &EXP_TWICE), r_low), p.fma(r, a - main));
     let n = main + rest;
     let n_low = rest - (n - main);
-    // d − 2 is exact, and so is what the rounding of d left over.
-    let d = n + V::splat(2.0);
-    let d_low = n_low + (n - (d - V::splat(2.0)));
-    let (y, y_low) = quotient(n, n_low, d, d_low);
-    V::select(V::splat(TANH_ONE).lt(size), V::splat(1.0), y + y_low).copysign(x)
+    // d − 1 is exact, and so is what the rounding of d left over.
+    let one = V::splat(1.0);
+    let d = n + one;
+    let d_low = n_low + (n - (d - one));
+    let (q, error, inverse) = quotient(n, n_low, d, d_low);
+    let y = error.fma(inverse, q);
+    V::select(V::splat(TANH_ONE).lt(x.abs()), one, y).copysign(x)
 }
 
 /// The logistic function 1 / (1 + e^−x). It cannot overflow.
 #[inline(always)]
 pub fn sigmoid<V: Number<Scalar = f64>>(x: V) -> V {
-    let (y, y_low, k) = logistic(x);
-    (y + y_low).scale(k)
+    let (q, error, inverse, k) = logistic(x);
+    error.fma(inverse, q).scale(k)
 }
 
-/// With E = e^{−|x|}, 1 / (1 + E) for x ≥ 0 and E / (1 + E) for x < 0, as a sum of two numbers times 2^k.
+/// With E = e^{−|x|}, 1 / (1 + E) for x ≥ 0 and E / (1 + E) for x < 0, as (q + a b) 2^k; returns q, a, b and k.
 #[inline(always)]
-fn logistic<V: Number<Scalar = f64>>(x: V) -> (V, V, V) {
+fn logistic<V: Number<Scalar = f64>>(x: V) -> (V, V, V, V) {
     // The order of operands lets a NaN through.
     let e = reduce(V::splat(-750.0).greater(-x.abs()));
     // E = 2^k (m + m_low).
@@ -60,8 +109,8 @@ fn logistic<V: Number<Scalar = f64>>(x: V) -> (V, V, V) {
     let negative = x.lt(V::zero());
     let n = V::select(negative, m, one);
     let n_low = V::select(negative, m_low, V::zero());
-    let (y, y_low) = quotient(n, n_low, d, d_low);
-    (y, y_low, V::select(negative, e.k, V::zero()))
+    let (q, error, inverse) = quotient(n, n_low, d, d_low);
+    (q, error, inverse, V::select(negative, e.k, V::zero()))
 }
 
 /// [`tanh`], as a type.
@@ -91,7 +140,7 @@ impl Rare<f64> for Sigmoid {
             // Here 1/2 + x/4 is often exactly in the middle of two f32, and −x³/48 decides, which may be 2^−74.
             return round_to_odd(0.5, x * (0.25 - x * x / 48.0));
         }
-        let (y, y_low, k) = logistic(x);
-        round_to_odd(y, y_low).scale(k)
+        let (q, error, inverse, k) = logistic(x);
+        round_to_odd(q, error * inverse).scale(k)
     }
 }

@@ -40,7 +40,7 @@ static INVERSE: [f64; 16] = [
     0.8000001907348633,
     0.7619047164916992,
 ];
-/// -log(INVERSE[i]), a multiple of 2^-39.
+/// -log(`INVERSE[i]`), a multiple of 2^-39.
 static LOG_HIGH: [f64; 16] = [
     -0.37469380706897937,
     -0.3302414484514884,
@@ -59,7 +59,7 @@ static LOG_HIGH: [f64; 16] = [
     0.22314331289635447,
     0.27193377508774574,
 ];
-/// -log(INVERSE[i]) - LOG_HIGH[i].
+/// -log(`INVERSE[i]`) - `LOG_HIGH[i]`.
 static LOG_LOW: [f64; 16] = [
     -2.360295059706684e-13,
     -4.809377814284705e-13,
@@ -156,9 +156,9 @@ fn special<V: Number<Scalar = f64>>(argument: V, x: V, y: V) -> V {
     V::select(ordinary, y, at_most_zero)
 }
 
-/// log(1 + x); −∞ at −1, NaN below.
+/// log(1 + x) as a sum of two numbers, and 1 + x rounded.
 #[inline(always)]
-pub fn log1p<V: Number<Scalar = f64>>(x: V) -> V {
+fn parts_plus_one<V: Number<Scalar = f64>>(x: V) -> (V, V, V) {
     let one = V::splat(1.0);
     // 1 + x as a sum of two numbers, whichever is larger.
     let u = one + x;
@@ -169,6 +169,13 @@ pub fn log1p<V: Number<Scalar = f64>>(x: V) -> V {
     let r_low = (u_low / u).fma(one + e.r, e.r_low);
     let r = e.r + r_low;
     let (y, y_low) = finish(Reduced { r, r_low: (e.r - r) + r_low, ..e });
+    (y, y_low, u)
+}
+
+/// log(1 + x); −∞ at −1, NaN below.
+#[inline(always)]
+pub fn log1p<V: Number<Scalar = f64>>(x: V) -> V {
+    let (y, y_low, u) = parts_plus_one(x);
     // A tiny x, with its sign of zero, is its own result: x² / 2 is below half a unit in its last place.
     let tiny = x.abs().lt(V::splat(1.0 / 18014398509481984.0));
     V::select(tiny, x, special(u, x, y + y_low))
@@ -199,5 +206,15 @@ impl Wide for Log1p {
     #[inline(always)]
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
         log1p(x)
+    }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
+        settle::<V, Log1p>(log1p(x), x)
+    }
+}
+impl Rare<f64> for Log1p {
+    fn value(x: f64) -> f64 {
+        let (y, y_low, _) = parts_plus_one(x);
+        round_to_odd(y, y_low)
     }
 }

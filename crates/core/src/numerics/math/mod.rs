@@ -1,4 +1,4 @@
-//! Elementary functions (law 6), each written once, generic over [`Number`](super::lanes::Number).
+//! Elementary functions (law 6), each written once, generic over [`Number`].
 //!
 //! An f64 function is a fixed sequence of IEEE operations and fma; tests bound its error. An f32 function is its
 //! f64 sister on widened halves, rounded once. `coefficients.py` beside this file derives every constant.
@@ -139,17 +139,24 @@ mod x86 {
     elementary_f32!(<Avx512 as Simd>::F32, Avx512);
 }
 
-/// Σ c\[i\] x^i for 5 to 8 coefficients by Estrin's scheme: pairs, then pairs of pairs; `x2` is x².
+/// Σ c\[i\] x^i for 6 to 8 coefficients by Estrin's scheme: pairs, then pairs of pairs; `x2` is x².
 #[inline(always)]
 fn polynomial<V: Number<Scalar = f64>, const N: usize>(x: V, x2: V, c: &[f64; N]) -> V {
-    const { assert!(4 < N && N <= 8) };
-    let pair = |i: usize| {
-        if i + 1 < N { V::splat(c[i + 1]).fma(x, V::splat(c[i])) } else { V::splat(c[i]) }
-    };
-    let low = pair(2).fma(x2, pair(0));
-    let high = if N > 6 { pair(6).fma(x2, pair(4)) } else { pair(4) };
-    // Six coefficients or fewer need no x⁴.
-    if N > 6 { high.fma(x2 * x2, low) } else { high.fma(x2, pair(2)).fma(x2, pair(0)) }
+    const { assert!(6 <= N && N <= 8) };
+    if N > 6 {
+        let low = pair(2, x, c).fma(x2, pair(0, x, c));
+        let high =
+            if N == 8 { pair(6, x, c).fma(x2, pair(4, x, c)) } else { V::splat(c[6]).fma(x2, pair(4, x, c)) };
+        return high.fma(x2 * x2, low);
+    }
+    // Six coefficients need no x⁴.
+    pair(4, x, c).fma(x2, pair(2, x, c)).fma(x2, pair(0, x, c))
+}
+
+/// c\[i\] + c\[i+1\] x.
+#[inline(always)]
+fn pair<V: Number<Scalar = f64>, const N: usize>(i: usize, x: V, c: &[f64; N]) -> V {
+    V::splat(c[i + 1]).fma(x, V::splat(c[i]))
 }
 
 /// An f64 result on its way to f32, where a second rounding follows. Exactly in the middle of two f32 the first rounding

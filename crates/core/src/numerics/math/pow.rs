@@ -148,7 +148,7 @@ static INVERSE: [f64; 128] = [
     0.7485380116959064,
     0.7441860465116279,
 ];
-/// -log(INVERSE[i]), a multiple of 2^-39.
+/// -log(`INVERSE[i]`), a multiple of 2^-39.
 static LOG_HIGH: [f64; 128] = [
     -0.391885849981918,
     -0.3861221452643804,
@@ -279,7 +279,7 @@ static LOG_HIGH: [f64; 128] = [
     0.28963329258294834,
     0.29546421289342106,
 ];
-/// -log(INVERSE[i]) - LOG_HIGH[i].
+/// -log(`INVERSE[i]`) - `LOG_HIGH[i]`.
 static LOG_LOW: [f64; 128] = [
     1.3452072007312055e-13,
     -6.530548156810478e-13,

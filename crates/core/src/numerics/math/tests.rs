@@ -65,6 +65,22 @@ fn correctly_rounded(function: UnaryFn, x: f64) -> f64 {
     }
 }
 
+/// The correctly rounded f32 value.
+fn correctly_rounded_f32(function: UnaryFn, x: f32) -> f32 {
+    match function {
+        UnaryFn::Sqrt => x.sqrt(),
+        UnaryFn::Exp => core_math::expf(x),
+        UnaryFn::Expm1 => core_math::expm1f(x),
+        UnaryFn::Log => core_math::logf(x),
+        UnaryFn::Log1p => core_math::log1pf(x),
+        UnaryFn::Sin => core_math::sinf(x),
+        UnaryFn::Cos => core_math::cosf(x),
+        UnaryFn::Tanh => core_math::tanhf(x),
+        UnaryFn::Erf => core_math::erff(x),
+        UnaryFn::Sigmoid => reference::sigmoid(x as f64).to_f32(),
+    }
+}
+
 /// Arguments over all sizes and, more densely, where the function is not trivial.
 fn arguments(count: usize) -> Vec<f64> {
     let mut bits = Bits(2024);
@@ -156,20 +172,31 @@ fn f32_functions_are_correctly_rounded() {
     for &function in UnaryFn::ALL {
         let y = evaluate(Level::current(), function, &x);
         for (&x, y) in x.iter().zip(y) {
-            let want = match function {
-                UnaryFn::Sqrt => x.sqrt(),
-                UnaryFn::Exp => core_math::expf(x),
-                UnaryFn::Expm1 => core_math::expm1f(x),
-                UnaryFn::Log => core_math::logf(x),
-                UnaryFn::Log1p => core_math::log1pf(x),
-                UnaryFn::Sin => core_math::sinf(x),
-                UnaryFn::Cos => core_math::cosf(x),
-                UnaryFn::Tanh => core_math::tanhf(x),
-                UnaryFn::Erf => core_math::erff(x),
-                UnaryFn::Sigmoid => reference::sigmoid(x as f64).to_f32(),
-            };
+            let want = correctly_rounded_f32(function, x);
             let same = canonical_bits_f32(y) == canonical_bits_f32(want);
             assert!(same, "{}({x:e}) is {y:e}, must be {want:e}", function.name());
+        }
+    }
+}
+
+/// Arguments, found by checking all, whose f64 result lies exactly in the middle of two f32 while the value does not.
+const MIDDLES: &[(UnaryFn, &[u32])] = &[
+    (UnaryFn::Log, &[0x3c41_3d3a, 0x4117_8feb, 0x4c5d_65a5, 0x65d8_90d3, 0x6f31_a8ec]),
+    (UnaryFn::Log1p, &[0x3540_0003, 0x3710_001b, 0x3efd_81ad, 0x4107_8feb, 0x65d8_90d3, 0x6f31_a8ec]),
+    (UnaryFn::Sin, &[0x4619_9998, 0xc619_9998]),
+    (UnaryFn::Cos, &[0x5f18_b878, 0x6115_cb11, 0xdf18_b878, 0xe115_cb11]),
+    (UnaryFn::Sigmoid, &[0x36fc_0000, 0x3706_0000, 0x370e_0000, 0x3716_0000, 0x371e_0000]),
+];
+
+#[test]
+fn f32_functions_are_correctly_rounded_where_f64_hides_the_side() {
+    for &(function, bits) in MIDDLES {
+        let x: Vec<f32> = bits.iter().map(|&bits| f32::from_bits(bits)).collect();
+        for level in Level::available() {
+            for (&x, y) in x.iter().zip(evaluate(level, function, &x)) {
+                let want = correctly_rounded_f32(function, x);
+                assert_eq!(y.to_bits(), want.to_bits(), "{}({x:e}) at {level}", function.name());
+            }
         }
     }
 }

@@ -7,9 +7,10 @@ use super::super::lanes::{Integer, Number, Rare, Wide};
 use super::{polynomial, round_to_odd, settle};
 use std::cmp::Ordering;
 
-/// (sin r - r) / r^3 in r^2 on |r| <= pi/4; error of sin(r) / r: 2^-62.9.
-const SIN: [f64; 7] = [
-    -0.16666666666666666,
+/// The first coefficient of (sin r − r) / r³ in r² on |r| ≤ π/4: −1/6, rounded.
+const SIN_FIRST: f64 = -0.16666666666666666;
+/// The others; error of sin(r) / r with all: 2^-62.9.
+const SIN: [f64; 6] = [
     0.008333333333333097,
     -0.00019841269841051754,
     2.7557319126230735e-06,
@@ -133,12 +134,17 @@ fn wave<V: Number<Scalar = f64>>(x: &Reduced<V>) -> (V, V) {
     let z = r * r;
     let z2 = z * z;
     let half = z * V::splat(0.5);
-    // sin(r + r_low) = r + (r³ S + r_low cos r)
-    let sin_low = (r * z).fma(polynomial(z, z2, &SIN), half.fnma(r_low, r_low));
+    let z_low = r.fma(r, -z);
+    // sin(r + r_low) = r + (r³ (S₀ + z S) + r_low cos r), with the rounding error of r³ times S₀.
+    let cube = r * z;
+    let cube_low = r.fma(z_low, r.fma(z, -cube));
+    let first = V::splat(SIN_FIRST);
+    let rest = cube_low.fma(first, half.fnma(r_low, r_low));
+    let sin_low = cube.fma(first, (cube * z).fma(polynomial(z, z2, &SIN), rest));
     // cos(r + r_low) = (1 − z/2) + (z² C − r_low r), with the rounding errors of z/2 and of the first difference.
     let one = V::splat(1.0);
     let cos = one - half;
-    let rounding = r.fma(r, -z).fnma(V::splat(0.5), (one - cos) - half);
+    let rounding = z_low.fnma(V::splat(0.5), (one - cos) - half);
     let cos_low = z2.fma(polynomial(z, z2, &COS), r.fnma(r_low, rounding));
     let odd = V::top_bit(x.quadrant.shift_left(63));
     (V::select(odd, cos, r), V::select(odd, cos_low, sin_low))
