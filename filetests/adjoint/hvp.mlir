@@ -11,10 +11,10 @@ tgraph.hvp @m wrt(%x) dir(%v) -> @m_hvp
 // tgraph.module @m_hvp {
 //   %x, %v = tgraph.arg, tgraph.tangent : tensor<3xf64>
 //   %mul = tgraph.mul %x, %v : tensor<3xf64>
-//   %add = tgraph.add %mul, %mul : tensor<3xf64>
-//   %add_1 = tgraph.add %x, %x : tensor<3xf64>
-//   %mul_1 = tgraph.mul %v, %add_1 : tensor<3xf64>
-//   %add_2 = tgraph.add %add, %mul_1 : tensor<3xf64>
-//   %add_3 = tgraph.add %add, %add_2 : tensor<3xf64>
-//   tgraph.return %add_3 : tensor<3xf64>
+//   %dy = tgraph.add %mul, %mul : tensor<3xf64>
+//   %add = tgraph.add %x, %x : tensor<3xf64>
+//   %mul_1 = tgraph.mul %v, %add : tensor<3xf64>
+//   %add_1 = tgraph.add %dy, %mul_1 : tensor<3xf64>
+//   %add_2 = tgraph.add %dy, %add_1 : tensor<3xf64>
+//   tgraph.return %add_2 : tensor<3xf64>
 // }

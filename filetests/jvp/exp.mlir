@@ -10,6 +10,6 @@ tgraph.jvp @m wrt(%x) -> @m_jvp
 // tgraph.module @m_jvp {
 //   %x, %dx = tgraph.arg, tgraph.tangent : tensor<?xf32>
 //   %y = tgraph.exp %x : tensor<?xf32>
-//   %mul = tgraph.mul %dx, %y : tensor<?xf32>
-//   tgraph.return %y, %mul : tensor<?xf32>, tensor<?xf32>
+//   %dy = tgraph.mul %dx, %y : tensor<?xf32>
+//   tgraph.return %y, %dy : tensor<?xf32>, tensor<?xf32>
 // }

@@ -14,9 +14,9 @@ tgraph.jvp @m wrt(%x) -> @m_jvp
 //   %y = tgraph.mul %x, %sin : tensor<2xf64>
 //   %sin_1 = tgraph.sin %x : tensor<2xf64>
 //   %neg = tgraph.neg %sin_1 : tensor<2xf64>
-//   %mul = tgraph.mul %dx, %neg : tensor<2xf64>
-//   %mul_1 = tgraph.mul %dx, %sin : tensor<2xf64>
-//   %mul_2 = tgraph.mul %x, %mul : tensor<2xf64>
-//   %add = tgraph.add %mul_1, %mul_2 : tensor<2xf64>
-//   tgraph.return %y, %add : tensor<2xf64>, tensor<2xf64>
+//   %dsin = tgraph.mul %dx, %neg : tensor<2xf64>
+//   %mul = tgraph.mul %dx, %sin : tensor<2xf64>
+//   %mul_1 = tgraph.mul %x, %dsin : tensor<2xf64>
+//   %dy = tgraph.add %mul, %mul_1 : tensor<2xf64>
+//   tgraph.return %y, %dy : tensor<2xf64>, tensor<2xf64>
 // }

@@ -25,6 +25,10 @@ pub fn forward(
             continue;
         }
         if let Some(dy) = tangent(b.at(node.location), &node, &dx) {
+            if let (Some(name), None) = (b.graph().name(node.results[0]), b.graph().name(dy)) {
+                let name = format!("d{name}");
+                b.set_name(dy, &name);
+            }
             known.entry(node.results[0]).or_insert(dy);
         }
     }

@@ -48,6 +48,10 @@ pub fn backward(
         }
         let Some(contributions) = pending.remove(&y) else { continue };
         let dy = total(b, contributions);
+        if let (Some(name), None) = (b.graph().name(y), b.graph().name(dy.value)) {
+            let name = format!("{name}_bar");
+            b.set_name(dy.value, &name);
+        }
         let wanted: Vec<bool> = node.operands.iter().map(|&v| active.depends(v)).collect();
         for (operand, cotangent) in cotangents(b.at(node.location), &node, dy, &wanted) {
             let contribution = Contribution { node: i, operand, cotangent };

@@ -4,15 +4,18 @@
 
 use super::registry::only;
 use super::*;
-use crate::ir::DType;
+use crate::ir::{DType, Extent};
 
 fn last_axis(name: &str, id: &'static str, x: &[&Type]) -> Result<Type, Violation> {
     match x {
-        [x] if x.dtype.is_float() && x.ndim() > 0 => Ok((*x).clone()),
-        _ => Err(Violation::new(
+        [x] if x.dtype.is_float() && x.shape.last().is_some_and(|&n| n != Extent::Static(0)) => {
+            Ok((*x).clone())
+        }
+        [x] => Err(Violation::new(
             id,
-            format!("{name} must have one float operand with at least one axis, got {} operands", x.len()),
+            format!("{name} must have a float operand whose last axis is not empty, got {x}"),
         )),
+        _ => Err(Violation::new(id, format!("{name} must have 1 operand, got {}", x.len()))),
     }
 }
 
@@ -35,7 +38,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         example: "%p = tgraph.softmax %s : tensor<8x8xf64>",
         constraints: &[Constraint {
             id: "softmax-1",
-            law: "one float operand with at least one axis, no attributes",
+            law: "one float operand whose last axis has at least one element, no attributes",
             mend: "convert the operand to a float dtype",
         }],
         parse: |name, attributes, _, _| {
@@ -49,7 +52,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         example: "%l = tgraph.logsumexp %s : tensor<8xf64>",
         constraints: &[Constraint {
             id: "logsumexp-1",
-            law: "one float operand with at least one axis, no attributes",
+            law: "one float operand whose last axis has at least one element, no attributes",
             mend: "convert the operand to a float dtype",
         }],
         parse: |name, attributes, _, _| {

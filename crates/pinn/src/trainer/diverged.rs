@@ -61,13 +61,12 @@ impl Diverged {
 impl Trainer {
     /// Finds out what is not finite at the present weights.
     pub(super) fn diverged(&self, evaluation: &Evaluation) -> Diverged {
-        let bad = |x: &f64| !x.is_finite();
         let named = |i: usize| Some(self.names[i].clone());
-        let (quantity, term, value) = if let Some(i) = evaluation.terms.iter().position(|x| bad(x)) {
+        let (quantity, term, value) = if let Some(i) = evaluation.terms.iter().position(|x| !x.is_finite()) {
             (Quantity::Loss, named(i), evaluation.terms[i])
-        } else if bad(&evaluation.total) {
+        } else if !evaluation.total.is_finite() {
             (Quantity::Loss, None, evaluation.total)
-        } else if bad(&evaluation.gradient_norm) {
+        } else if !evaluation.gradient_norm.is_finite() {
             let found = (0..self.names.len()).find_map(|i| Some((i, self.bad_gradient(i)?)));
             match found {
                 Some((i, value)) => (Quantity::Gradient, named(i), value),

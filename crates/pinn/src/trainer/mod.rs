@@ -66,7 +66,7 @@ struct Progress {
 /// The optimiser of the stage that is next.
 enum Running {
     Adam(Adam, adam::State),
-    Lbfgs(Lbfgs, lbfgs::State),
+    Lbfgs(Box<Lbfgs>, lbfgs::State),
     Done,
 }
 
@@ -359,7 +359,8 @@ fn start(
         Some(&Optimiser::Lbfgs { history, decrease, curvature, evaluations_max, tolerance, .. }) => {
             let search = line_search::Settings { decrease, curvature, evaluations_max };
             let settings = lbfgs::Settings { history, search, tolerance };
-            Running::Lbfgs(Lbfgs::new(loss, settings, backend.clone())?, lbfgs::State::default())
+            let lbfgs = Lbfgs::new(loss, settings, backend.clone())?;
+            Running::Lbfgs(Box::new(lbfgs), lbfgs::State::default())
         }
         None => Running::Done,
     })

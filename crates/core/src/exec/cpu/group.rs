@@ -7,7 +7,7 @@
 use super::schedule::{Buffer, Place};
 use crate::numerics::dispatch::Kernel;
 use crate::numerics::lanes::{Lanes, Number, Real, Simd};
-use crate::numerics::math::Elementary;
+use crate::numerics::math::{Elementary, UnaryFn, map_unary_lanes};
 use crate::ops::{Direction, Function};
 
 /// Elements of a chunk: 2 KiB of f64, so that a dozen registers fit into 32 KiB of L1.
@@ -350,23 +350,40 @@ unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
     y: *mut T,
     count: usize,
 ) {
+    // The long ones run two vectors at a time, which hides the latency of their chains.
+    macro_rules! twins {
+        ($($name:ident)*) => {
+            match function {
+                $(Function::$name => {
+                    // SAFETY: the caller's pointers are valid for `count` elements; a step never
+                    // writes where it reads.
+                    let (x, y) = unsafe { (std::slice::from_raw_parts(a, count), std::slice::from_raw_parts_mut(y, count)) };
+                    return map_unary_lanes::<V>(UnaryFn::$name, x, y);
+                })*
+                _ => {}
+            }
+        };
+    }
+    twins! { Exp Log Sin Cos Tanh Sigmoid }
     // One loop per function: the function is a constant inside its loop.
     macro_rules! loops {
         ($($name:ident)*) => {
             match function {
                 $(Function::$name => each::<T, V>(
                     count,
+                    #[inline(always)]
                     |i| Function::$name.value(V::load(a.add(i)), V::load(b.add(i))),
+                    #[inline(always)]
                     |i| Function::$name.value(*a.add(i), *b.add(i)),
                     y,
                 ),)*
+                _ => unreachable!("done above"),
             }
         };
     }
     // SAFETY: the caller's pointers are valid for `count` elements.
     unsafe {
-        loops! { Neg Abs Sign Exp Log Sqrt Sin Cos Tanh Sigmoid Relu Reciprocal Not Add Sub Mul MulStrong Div Pow
-        Max Min And Or }
+        loops! { Neg Abs Sign Sqrt Relu Reciprocal Not Add Sub Mul MulStrong Div Pow Max Min And Or }
     }
 }
 
@@ -383,10 +400,12 @@ unsafe fn compare_loop<T: Real, V: Elementary<Scalar = T>>(
             match direction {
                 $(Direction::$name => each::<T, V>(
                     count,
+                    #[inline(always)]
                     |i| {
                         let (x, z) = (V::load(a.add(i)), V::load(b.add(i)));
                         V::select(Direction::$name.holds(x, z), V::splat(T::ONE), V::zero())
                     },
+                    #[inline(always)]
                     |i| {
                         let (x, z) = (*a.add(i), *b.add(i));
                         if Direction::$name.holds(x, z) { T::ONE } else { T::ZERO }
