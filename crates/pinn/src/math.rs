@@ -2,7 +2,15 @@
 //! learning rates and scores. They are those of law 6, on scalars, so a case gives the same numbers on
 //! every platform; [`tan`], [`sinh`] and [`cosh`] are made of them as the graphs of expressions make them.
 
-use tessera_core::numerics::math::Elementary;
+use tessera_core::numerics::dispatch::Level;
+use tessera_core::numerics::math::{Elementary, UnaryFn, map_unary};
+
+/// A function of each element, by SIMD: the bits of the scalar function.
+pub fn map(function: UnaryFn, x: &[f64]) -> Vec<f64> {
+    let mut out = vec![0.0; x.len()];
+    map_unary(Level::current(), function, x, &mut out);
+    out
+}
 
 /// eˣ.
 pub fn exp(x: f64) -> f64 {
@@ -75,6 +83,14 @@ mod tests {
         assert_eq!(super::powi(2.0, -3), 0.125);
         assert_eq!(super::powi(f64::NAN, 0), 1.0);
         assert_eq!(super::powi(2.0, i32::MIN), 0.0);
+    }
+
+    #[test]
+    fn map_has_the_bits_of_the_scalar_function() {
+        use tessera_core::numerics::math::UnaryFn;
+        let x: Vec<f64> = (0..77).map(|i| f64::from(i) * 0.73 - 20.0).collect();
+        let want: Vec<f64> = x.iter().map(|&x| super::cos(x)).collect();
+        assert_eq!(super::map(UnaryFn::Cos, &x), want);
     }
 
     /// What is made of law 6's functions is within a few ULP of the platform's.

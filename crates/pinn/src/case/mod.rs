@@ -174,7 +174,7 @@ pub enum Optimiser {
         resample_every: Option<u64>,
     },
     /// L-BFGS with a strong-Wolfe line search (J. Nocedal and S. J. Wright, *Numerical Optimization*,
-    /// algorithms 7.5, 3.5 and 3.6). The points stay those of the stage before.
+    /// algorithms 7.5, 3.5 and 3.6).
     Lbfgs {
         /// How many iterations it takes at most.
         steps: u64,
@@ -188,6 +188,9 @@ pub enum Optimiser {
         evaluations_max: u64,
         /// It ends when no element of the gradient is above this in magnitude.
         tolerance: f64,
+        /// Points are drawn anew every so many steps; `None` keeps them. What is remembered is kept: it
+        /// tells the curvature, which new points hardly change.
+        resample_every: Option<u64>,
     },
 }
 
@@ -196,6 +199,15 @@ impl Optimiser {
     pub fn steps(&self) -> u64 {
         match *self {
             Optimiser::Adam { steps, .. } | Optimiser::Lbfgs { steps, .. } => steps,
+        }
+    }
+
+    /// Steps after which points are drawn anew, if they are.
+    pub fn resample_every(&self) -> Option<u64> {
+        match *self {
+            Optimiser::Adam { resample_every, .. } | Optimiser::Lbfgs { resample_every, .. } => {
+                resample_every
+            }
         }
     }
 }

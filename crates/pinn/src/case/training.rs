@@ -135,6 +135,8 @@ fn lbfgs(table: &Table, steps: Option<u64>) -> Option<Optimiser> {
         let x = value.number(&Scope::default(), &[])?;
         if x >= 0.0 { Some(x) } else { value.wrong("at least 0", &x.to_string()) }
     });
+    let resample_every =
+        optional(table, "resample_every", None, |value| value.integer(1..=COUNT_MAX).map(Some));
     let (decrease, curvature) = wolfe?;
     Some(Optimiser::Lbfgs {
         steps: steps?,
@@ -143,6 +145,7 @@ fn lbfgs(table: &Table, steps: Option<u64>) -> Option<Optimiser> {
         curvature,
         evaluations_max: evaluations_max?,
         tolerance: tolerance?,
+        resample_every: resample_every?,
     })
 }
 

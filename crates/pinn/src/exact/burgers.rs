@@ -25,6 +25,7 @@
 use crate::math;
 use std::f64::consts::PI;
 use std::ops::RangeInclusive;
+use tessera_core::numerics::math::UnaryFn;
 
 /// The largest time at which [`solution`] is evaluated; its cost grows as √t.
 pub const TIME_MAX: f64 = 100.0;
@@ -57,30 +58,29 @@ pub fn solution(viscosity: f64, t: f64, x: f64) -> f64 {
 
 /// The solution for x ≥ 0, by steps that are `refinement` times smaller than need be.
 fn magnitude(viscosity: f64, t: f64, x: f64, refinement: f64) -> f64 {
-    let initial = |y: f64| -math::sin(PI * y);
     let scale = 2.0 * (viscosity * t).sqrt();
     if t == 0.0 || scale == 0.0 {
-        return initial(x);
+        return -math::sin(PI * x);
     }
     let amplitude = 1.0 / (2.0 * PI * viscosity);
     let sigma = (2.0 * viscosity / (1.0 + PI * t)).sqrt() * t.sqrt();
     let step = (0.5 * sigma).min(STEP_MAX) / (scale * refinement);
     let nodes = ((2.0 * amplitude + 46.0).sqrt() / step).ceil() as usize;
-    let node = |k: usize, side: f64| {
-        let z = side * (k as f64 * step);
-        let y = x + scale * z;
-        (-(z * z) - amplitude * math::cos(PI * y), initial(y))
-    };
-    let pairs: Vec<_> = (1..=nodes).map(|k| [node(k, -1.0), node(k, 1.0)]).collect();
-    let middle = node(0, 1.0);
-    let largest = pairs.iter().flatten().fold(middle.0, |largest, node| node.0.max(largest));
+    // Nodes z = 0, −h, h, −2h, 2h, …
+    let sides = (1..=nodes).flat_map(|k| [-(k as f64 * step), k as f64 * step]);
+    let z: Vec<f64> = std::iter::once(0.0).chain(sides).collect();
+    let angles: Vec<f64> = z.iter().map(|z| PI * (x + scale * z)).collect();
+    let cosines = math::map(UnaryFn::Cos, &angles);
+    let values = math::map(UnaryFn::Sin, &angles);
+    let exponents = z.iter().zip(&cosines).map(|(z, cosine)| -(z * z) - amplitude * cosine);
+    let exponents: Vec<f64> = exponents.collect();
+    let largest = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights = math::map(UnaryFn::Exp, &exponents.iter().map(|e| e - largest).collect::<Vec<_>>());
     // Nodes to both sides are added in pairs, so that the odd values at x = 0 cancel exactly.
-    let weight = |exponent: f64| math::exp(exponent - largest);
-    let (mut total, mut mean) = (weight(middle.0), weight(middle.0) * middle.1);
-    for [(left, left_value), (right, right_value)] in pairs {
-        let (left, right) = (weight(left), weight(right));
-        total += left + right;
-        mean += left * left_value + right * right_value;
+    let (mut total, mut mean) = (weights[0], weights[0] * -values[0]);
+    for (weight, value) in weights[1..].chunks(2).zip(values[1..].chunks(2)) {
+        total += weight[0] + weight[1];
+        mean += weight[0] * -value[0] + weight[1] * -value[1];
     }
     mean / total
 }

@@ -198,7 +198,7 @@ fn values_follow_the_written_order() {
 }
 
 #[test]
-fn functions_are_the_platforms() {
+fn functions_are_those_of_their_names() {
     for (name, f) in [
         ("sin", f64::sin as fn(f64) -> f64),
         ("cos", f64::cos),
@@ -211,7 +211,9 @@ fn functions_are_the_platforms() {
         ("sqrt", f64::sqrt),
         ("abs", f64::abs),
     ] {
-        assert_eq!(value(&format!("{name}(x)")), f(0.5));
+        // Those of law 6, which are within an ULP, or made of them.
+        let (got, want) = (value(&format!("{name}(x)")), f(0.5));
+        assert!((got - want).abs() <= 2.0 * f64::EPSILON * want.abs(), "{name}: {got} and {want}");
     }
     assert_eq!(value("min(x, u)"), 0.5);
     assert_eq!(value("max(x, u)"), 3.0);

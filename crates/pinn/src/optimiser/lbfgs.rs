@@ -111,7 +111,8 @@ impl Lbfgs {
         Ok(Lbfgs { settings, dtype: ty.dtype, probe, vectors: Vectors::new(&ty, &backend) })
     }
 
-    /// One iteration from `theta`. `arguments` are those of [`Objective::inputs`], the same at every step.
+    /// One iteration from `theta`. `arguments` are those of [`Objective::inputs`]; where they have changed
+    /// since the step before, [`State::here`] must be `None`.
     ///
     /// # Errors
     /// If the loss or its gradient at `theta` is not finite; then nothing has changed.

@@ -218,16 +218,15 @@ impl Trainer {
         let stage = &self.case.optimisers[self.progress.stage];
         let steps = stage.steps();
         let at = self.progress.stage_step;
-        let (evaluation, length, evaluations, end) = match stage {
-            Optimiser::Adam { learning_rate, schedule, resample_every, .. } => {
-                let rate = learning_rate * adam::scheduled(*schedule, at, steps);
-                let again = resample_every.is_some_and(|every| at > 0 && at.is_multiple_of(every));
-                let epoch = self.progress.epoch + u64::from(again);
-                let evaluation = self.adam(rate, epoch)?;
-                (evaluation, rate, 1, None)
+        let again = stage.resample_every().is_some_and(|every| at > 0 && at.is_multiple_of(every));
+        let epoch = self.progress.epoch + u64::from(again);
+        let (evaluation, length, evaluations, end) = match *stage {
+            Optimiser::Adam { learning_rate, schedule, .. } => {
+                let rate = learning_rate * adam::scheduled(schedule, at, steps);
+                (self.adam(rate, epoch)?, rate, 1, None)
             }
             Optimiser::Lbfgs { .. } => {
-                let done = self.lbfgs()?;
+                let done = self.lbfgs(epoch)?;
                 let end = done.end.map(|end| match end {
                     lbfgs::End::Tolerance => End::Tolerance,
                     lbfgs::End::LineSearch => End::LineSearch,
@@ -240,29 +239,51 @@ impl Trainer {
     }
 
     fn adam(&mut self, rate: f64, epoch: u64) -> Result<Evaluation, Diverged> {
-        if epoch != self.progress.epoch {
-            self.set_points(epoch).expect("sampled before, at epoch 0");
-        }
-        let Running::Adam(adam, state) = &mut self.running else { unreachable!("the stage is Adam's") };
-        match adam.step(&mut self.theta, state, rate, &self.arguments) {
-            Ok(evaluation) => {
-                self.progress.epoch = epoch;
-                Ok(evaluation)
-            }
-            Err(NotFinite { evaluation }) => {
-                let diverged = self.diverged(&evaluation);
-                if epoch != self.progress.epoch {
-                    self.set_points(self.progress.epoch).expect("sampled before");
-                }
-                Err(diverged)
-            }
-        }
+        self.on_points(epoch, |trainer| {
+            let Running::Adam(adam, state) = &mut trainer.running else {
+                unreachable!("the stage is Adam's")
+            };
+            adam.step(&mut trainer.theta, state, rate, &trainer.arguments)
+        })
     }
 
-    fn lbfgs(&mut self) -> Result<lbfgs::Iteration, Diverged> {
-        let Running::Lbfgs(lbfgs, state) = &mut self.running else { unreachable!("the stage is L-BFGS's") };
-        let done = lbfgs.step(&mut self.theta, state, &self.arguments);
-        done.map_err(|NotFinite { evaluation }| self.diverged(&evaluation))
+    fn lbfgs(&mut self, epoch: u64) -> Result<lbfgs::Iteration, Diverged> {
+        let moved = epoch != self.progress.epoch;
+        self.on_points(epoch, |trainer| {
+            let Running::Lbfgs(lbfgs, state) = &mut trainer.running else {
+                unreachable!("the stage is L-BFGS's")
+            };
+            // What is known about the loss belongs to the points before.
+            let here = if moved { state.here.take() } else { None };
+            let done = lbfgs.step(&mut trainer.theta, state, &trainer.arguments);
+            if done.is_err() && moved {
+                state.here = here;
+            }
+            done
+        })
+    }
+
+    /// Takes a step on the points of `epoch`; where it fails, the points are those of before again.
+    fn on_points<T>(
+        &mut self,
+        epoch: u64,
+        step: impl FnOnce(&mut Trainer) -> Result<T, NotFinite>,
+    ) -> Result<T, Diverged> {
+        let before = self.progress.epoch;
+        if epoch != before {
+            self.set_points(epoch).expect("sampled before, at epoch 0");
+        }
+        let done = step(self);
+        if done.is_ok() {
+            self.progress.epoch = epoch;
+        }
+        done.map_err(|NotFinite { evaluation }| {
+            let diverged = self.diverged(&evaluation);
+            if epoch != before {
+                self.set_points(before).expect("sampled before");
+            }
+            diverged
+        })
     }
 
     fn finish_step(
