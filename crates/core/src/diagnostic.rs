@@ -277,6 +277,12 @@ pub struct Law {
     pub example: &'static str,
 }
 
+/// The id of every law that [`explain`] knows, and the law, in the order of the documentation.
+pub fn ids() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let constraints = ops::constraints().chain(ad::CONSTRAINTS).map(|c| (c.id, c.law));
+    laws().map(|law| (law.id, law.law)).chain(constraints)
+}
+
 /// Every table of laws beside the operations' own.
 fn laws() -> impl Iterator<Item = &'static Law> {
     crate::text::CONSTRAINTS.iter().chain(crate::verify::CONSTRAINTS)
@@ -317,7 +323,7 @@ fn indented(text: &str) -> String {
 }
 
 /// Of `known`, the word most like `word`, if one is like it at all.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const WORD_LENGTH_MAX: usize = 64;
     if word.len() > WORD_LENGTH_MAX {
         return None;

@@ -9,6 +9,7 @@ pub mod exec;
 pub mod ir;
 pub mod numerics;
 pub mod ops;
+pub mod passes;
 pub mod tensor;
 pub mod text;
 pub mod verify;

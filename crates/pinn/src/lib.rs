@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod exact;
 pub mod expression;
 pub mod history;
+pub mod laws;
 pub mod loss;
 pub mod lowering;
 pub mod math;

@@ -43,7 +43,7 @@ impl Compare {
             format!("{colour}{verdict}{RESET}{}\n", rest.trim_end())
         };
         let exit = if comparison.is_equal() { Exit::Done } else { Exit::Failed };
-        Ok(Report { text, exit })
+        Ok(Report { exit, ..Report::done(text) })
     }
 }
 

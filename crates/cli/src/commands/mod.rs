@@ -1,12 +1,18 @@
 //! The command line, and a file for each subcommand.
 
+mod check;
 mod compare;
+mod explain;
+mod opt;
 mod plot;
+mod run;
 mod show;
 
 use crate::exit::{self, Exit};
+use crate::program::LoadError;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::io::Write as _;
+use tessera_core::diagnostic::Colour;
 use tracing_subscriber::EnvFilter;
 
 /// Differentiable scientific computing whose results are the same bits everywhere.
@@ -28,15 +34,21 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Check),
+    Opt(opt::Opt),
+    Run(run::Run),
     Compare(compare::Compare),
     Show(show::Show),
     Plot(plot::Plot),
+    Explain(explain::Explain),
 }
 
 /// What a command has to say, and how it ends.
 struct Report {
     /// For stdout.
     text: String,
+    /// For stderr.
+    problems: String,
     exit: Exit,
 }
 
@@ -45,7 +57,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Report {
     fn done(text: impl Into<String>) -> Report {
-        Report { text: text.into(), exit: Exit::Done }
+        Report { text: text.into(), problems: String::new(), exit: Exit::Done }
     }
 }
 
@@ -65,17 +77,34 @@ pub fn main() -> Exit {
     };
     start_tracing(arguments.verbose);
     let result = match &arguments.command {
+        Command::Check(command) => command.run(),
+        Command::Opt(command) => command.run(),
+        Command::Run(command) => command.run(),
         Command::Compare(command) => command.run(),
         Command::Show(command) => command.run(),
         Command::Plot(command) => command.run(),
+        Command::Explain(command) => command.run(),
     };
-    match result.and_then(|report| print(&report.text).map(|()| report.exit).map_err(Error::from)) {
-        Ok(exit) => exit,
-        Err(error) => {
-            let _ = writeln!(anstream::stderr(), "{BOLD_RED}error{RESET}: {error}");
-            Exit::BadInput
-        }
+    let said = result.and_then(|report| {
+        // Where stderr is closed, the exit code still tells.
+        let _ = anstream::stderr().write_all(report.problems.as_bytes());
+        print(&report.text).map(|()| report.exit).map_err(Error::from)
+    });
+    said.unwrap_or_else(|error| {
+        let _ = writeln!(anstream::stderr(), "{}", rendered(&*error));
+        Exit::BadInput
+    })
+}
+
+/// An error for stderr, with the lines at fault where it is about a text.
+fn rendered(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    if let Some(LoadError::Wrong(diagnostics)) = error.downcast_ref::<LoadError>() {
+        return diagnostics.render(Colour::Always);
     }
+    if let Some(diagnostics) = error.downcast_ref::<tessera_pinn::diagnostic::Diagnostics>() {
+        return diagnostics.to_string();
+    }
+    format!("{BOLD_RED}error{RESET}: {error}")
 }
 
 /// Terminal codes; `anstream` drops them where they do not belong.

@@ -1,10 +1,10 @@
 //! `tessera plot`: pictures of a run.
 
 use super::{Error, Report};
+use crate::file;
 use crate::plot::{picture, to_png};
 use clap::Args;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tessera_dist::checkpoint::read;
 
 /// Draw the solution, its error and the convergence of a run
@@ -48,20 +48,8 @@ impl Plot {
         let run = read(&self.run)?;
         let svg = picture(&run).map_err(|error| format!("cannot draw {}: {error}", self.run.display()))?;
         let bytes = if png { to_png(&svg, self.scale)? } else { svg.into_bytes() };
-        write(&self.output, &bytes).map_err(|error| format!("cannot write {name}: {error}"))?;
+        file::write(&self.output, &bytes).map_err(|error| format!("cannot write {name}: {error}"))?;
         tracing::info!("wrote {name}, {} bytes", bytes.len());
         Ok(Report::done(""))
     }
-}
-
-/// Writes a file whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The permissions that the user's umask gives to any new file.
-    let permissions = std::fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

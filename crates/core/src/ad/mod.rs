@@ -2,12 +2,14 @@
 //!
 //! [`forward`] and [`backward`] append a derivative to the graph under construction, as ordinary
 //! nodes, so they apply to each other's results at any order. They read [`Calculus`] and know no
-//! operation by name. [`expand`] carries out the transformation statements of a program.
+//! operation by name. [`expand`] carries out the transformation statements of a program, and [`check`]
+//! compares derivatives with finite differences.
 //!
 //! The builder shares equal nodes, and that is what collapses nested derivatives: the tangent of a
 //! value in a direction exists once, however many transformations ask for it, so that the k-th
 //! derivative in one direction costs a number of nodes polynomial in k.
 
+pub mod check;
 mod forward;
 mod reverse;
 mod statements;

@@ -175,7 +175,7 @@ impl Builder {
     }
 
     /// The value of a small operation on constants, by the reference.
-    fn fold(&mut self, op: &Op, operands: &[Value], results: &[Type]) -> Option<Value> {
+    pub(crate) fn fold(&mut self, op: &Op, operands: &[Value], results: &[Type]) -> Option<Value> {
         let mut tensors = Vec::with_capacity(operands.len());
         for &operand in operands {
             match self.graph.node_of(operand)?.op.kernel() {
@@ -201,7 +201,7 @@ impl Builder {
 }
 
 /// Text that is equal exactly for the same operation on the same operands.
-fn key(op: &Op, operands: &[Value]) -> String {
+pub(crate) fn key(op: &Op, operands: &[Value]) -> String {
     let mut key = String::with_capacity(48);
     key.push_str(op.name());
     for operand in operands {

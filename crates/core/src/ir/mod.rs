@@ -1,7 +1,7 @@
 //! The `tgraph` IR: types, attributes, graphs and the builder; data without policy.
 
 mod attribute;
-mod builder;
+pub(crate) mod builder;
 mod graph;
 mod program;
 mod types;

@@ -22,7 +22,7 @@ pub use elementwise::{Compare, Convert, Direction, Elementwise, Function};
 pub use matmul::{Extents, Matmul};
 pub use part::{Concat, Pad, Slice};
 pub use reduce::{Reduce, Reduction, Size};
-pub use registry::{Constraint, Entry, entries, entry, explain};
+pub use registry::{Constraint, Entry, constraints, entries, entry, explain};
 pub use select::Select;
 pub use shape::{Broadcast, Reshape, Transpose};
 pub use structured::Call;
@@ -78,6 +78,11 @@ pub trait Rule: Debug + Send + Sync + 'static {
     /// The graphs inside a structured operation. They are closed: what they use is passed in.
     fn regions(&self) -> &[Arc<Graph>] {
         &[]
+    }
+
+    /// The operation with other graphs inside, which have the same types.
+    fn with_regions(&self, _regions: Vec<Arc<Graph>>) -> Option<Op> {
+        None
     }
 
     /// Result types, or the numbered constraint that the operands break.

@@ -56,10 +56,14 @@ pub fn entry(name: &str) -> Option<&'static Entry> {
     entries().iter().find(|entry| entry.name == name)
 }
 
+/// The constraints of every operation, in the order of the documentation.
+pub fn constraints() -> impl Iterator<Item = &'static Constraint> {
+    entries().iter().flat_map(|entry| entry.constraints).chain(super::structured::CONSTRAINTS)
+}
+
 /// The constraint of an operation with this id.
 pub fn explain(id: &str) -> Option<&'static Constraint> {
-    let own = entries().iter().flat_map(|entry| entry.constraints);
-    own.chain(super::structured::CONSTRAINTS).find(|constraint| constraint.id == id)
+    constraints().find(|constraint| constraint.id == id)
 }
 
 /// Refuses attributes that the operation does not have.

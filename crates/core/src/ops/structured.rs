@@ -44,6 +44,11 @@ impl Rule for Call {
         &self.callee
     }
 
+    fn with_regions(&self, regions: Vec<Arc<Graph>>) -> Option<Op> {
+        let callee = <[Arc<Graph>; 1]>::try_from(regions).ok()?;
+        Some(Arc::new(Call { callee }))
+    }
+
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
         let callee = self.callee();
         let inputs = callee.input_types();

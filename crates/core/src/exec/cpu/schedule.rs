@@ -14,9 +14,11 @@ use crate::numerics::tree::BLOCK;
 use crate::ops::{Function, Kernel, RowUse};
 use std::collections::{BTreeMap, HashMap};
 
-/// Bytes that the buffers of one tile may take: half of a 1 MiB L2 cache, so that the weights and
-/// the accumulators of the reductions have the other half.
-const TILE_BYTES: usize = 512 << 10;
+/// Bytes that the buffers of one tile may take. Larger tiles reload the accumulators of the weight
+/// gradients less often, smaller ones leave L2 to them. Measured on a Xeon with 2 MiB of L2 per core
+/// (Burgers step, 10,000 points, f64, 23.6 KB a row; least CPU time of 15 calls): 16 rows 56 ms,
+/// 32 rows 48 ms, 48 rows 51 ms, 64 rows 55 ms.
+const TILE_BYTES: usize = 768 << 10;
 
 /// Where a row value lies while a tile runs.
 #[derive(Clone, Copy, Debug, PartialEq)]

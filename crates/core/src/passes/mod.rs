@@ -1,0 +1,148 @@
+//! Exact passes: programs in, programs out whose results have the same bits (law 10).
+//!
+//! Each pass is a sweep over a graph that rebuilds it node by node. What a pass may do to an
+//! operation the operation itself says ([`Rule::expand`](crate::ops::Rule::expand),
+//! [`Rule::simplify`](crate::ops::Rule::simplify)), or follows from values being immutable.
+//! [`Builder::new`] does all but `expand` while a graph is built, which is what keeps derivatives
+//! small; here the same steps stand by name, for programs that were written.
+//!
+//! ```
+//! use tessera_core::diagnostic::Source;
+//! use tessera_core::{passes, text};
+//! let source = Source::new("m.mlir", "\
+//! tgraph.module @m {
+//!   %x = tgraph.arg : f64
+//!   %a = tgraph.sin %x
+//!   %b = tgraph.sin %x
+//!   %y = tgraph.add %a, %b
+//!   tgraph.return %y
+//! }
+//! ");
+//! let program = passes::pipeline(&text::check(&source).unwrap()).unwrap();
+//! assert_eq!(program.modules["m"].nodes().len(), 2);
+//! ```
+
+mod canonical;
+mod dead;
+mod expand;
+mod fold;
+mod share;
+
+use crate::ir::{Builder, Graph, Node, Program, Value};
+use crate::ops::Violation;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// An exact pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Its name, for `tessera opt --pass`.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub summary: &'static str,
+    graph: fn(&Graph) -> Result<Graph, Violation>,
+}
+
+/// Every pass, in the order of the pipeline.
+pub const PASSES: &[Pass] = &[
+    Pass {
+        name: "expand",
+        summary: "write out calls and operations that are defined by others",
+        graph: expand::expand,
+    },
+    Pass {
+        name: "canonical",
+        summary: "simplify single operations (x · 1, − − x), order operands of commutative ones",
+        graph: canonical::canonical,
+    },
+    Pass { name: "fold", summary: "compute operations on constants by the reference", graph: fold::fold },
+    Pass {
+        name: "share",
+        summary: "keep one of several equal operations on the same operands",
+        graph: share::share,
+    },
+    Pass { name: "dead", summary: "drop operations that no output needs", graph: dead::dead },
+];
+
+/// The pass called `name`.
+pub fn pass(name: &str) -> Option<&'static Pass> {
+    PASSES.iter().find(|pass| pass.name == name)
+}
+
+impl Pass {
+    /// The pass on every module of `program`; statements stay as they are.
+    ///
+    /// # Errors
+    /// If a module breaks a constraint, which no verified program does.
+    pub fn run(&self, program: &Program) -> Result<Program, Violation> {
+        let mut out = Program { modules: Default::default(), transforms: program.transforms.clone() };
+        // Callees stand before their callers, so their new form is known when a call is met.
+        let mut renewed: HashMap<*const Graph, Arc<Graph>> = HashMap::new();
+        for (name, graph) in &program.modules {
+            let linked = relinked(graph, &renewed)?;
+            let new = Arc::new((self.graph)(linked.as_ref().unwrap_or(graph))?);
+            renewed.insert(Arc::as_ptr(graph), new.clone());
+            out.modules.insert(name.clone(), new);
+        }
+        Ok(out)
+    }
+}
+
+/// All passes, in order, again and again until nothing changes.
+///
+/// # Errors
+/// As [`Pass::run`].
+pub fn pipeline(program: &Program) -> Result<Program, Violation> {
+    let mut program = program.clone();
+    let mut text = crate::text::print(&program);
+    loop {
+        for pass in PASSES {
+            program = pass.run(&program)?;
+        }
+        let next = crate::text::print(&program);
+        if next == text {
+            return Ok(program);
+        }
+        text = next;
+    }
+}
+
+/// `graph` with calls of the new form of each module, if it calls any.
+fn relinked(graph: &Graph, renewed: &HashMap<*const Graph, Arc<Graph>>) -> Result<Option<Graph>, Violation> {
+    let new_region = |region: &Arc<Graph>| renewed.get(&Arc::as_ptr(region)).unwrap_or(region).clone();
+    if graph.nodes().iter().all(|node| node.op.regions().is_empty()) {
+        return Ok(None);
+    }
+    rebuilt(graph, |b, node, operands| {
+        let regions = node.op.regions().iter().map(new_region).collect();
+        let op = node.op.with_regions(regions).unwrap_or_else(|| node.op.clone());
+        b.push(op, operands)
+    })
+    .map(Some)
+}
+
+/// The graph whose nodes are what `each` makes of the nodes of `graph`, given the operands in the
+/// new graph.
+fn rebuilt(
+    graph: &Graph,
+    mut each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
+) -> Result<Graph, Violation> {
+    let mut b = Builder::verbatim(&graph.name);
+    let mut map: Vec<Option<Value>> = vec![None; graph.value_count()];
+    for (input, value) in graph.inputs().iter().zip(b.copy_inputs(graph)) {
+        map[input.value.index()] = Some(value);
+    }
+    let get = |map: &[Option<Value>], v: &Value| map[v.index()].expect("operands precede uses");
+    for node in graph.nodes() {
+        let operands: Vec<Value> = node.operands.iter().map(|v| get(&map, v)).collect();
+        let results = each(b.at(node.location), node, &operands)?;
+        for (&old, new) in node.results.iter().zip(results) {
+            map[old.index()] = Some(new);
+            if let (Some(name), None) = (graph.name(old), b.graph().name(new)) {
+                b.set_name(new, name);
+            }
+        }
+    }
+    let outputs = graph.outputs().iter().map(|v| get(&map, v)).collect();
+    Ok(b.finish(outputs))
+}
