@@ -2,7 +2,7 @@
 //! ends the program at once.
 
 use crate::exit::Exit;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,6 +33,8 @@ impl Interrupt {
         for number in [SIGINT, SIGTERM, SIGUSR1] {
             flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
         }
+        // With a handler, a file that grows beyond a limit is a failed write, and not the end.
+        flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         Ok(Interrupt { signal })
     }
 

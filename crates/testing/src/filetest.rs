@@ -9,6 +9,7 @@
 //! | `verify` | verifies the program |
 //! | `render` | shows the errors as a person sees them |
 //! | `adjoint`, `jvp`, `hvp` | carries out all statements and prints what those of this kind made |
+//! | `pass`, `pass share dead` | carries out all statements, runs all passes or these, and prints |
 //! | `run @m x=[1.0, 2.0]` | runs module `@m` by the reference and prints its outputs |
 //!
 //! What a command prints stands in comments behind a line `// expect:`, to the end of the file;
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 use tessera_core::diagnostic::{Colour, Diagnostic, Diagnostics, Source};
 use tessera_core::ir::{Program, TransformKind};
 use tessera_core::text::{self, Floats, Form, Style};
-use tessera_core::{Tensor, ad, exec, verify};
+use tessera_core::{Tensor, ad, exec, passes, verify};
 
 /// What to do where a file's expectations are not met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +164,7 @@ fn perform(command: &str, source: &Source) -> Result<String, Failure> {
         ("print", "generic") => Ok(text::print_styled(&program, generic)),
         ("verify", "") => Ok(String::new()),
         ("render", "") => Err(Failure::Command("`render` must find errors, got none".into())),
+        ("pass", names) => passed(&expand(&program, source)?, names).map_err(Failure::Command),
         ("run", arguments) => run(&expand(&program, source)?, arguments).map_err(Failure::Command),
         (word, "") => match TransformKind::ALL.into_iter().find(|kind| kind.name() == word) {
             Some(kind) => made(kind, &program, source),
@@ -170,6 +172,21 @@ fn perform(command: &str, source: &Source) -> Result<String, Failure> {
         },
         _ => Err(Failure::Command(format!("command must be one of the table, got `{command}`"))),
     }
+}
+
+/// The text of `program` after the passes `names`, or all of them.
+fn passed(program: &Program, names: &str) -> Result<String, String> {
+    let failed = |violation| format!("passes must keep every law: {violation}");
+    if names.is_empty() {
+        return Ok(text::print(&passes::pipeline(program).map_err(failed)?));
+    }
+    let mut program = program.clone();
+    for name in names.split_whitespace() {
+        let pass =
+            passes::pass(name).ok_or_else(|| format!("pass must be one of the table, got `{name}`"))?;
+        program = pass.run(&program).map_err(failed)?;
+    }
+    Ok(text::print(&program))
 }
 
 /// That `program` prints to a text that reads back and prints the same.

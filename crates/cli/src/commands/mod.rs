@@ -7,12 +7,14 @@ mod opt;
 mod plot;
 mod run;
 mod show;
+mod train;
 
 use crate::exit::{self, Exit};
 use crate::program::LoadError;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::io::Write as _;
 use tessera_core::diagnostic::Colour;
+use tessera_core::numerics::dispatch::Level;
 use tracing_subscriber::EnvFilter;
 
 /// Differentiable scientific computing whose results are the same bits everywhere.
@@ -37,6 +39,7 @@ enum Command {
     Check(check::Check),
     Opt(opt::Opt),
     Run(run::Run),
+    Train(train::Train),
     Compare(compare::Compare),
     Show(show::Show),
     Plot(plot::Plot),
@@ -76,15 +79,16 @@ pub fn main() -> Exit {
         }
     };
     start_tracing(arguments.verbose);
-    let result = match &arguments.command {
+    let result = Level::from_environment().map_err(Error::from).and_then(|_| match &arguments.command {
         Command::Check(command) => command.run(),
         Command::Opt(command) => command.run(),
         Command::Run(command) => command.run(),
+        Command::Train(command) => command.run(),
         Command::Compare(command) => command.run(),
         Command::Show(command) => command.run(),
         Command::Plot(command) => command.run(),
         Command::Explain(command) => command.run(),
-    };
+    });
     let said = result.and_then(|report| {
         // Where stderr is closed, the exit code still tells.
         let _ = anstream::stderr().write_all(report.problems.as_bytes());

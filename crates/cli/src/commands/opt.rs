@@ -100,7 +100,8 @@ impl Opt {
         let lowered = lower(graph, &types).map_err(|error| {
             format!("cannot plan @{name} with every `?` as {extent}: {error}\nhelp: choose another --extent")
         })?;
-        Ok(format!("{BOLD}@{name}{RESET}\n{}", Plan::new(lowered)))
+        let plan = Plan::new(lowered);
+        Ok(format!("{}\n{BOLD}plan of @{name}{RESET}\n{plan}\n", plan.graph))
     }
 }
 

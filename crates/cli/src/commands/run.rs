@@ -113,7 +113,7 @@ impl Run {
                 None => Err(format!(
                     "argument %{name} of @{} must be given: {ty}; add --arg {name}={}",
                     graph.name,
-                    if ty.ndim() == 0 { "VALUE" } else { "FILE.npy or --arg NAME='[…]'" }
+                    if ty.ndim() == 0 { "NUMBER" } else { "FILE.npy" }
                 )),
             };
             match tensor {

@@ -322,9 +322,10 @@ fn used_outside(graph: &Graph, classes: &[Class], value: Value, members: &[usize
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = crate::text::names(&self.graph, crate::text::Form::Guide);
         let names = |values: &[Value]| {
             let names: Vec<String> =
-                values.iter().map(|v| format!("%{} {}", v.index(), self.graph.ty(*v))).collect();
+                values.iter().map(|v| format!("%{} {}", all[v.index()], self.graph.ty(*v))).collect();
             names.join(", ")
         };
         for (number, step) in self.steps.iter().enumerate() {

@@ -34,6 +34,7 @@ mod value;
 
 pub use constraints::CONSTRAINTS;
 pub use number::Floats;
+pub(crate) use printer::names;
 pub use printer::{Form, Style, print, print_graph, print_styled};
 pub use value::{parse_tensor, print_tensor};
 

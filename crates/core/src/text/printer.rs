@@ -77,7 +77,7 @@ impl fmt::Display for Graph {
 
 /// A name of its own for every value: the one it was given where that is free, else that of its
 /// operation.
-fn names(graph: &Graph, form: Form) -> Vec<String> {
+pub(crate) fn names(graph: &Graph, form: Form) -> Vec<String> {
     let values = || {
         let inputs = graph.inputs().iter().map(|input| (input.value, "arg"));
         let results = |node: &Node| -> Vec<_> { node.results.iter().map(|&v| (v, node.op.name())).collect() };

@@ -9,7 +9,7 @@
 //! rounding of x ± h.
 
 use super::CheckError;
-use super::report::{Check, Worst};
+use super::report::{Check, Verdict, Worst};
 
 /// The part of a value's size that a bound may reach and still tell right from wrong.
 const COARSE: f64 = 0.05;
@@ -100,31 +100,17 @@ impl Judge {
         let finite = self.elements.iter().filter(|e| e.finite && e.derived.is_finite());
         let size = finite.map(|e| e.derived.abs().max(e.numeric.abs())).fold(0.0, f64::max);
         let mut check = Check::new(self.what, self.elements.len(), self.total);
-        let mut ratio_max = -1.0;
+        let mut worst = (false, -1.0);
         for e in &self.elements {
-            let error = (e.derived - e.numeric).abs();
-            let differs = e.finite && !(error <= e.bound) && !e.is_between_slopes();
-            let clear = e.bound <= COARSE * size.max(e.value) && (differs || error <= e.bound);
+            let verdict = e.verdict(size);
+            let differs = verdict == Verdict::Differs;
             check.finite &= e.finite;
             check.differing += usize::from(differs);
-            check.unclear += usize::from(!differs && !(e.finite && clear));
-            let ratio = match (error.is_nan(), e.bound > 0.0) {
-                (true, _) if differs => f64::INFINITY,
-                (true, _) => -1.0,
-                (false, true) => error / e.bound,
-                (false, false) => {
-                    if error > 0.0 {
-                        f64::INFINITY
-                    } else {
-                        0.0
-                    }
-                }
-            };
+            check.unclear += usize::from(verdict == Verdict::Unclear);
             // An element that agrees must not hide one that differs.
-            let ratio = if differs == (check.differing > 0) { ratio } else { -1.0 };
-            if ratio > ratio_max || (differs && check.differing == 1) {
-                ratio_max = ratio;
-                (check.error, check.bound) = (error, e.bound);
+            if (differs, e.excess()) > worst {
+                worst = (differs, e.excess());
+                (check.error, check.bound) = (e.error(), e.bound);
                 let index = unravelled(e.index, &self.shape);
                 check.worst = Some(Worst { index, derived: e.derived, numeric: e.numeric });
             }
@@ -134,6 +120,31 @@ impl Judge {
 }
 
 impl Element {
+    fn error(&self) -> f64 {
+        (self.derived - self.numeric).abs()
+    }
+
+    /// The error as a part of its bound; infinite for NaN, which is within no bound.
+    fn excess(&self) -> f64 {
+        match self.error() {
+            0.0 => 0.0,
+            error if error.is_nan() => f64::INFINITY,
+            error => error / self.bound,
+        }
+    }
+
+    /// The verdict, where the derivative's largest element has size `size`.
+    fn verdict(&self, size: f64) -> Verdict {
+        let coarse = self.bound > COARSE * size.max(self.value);
+        match self.excess() <= 1.0 {
+            _ if !self.finite => Verdict::Unclear,
+            true if coarse => Verdict::Unclear,
+            true => Verdict::Agrees,
+            false if self.is_between_slopes() => Verdict::Unclear,
+            false => Verdict::Differs,
+        }
+    }
+
     /// Whether the derivative is a slope that a function may be given at its kink.
     fn is_between_slopes(&self) -> bool {
         self.kink.is_some_and(|(left, right)| {

@@ -177,6 +177,9 @@ fn draw(ty: &Type, stream: Stream, number: usize, options: &Options) -> Tensor {
     Tensor::from_data(shape, data)
 }
 
+/// Some numbers as a function of the inputs.
+type Numbers<'f> = &'f dyn Fn(&[Tensor]) -> Result<Vec<f64>, CheckError>;
+
 /// A graph at a point, ready to be differentiated by differences.
 struct Subject<'a> {
     graph: &'a Graph,
@@ -255,20 +258,12 @@ impl<'a> Subject<'a> {
     }
 
     /// `value` along `tangents`.
-    fn line(
-        &self,
-        tangents: &[Tensor],
-        scale: f64,
-        value: &dyn Fn(&[Tensor]) -> Result<Vec<f64>, CheckError>,
-    ) -> Result<Line, CheckError> {
+    fn line(&self, tangents: &[Tensor], scale: f64, value: Numbers) -> Result<Line, CheckError> {
         Line::sample(self.epsilon, scale, &|t| value(&self.moved(tangents, t)))
     }
 
     /// How much `value` is off by rounding, near the inputs.
-    fn noise(
-        &self,
-        value: &dyn Fn(&[Tensor]) -> Result<Vec<f64>, CheckError>,
-    ) -> Result<Vec<f64>, CheckError> {
+    fn noise(&self, value: Numbers) -> Result<Vec<f64>, CheckError> {
         let tangents = self.tangents(Stream::Noise);
         line::noise(self.epsilon, &|t| value(&self.moved(&tangents, t)))
     }
@@ -331,7 +326,7 @@ impl<'a> Subject<'a> {
         what: String,
         tangents: &[Tensor],
         derived: &Tensor,
-        value: &dyn Fn(&[Tensor]) -> Result<Vec<f64>, CheckError>,
+        value: Numbers,
     ) -> Result<Check, CheckError> {
         let scale =
             self.wrt.iter().flat_map(|&i| floats(&self.inputs[i])).fold(1.0, |a: f64, x| a.max(x.abs()));

@@ -1,0 +1,295 @@
+//! `tessera train`: a case to a run file.
+
+use super::{BOLD, BOLD_RED, Error, RESET, Report};
+use crate::backend::Engine;
+use crate::exit::Exit;
+use crate::file;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::run_file::{self, Context, Start};
+use clap::Args;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tessera_core::tensor::Data;
+use tessera_dist::Checkpoint;
+use tessera_dist::checkpoint::{Outcome, previous_path, write};
+use tessera_pinn::case::{Case, Optimiser};
+use tessera_pinn::trainer::{Diverged, Solved, Trainer};
+
+const BOLD_YELLOW: &str = "\x1b[1;33m";
+
+/// Train a physics-informed network on a case, and keep all of it in a run file
+///
+/// The run file is replaced whole, every so many steps (`[checkpoint] every` of the case), at the
+/// end, and when SIGINT, SIGTERM or SIGUSR1 asks to stop; the good file before it stays as
+/// RUN.h5.previous. A run that was stopped anywhere, even by SIGKILL, and resumed ends with the bits
+/// of a run that was not, on any number of threads.
+///
+/// A checkpoint that cannot be written (a full disk) is no reason to stop: training goes on with a
+/// warning, the last good file stays, and the next checkpoint tries again. Only if the last one
+/// fails does the command fail.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tessera train cases/burgers.toml --out burgers.h5
+  tessera train cases/burgers.toml --out burgers.h5 --resume auto
+  tessera train cases/burgers.toml --out burgers.h5 --steps 500 --threads 1
+
+Exit code 0 if done, 2 for bad input, 3 if the loss ceased to be finite (the last good file stays),
+75 if a signal stopped it and it can be resumed.")]
+pub struct Train {
+    /// The case file
+    case: PathBuf,
+    /// The run file
+    #[arg(long, value_name = "RUN.h5")]
+    out: PathBuf,
+    /// Go on: `auto` from the run file if there is one, or from another run of the same case
+    #[arg(long, value_name = "auto|RUN.h5", conflicts_with = "overwrite")]
+    resume: Option<String>,
+    /// Begin anew where there is a run file; it is kept as RUN.h5.previous
+    #[arg(long)]
+    overwrite: bool,
+    /// Stop when so many steps are done in all
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    #[command(flatten)]
+    engine: Engine,
+    /// Show no progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Train {
+    pub(super) fn run(&self) -> Result<Report, Error> {
+        let began = Instant::now();
+        let interrupt = Interrupt::install()?;
+        let name = self.case.display().to_string();
+        let text =
+            std::fs::read_to_string(&self.case).map_err(|error| format!("cannot read {name}: {error}"))?;
+        let case = Case::parse(&name, &text)?;
+        file::check_writable(&self.out)?;
+        let start = self.start()?;
+        let trainer = self.trainer(&case, start.as_ref(), &text)?;
+        let stages = case.optimisers.iter().map(kind).collect();
+        let total = trainer.total_steps().min(self.steps.unwrap_or(u64::MAX));
+        let progress = Progress::new(total, trainer.steps(), stages, self.quiet);
+        if let Some(start) = &start {
+            if let Some(warning) = &start.warning {
+                progress.warn(&format!("{BOLD_YELLOW}warning{RESET}: {warning}"));
+            }
+            progress.say(&format!("going on from step {} of {}", trainer.steps(), start.path.display()));
+        }
+        let context =
+            Context { case: text, program: run_file::program_text(&trainer), engine: self.engine.clone() };
+        let in_place = start.as_ref().filter(|start| start.path == self.out);
+        let session = Session {
+            saved: in_place.map(|start| start.checkpoint.header.step),
+            has_solution: in_place.is_some_and(|start| run_file::has_solution(&start.checkpoint)),
+            wall_before: start.as_ref().map_or(0.0, |start| run_file::wall_seconds(&start.checkpoint)),
+            out: &self.out,
+            limit: total,
+            trainer,
+            context,
+            progress,
+            began,
+        };
+        session.train(&interrupt)
+    }
+
+    /// From where to begin.
+    fn start(&self) -> Result<Option<Start>, Error> {
+        match self.resume.as_deref() {
+            Some("auto") => Ok(run_file::find(&self.out)?),
+            Some(path) => Ok(Some(run_file::open(Path::new(path))?)),
+            None if self.out.exists() && !self.overwrite => Err(format!(
+                "cannot begin a run in {out}: the file exists\n\
+                 help: go on with it by --resume auto, or begin anew by --overwrite",
+                out = self.out.display()
+            )
+            .into()),
+            None => Ok(None),
+        }
+    }
+
+    fn trainer(&self, case: &Case, start: Option<&Start>, text: &str) -> Result<Trainer, Error> {
+        let folder = file::folder_of(&self.case);
+        let backend = self.engine.backend();
+        let cannot = |error| format!("cannot train {}: {error}", self.case.display());
+        let Some(start) = start else {
+            return Ok(Trainer::new(case, folder, backend).map_err(cannot)?);
+        };
+        run_file::check_case(start, text)?;
+        let state = run_file::state(&start.checkpoint);
+        let trainer = Trainer::resume(case, folder, &state, backend).map_err(cannot)?;
+        run_file::check_observations(start, &trainer)?;
+        Ok(trainer)
+    }
+}
+
+fn kind(stage: &Optimiser) -> &'static str {
+    match stage {
+        Optimiser::Adam { .. } => "adam",
+        Optimiser::Lbfgs { .. } => "lbfgs",
+    }
+}
+
+/// A training under way.
+struct Session<'a> {
+    trainer: Trainer,
+    context: Context,
+    out: &'a Path,
+    /// Steps in all after which to stop.
+    limit: u64,
+    /// The step that the file at `out` has reached.
+    saved: Option<u64>,
+    /// Whether that file holds the solution.
+    has_solution: bool,
+    progress: Progress,
+    began: Instant,
+    /// Seconds that earlier sessions took.
+    wall_before: f64,
+}
+
+impl Session<'_> {
+    fn train(mut self, interrupt: &Interrupt) -> Result<Report, Error> {
+        let every = self.trainer.case().checkpoint_every;
+        let mut first = true;
+        while !self.is_over() {
+            if interrupt.requested() {
+                return Ok(self.interrupted(interrupt));
+            }
+            let report = match self.trainer.step() {
+                Ok(report) => report,
+                Err(diverged) => return Ok(self.diverged(&diverged)),
+            };
+            if std::mem::take(&mut first) {
+                tracing::info!("first step after {:.3} s", self.began.elapsed().as_secs_f64());
+            }
+            self.progress.step(&report);
+            if report.step.is_multiple_of(every) && !self.is_over() {
+                self.save_or_warn();
+            }
+        }
+        self.finish()
+    }
+
+    fn is_over(&self) -> bool {
+        self.trainer.is_done() || self.trainer.steps() >= self.limit
+    }
+
+    fn wall_seconds(&self) -> f64 {
+        self.wall_before + self.began.elapsed().as_secs_f64()
+    }
+
+    /// Writes the run file.
+    fn save(&mut self, solved: Option<&Solved>) -> Result<Checkpoint, String> {
+        let checkpoint = run_file::checkpoint(&self.trainer, &self.context, solved, self.wall_seconds());
+        let outcome = write(self.out, &checkpoint).map_err(|error| error.to_string())?;
+        if let Outcome::Moved(path) = outcome {
+            let (out, path) = (self.out.display(), path.display());
+            let warning = format!("{out} was no good run file any more, and is now {path}");
+            self.progress.warn(&format!("{BOLD_YELLOW}warning{RESET}: {warning}"));
+        }
+        self.saved = Some(self.trainer.steps());
+        self.has_solution = solved.is_some();
+        tracing::debug!("wrote step {} to {}", self.trainer.steps(), self.out.display());
+        Ok(checkpoint)
+    }
+
+    fn save_or_warn(&mut self) {
+        if let Err(error) = self.save(None) {
+            let kept = self.kept();
+            let warning = format!("{error}; training goes on, {kept}, and the next checkpoint tries again");
+            self.progress.warn(&format!("{BOLD_YELLOW}warning{RESET}: {warning}"));
+        }
+    }
+
+    /// What there is to go on from.
+    fn kept(&self) -> String {
+        match self.saved {
+            Some(step) => format!("{} stays as it was at step {step}", self.out.display()),
+            None => "no checkpoint was written yet".to_owned(),
+        }
+    }
+
+    /// A signal asked to stop.
+    fn interrupted(mut self, interrupt: &Interrupt) -> Report {
+        let saved = match self.saved == Some(self.trainer.steps()) {
+            true => Ok(()),
+            false => self.save(None).map(drop),
+        };
+        self.progress.finish();
+        let step = self.trainer.steps();
+        let problems = match &saved {
+            Ok(()) => format!(
+                "stopped by signal {} after step {step} of {}; go on with --resume auto\n",
+                interrupt.signal().unwrap_or(0),
+                self.trainer.total_steps(),
+            ),
+            Err(error) => format!("{BOLD_RED}error{RESET}: {error}; {}\n", self.kept()),
+        };
+        Report { problems, exit: interrupt.exit(saved.is_ok()), ..Report::done("") }
+    }
+
+    /// The loss is not finite any more.
+    fn diverged(self, diverged: &Diverged) -> Report {
+        self.progress.finish();
+        let problems =
+            format!("{BOLD_RED}error{RESET}: training diverged: {diverged}\nhelp: {}\n", self.kept());
+        Report { problems, exit: Exit::Diverged, ..Report::done("") }
+    }
+
+    /// All asked for is done.
+    fn finish(mut self) -> Result<Report, Error> {
+        let solved = self.trainer.solution();
+        let checkpoint = match self.saved == Some(self.trainer.steps()) && self.has_solution {
+            // The file is this run at this step; writing it again would only change its date.
+            true => run_file::checkpoint(&self.trainer, &self.context, Some(&solved), self.wall_seconds()),
+            false => self.save(Some(&solved)).map_err(|error| format!("{error}; {}", self.kept()))?,
+        };
+        self.progress.finish();
+        Ok(Report::done(self.summary(&checkpoint, &solved)))
+    }
+
+    fn summary(&self, checkpoint: &Checkpoint, solved: &Solved) -> String {
+        let case = self.trainer.case();
+        let mut text = format!("{BOLD}{}{RESET}\n", case.title);
+        // Writing to a string cannot fail.
+        let mut row = |name: &str, value: String| {
+            let _ = writeln!(text, "  {name:<22} {value}");
+        };
+        let stages = case.optimisers.iter().zip(self.trainer.ends());
+        let ends: Vec<String> =
+            stages.map(|(stage, end)| format!("{}: {}", kind(stage), end.name())).collect();
+        let left = if self.trainer.is_done() {
+            format!(" ({})", ends.join(", "))
+        } else {
+            format!(" of {}; go on with --resume auto", self.trainer.total_steps())
+        };
+        row("steps", format!("{}{left}", self.trainer.steps()));
+        if let Some(Data::F64(losses)) = checkpoint.datasets.get("history/total").map(|t| t.data())
+            && let Some(loss) = losses.last()
+        {
+            row("loss", format!("{loss:.3e}"));
+        }
+        for (unknown, error) in solved.relative_l2() {
+            row(&format!("relative L2 error of {unknown}"), format!("{error:.3e}"));
+        }
+        for (name, value, truth) in self.trainer.parameters() {
+            let truth = truth.map_or(String::new(), |truth| format!(" (true: {truth})"));
+            row(&name, format!("{value:.6}{truth}"));
+        }
+        let wall = checkpoint.provenance.entries.get("wallSeconds");
+        row("wall time", wall.map_or(String::new(), |wall| seconds(&wall.to_string())));
+        row("digest", format!("sha256:{}", checkpoint.digest()));
+        let previous = previous_path(self.out);
+        let kept =
+            if previous.exists() { format!(", before it {}", previous.display()) } else { String::new() };
+        row("run file", format!("{}{kept}", self.out.display()));
+        text
+    }
+}
+
+fn seconds(text: &str) -> String {
+    text.parse::<f64>().map_or(String::new(), |seconds| format!("{seconds:.1} s"))
+}
