@@ -183,7 +183,34 @@ fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
         }
         classes.push(Class { rows, extent: extent.unwrap_or(0), level });
     }
+    delay(graph, &mut classes);
     classes
+}
+
+/// Moves row values to the level of their first use. A value whose uses all wait for a small region (a
+/// weight that is reshaped, a parameter that is broadcast) would otherwise be made before it and stored,
+/// and with it all that it is made of. Reductions stay where they are, so what they need stays too.
+fn delay(graph: &Graph, classes: &mut [Class]) {
+    let mut latest: Vec<Option<usize>> = vec![None; classes.len()];
+    for (i, node) in graph.nodes().iter().enumerate().rev() {
+        let made_in_rows = |class: &Class| class.rows.as_ref().is_some_and(|rows| !rows.reduced);
+        let is_output = node.results.iter().any(|r| graph.outputs().contains(r));
+        if let (Some(latest), true, false) = (latest[i], made_in_rows(&classes[i]), is_output) {
+            classes[i].level = latest;
+        }
+        let level = classes[i].level;
+        for (k, &operand) in node.operands.iter().enumerate() {
+            let Origin::Node { node: maker, .. } = graph.origin(operand) else { continue };
+            let usage = classes[i].rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
+            let bound = match usage {
+                RowUse::Shape => continue,
+                RowUse::Pointwise if made_in_rows(&classes[maker]) => level,
+                _ if made_in_rows(&classes[maker]) => level - 1,
+                _ => continue,
+            };
+            latest[maker] = Some(latest[maker].map_or(bound, |latest| latest.min(bound)));
+        }
+    }
 }
 
 /// The operands of node `i` that are row values, made in rows.
