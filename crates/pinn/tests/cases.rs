@@ -25,9 +25,12 @@ fn burgers() {
     assert_eq!(case.parameters[0].value, 0.01 / std::f64::consts::PI);
     assert_eq!(case.equations[0].sampling.method, Method::Sobol);
     let Optimiser::Adam { schedule, resample_every, .. } = &case.optimisers[0] else { panic!() };
-    assert_eq!(*schedule, Schedule::Exponential { factor: 0.5, every: 1000 });
-    assert_eq!(*resample_every, Some(100));
-    let Optimiser::Lbfgs { history: 50, curvature: 0.9, .. } = case.optimisers[1] else { panic!() };
+    assert_eq!(*schedule, Schedule::Exponential { factor: 0.5, every: 500 });
+    assert_eq!(*resample_every, Some(1));
+    let Optimiser::Lbfgs { history: 100, curvature: 0.9, resample_every: Some(250), .. } = case.optimisers[1]
+    else {
+        panic!()
+    };
     let reference = case.reference.as_ref().unwrap();
     assert_eq!(reference.grid, [101, 257]);
     let Some(Solution::BurgersColeHopf { viscosity }) = reference.solution else { panic!() };

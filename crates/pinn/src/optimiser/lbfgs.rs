@@ -1,5 +1,5 @@
 //! L-BFGS (J. Nocedal and S. J. Wright, *Numerical Optimization*, 2nd edition, algorithms 7.4 and 7.5) with
-//! the strong-Wolfe line search of [`line_search`](super::line_search).
+//! the strong-Wolfe line search of [`line_search`].
 //!
 //! An iteration has three parts. The two-loop recursion turns the gradient into a direction; the line search
 //! evaluates the loss along it, each evaluation one graph; the accepted step gives a pair s = θ′ − θ,
