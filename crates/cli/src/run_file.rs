@@ -4,8 +4,8 @@ use crate::backend::Engine;
 use std::path::{Path, PathBuf};
 use tessera_core::ir::{Builder, Program, Transform, TransformKind};
 use tessera_core::numerics::dispatch::Level;
-use tessera_core::text;
-use tessera_dist::checkpoint::{NUMERICS_VERSION, previous_path, read, read_latest};
+use tessera_core::{Tensor, text};
+use tessera_dist::checkpoint::{NUMERICS_VERSION, previous_path, read, read_latest, to_bytes};
 use tessera_dist::{Attribute, Checkpoint};
 use tessera_pinn::loss::Objective;
 use tessera_pinn::state::{self, State};
@@ -81,6 +81,23 @@ pub fn checkpoint(
     ];
     checkpoint.provenance.entries.extend(entries.map(|(name, value)| (name.to_owned(), value)));
     checkpoint
+}
+
+/// That a run file can hold what a training of `trainer` will give: before any time is spent on it.
+///
+/// # Errors
+/// Which name no file can hold.
+pub fn check_names(trainer: &Trainer, context: &Context) -> Result<(), String> {
+    let mut sample = checkpoint(trainer, context, None, 0.0);
+    let case = trainer.case();
+    let coordinates = case.coordinates.iter().map(|c| format!("solution/coordinates/{}", c.name));
+    let unknowns = case.unknowns.iter().flat_map(|name| {
+        ["solution", "solution/reference", "solution/error"].map(|group| format!("{group}/{name}"))
+    });
+    sample.datasets.extend(coordinates.chain(unknowns).map(|path| (path, Tensor::scalar(0.0))));
+    to_bytes(&sample).map(drop).map_err(|cause| {
+        format!("cannot keep this case in a run file: {cause}\nhelp: rename what is called so in the case")
+    })
 }
 
 /// The trainer's state in a checkpoint.

@@ -5,7 +5,6 @@ mod common;
 use common::{stderr, stdout, tessera};
 use serde_json::{Value, json};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const HEAT: &str = "\
@@ -253,8 +252,11 @@ fn run_writes_an_archive_whole_or_not_at_all() {
         assert_eq!(output.status.code(), Some(2));
         assert!(stderr(&output).starts_with("error: cannot write "), "{}", stderr(&output));
     }
-    let left: Vec<PathBuf> = std::fs::read_dir(folder.0.path()).unwrap().map(|e| e.unwrap().path()).collect();
-    assert!(left.iter().all(|path| !path.to_str().unwrap().contains("tmp")), "{left:?}");
+    let entries = std::fs::read_dir(folder.0.path()).unwrap();
+    let mut left: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    left.sort();
+    assert_eq!(left, ["gradient.npz", "heat.mlir", "id.mlir"]);
 }
 
 #[test]
@@ -265,7 +267,7 @@ fn bad_arguments_are_all_named_at_once() {
     let single = folder.file("single.npy", npy("<f4", "(2,)", &[0; 8]));
     let short = folder.file("short.npy", npy("<f8", "(9,)", &doubles(&[0.5])));
     let none = folder.path("none.npy");
-    let cases: [(&[&str], &[&str]); 7] = [
+    let cases: [(&[&str], &[&str]); 8] = [
         (
             &[],
             &[
@@ -274,10 +276,14 @@ fn bad_arguments_are_all_named_at_once() {
             ],
         ),
         (
-            &["xx=1", "nu=1"],
-            &["arguments of @heat must be its inputs (%x, %nu), got %xx; did you mean %x?", "argument %x"],
+            &["nuu=1", "x=[1.0]"],
+            &[
+                "arguments of @heat must be its inputs (%x, %nu), got %nuu; did you mean %nu?",
+                "argument %nu of @heat must be given",
+            ],
         ),
-        (&["x=[1.0]", "nu=[1]", "nu=2"], &["argument %nu must be given once", "error[attribute-4]"]),
+        (&["x=[1.0]", "nu=1", "nu=2"], &["argument %nu must be given once, got it twice"]),
+        (&["x=[1.0", "nu=[1]"], &["error[text-5]", "error[attribute-4]"]),
         (
             &["nu=1", &format!("x={wide}")],
             &["argument %x of @heat must be tensor<?xf64>, got tensor<1x2xf64> in "],
@@ -345,5 +351,4 @@ fn every_command_has_help_with_an_example() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_tessera")).arg("explain").env("TESSERA_SIMD", "mmx").output();
     assert_eq!(output.unwrap().status.code(), Some(2));
-    assert!(Path::new(env!("CARGO_BIN_EXE_tessera")).exists());
 }

@@ -24,14 +24,14 @@ impl History {
         let steps = case.optimisers.iter().fold(0u64, |sum, stage| sum.saturating_add(stage.steps()));
         let mut taken = ["step", "stage", "total"].map(str::to_string).to_vec();
         for name in names {
-            // A path's part: no separator, and no name twice.
-            let plain = name.replace(['/', '\0'], "_");
+            // A path's part, as a run file wants it: no separator, no white space, no name twice.
+            let plain = name.replace(|c: char| c == '/' || c.is_whitespace() || c.is_control(), "_");
             let mut unique = plain.clone();
             for again in 2.. {
                 if !unique.is_empty() && unique != "." && unique != ".." && !taken.contains(&unique) {
                     break;
                 }
-                unique = format!("{plain} {again}");
+                unique = format!("{plain}_{again}");
             }
             taken.push(unique);
         }

@@ -81,6 +81,7 @@ impl Train {
         }
         let context =
             Context { case: text, program: run_file::program_text(&trainer), engine: self.engine.clone() };
+        run_file::check_names(&trainer, &context)?;
         let in_place = start.as_ref().filter(|start| start.path == self.out);
         let session = Session {
             saved: in_place.map(|start| start.checkpoint.header.step),
