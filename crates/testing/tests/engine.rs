@@ -50,3 +50,16 @@ fn the_pinn_step_has_the_reference_bits() {
         }
     }
 }
+
+#[test]
+fn a_value_beyond_all_memory_is_refused() {
+    let mut b = tessera_core::ir::Builder::new("huge");
+    let x = b.input("x", tessera_core::Type::scalar(DType::F64));
+    let y = b.broadcast(x, &[], &[1 << 22, 1 << 22]);
+    let graph = b.finish(vec![y]);
+    for backend in [Backend::Reference, Backend::default()] {
+        let result = Function::new(graph.clone(), backend).call(&[&Tensor::scalar(1.0)]);
+        let message = result.unwrap_err().to_string();
+        assert!(message.starts_with("a value of @huge must fit into memory"), "{message}");
+    }
+}

@@ -1,6 +1,7 @@
 //! A graph made ready to be called: arguments checked, shapes bound, an engine chosen.
 
 use super::cpu::{self, Options};
+use super::plan::Plan;
 use super::reference;
 use crate::ir::{Builder, Extent, Graph, Type, Value};
 use crate::ops::Violation;
@@ -63,6 +64,16 @@ pub enum CallError {
         graph: String,
         /// The constraint that breaks.
         cause: Violation,
+    },
+    /// A value that no allocation can hold.
+    #[error("a value of @{graph} must fit into memory, got {ty}, {bytes} bytes")]
+    Memory {
+        /// The graph's name.
+        graph: String,
+        /// The value's type.
+        ty: Type,
+        /// Its size.
+        bytes: usize,
     },
 }
 
@@ -137,6 +148,9 @@ pub struct Function {
     prepared: Mutex<HashMap<Shapes, Arc<dyn Executable>>>,
 }
 
+/// Bytes of a value below which the allocator is not asked beforehand: 64 MiB.
+const MEMORY_SURE: usize = 64 << 20;
+
 /// The shapes of all arguments.
 type Shapes = Vec<Vec<usize>>;
 
@@ -157,6 +171,18 @@ impl Function {
         Ok(self.prepare(inputs)?.run(inputs))
     }
 
+    /// Refuses values that the allocator refuses, which would otherwise end the process.
+    fn check_memory<'a>(&self, types: impl Iterator<Item = &'a Type>) -> Result<(), CallError> {
+        for ty in types {
+            let elements: usize = ty.static_shape().expect("lowered").iter().product();
+            let bytes = elements.saturating_mul(ty.dtype.size());
+            if bytes > MEMORY_SURE && Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
+                return Err(CallError::Memory { graph: self.graph.name.clone(), ty: ty.clone(), bytes });
+            }
+        }
+        Ok(())
+    }
+
     /// The graph prepared for arguments of the shapes of `inputs`.
     pub fn prepare(&self, inputs: &[&Tensor]) -> Result<Arc<dyn Executable>, CallError> {
         check_arguments(&self.graph, inputs)?;
@@ -170,8 +196,16 @@ impl Function {
         debug_assert!(lowered.output_types().iter().all(|t| !t.shape.contains(&Extent::Dynamic)));
         let ready: Arc<dyn Executable> = match &self.backend {
             // The reference runs the graph as written, so that it also checks the lowering.
-            Backend::Reference => Arc::new(Interpreted(self.graph.clone())),
-            Backend::Cpu(options) => Arc::new(cpu::Engine::new(lowered, options.clone())),
+            Backend::Reference => {
+                let results = lowered.nodes().iter().flat_map(|node| &node.results);
+                self.check_memory(results.map(|&v| lowered.ty(v)))?;
+                Arc::new(Interpreted(self.graph.clone()))
+            }
+            Backend::Cpu(options) => {
+                let plan = Plan::new(lowered);
+                self.check_memory(plan.stored().map(|v| plan.graph.ty(v)))?;
+                Arc::new(cpu::Engine::new(plan, options.clone()))
+            }
         };
         self.prepared.lock().expect("no panic while held").insert(shapes, ready.clone());
         Ok(ready)

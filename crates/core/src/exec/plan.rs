@@ -76,6 +76,14 @@ impl Plan {
         plan
     }
 
+    /// The values that are held whole: results of whole nodes and stored row values.
+    pub fn stored(&self) -> impl Iterator<Item = Value> {
+        self.steps.iter().flat_map(|step| match step {
+            Step::Whole(node) => self.graph.nodes()[*node].results.clone(),
+            Step::Region(region) => region.stores.clone(),
+        })
+    }
+
     /// Regions of cheap values that every user computes again are not needed.
     fn drop_unused(&mut self) {
         let mut needed: BTreeSet<Value> = self.graph.outputs().iter().copied().collect();

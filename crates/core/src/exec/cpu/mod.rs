@@ -14,7 +14,7 @@ mod schedule;
 
 use super::Executable;
 use super::plan::{Plan, Step};
-use crate::ir::{DType, Graph, Origin};
+use crate::ir::{DType, Origin};
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
 use crate::tensor::Tensor;
@@ -94,10 +94,9 @@ impl Slot<'_> {
 }
 
 impl Engine {
-    /// Prepares a lowered graph.
-    pub fn new(graph: Graph, options: Options) -> Engine {
+    /// Prepares a plan.
+    pub fn new(plan: Plan, options: Options) -> Engine {
         assert_subnormals();
-        let plan = Plan::new(graph);
         let stages = plan
             .steps
             .iter()
