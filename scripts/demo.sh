@@ -16,7 +16,7 @@ run() {
     printf '(%d s)\n' $((SECONDS - start))
 }
 
-rm -f burgers.h5 burgers-repeat.h5 burgers.png
+rm -f burgers.h5 burgers.h5.* burgers-repeat.h5 burgers-repeat.h5.* burgers.png
 run train cases/burgers.toml --out burgers.h5 --threads "$threads"
 run plot burgers.h5 -o burgers.png
 run train cases/burgers.toml --out burgers-repeat.h5 --threads 1

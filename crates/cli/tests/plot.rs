@@ -44,6 +44,22 @@ fn a_run_over_two_coordinates_has_three_panels() {
 }
 
 #[test]
+fn a_single_term_that_is_the_whole_is_drawn_once() {
+    let mut run = burgers();
+    run.datasets.retain(|path, _| !matches!(path.as_str(), "history/residual" | "history/initial"));
+    let total = run.datasets["history/total"].clone();
+    let names = |run: &Checkpoint| {
+        let (_folder, picture) = drawn(run, "run.svg", &[]);
+        let text = std::fs::read_to_string(picture).unwrap();
+        [">total<", ">boundary<"].map(|name| text.contains(name))
+    };
+    assert_eq!(names(&run), [true, true]);
+    run.datasets.insert("history/boundary".to_owned(), total);
+    // One curve needs no legend.
+    assert_eq!(names(&run), [false, false]);
+}
+
+#[test]
 fn a_vector_picture_names_everything() {
     let (_folder, picture) = drawn(&burgers(), "run.svg", &[]);
     let text = std::fs::read_to_string(&picture).unwrap();

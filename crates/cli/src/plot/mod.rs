@@ -295,8 +295,15 @@ fn convergence(run: &Checkpoint) -> Result<Option<Panel<'_>>, PlotError> {
     if terms.is_empty() {
         return Ok(None);
     }
-    // The whole comes first, so that its parts are drawn over it.
     let is_total = |name: &str| matches!(name, "total" | "loss");
+    // A single term that is the whole would hide it.
+    if let [(a, x), (b, y)] = &terms[..]
+        && is_total(a) != is_total(b)
+        && x == y
+    {
+        terms.retain(|(name, _)| is_total(name));
+    }
+    // The whole comes first, so that its parts are drawn over it.
     terms.sort_by_key(|(name, _)| !is_total(name));
     let totals = terms.iter().filter(|(name, _)| is_total(name)).count();
     let positive =

@@ -167,9 +167,9 @@ fn points(r: Rect, chart: &Chart<'_>, curve: &Curve<'_>) -> Vec<Option<(f64, f64
 }
 
 fn legend(svg: &mut Svg, r: Rect, curves: &[Curve<'_>]) {
-    let longest = curves.iter().map(|curve| curve.name.chars().count()).max().unwrap_or(0);
+    let longest = curves.iter().map(|curve| text_width(&curve.name, SMALL.size)).fold(0.0, f64::max);
     let line = 15.0;
-    let w = 38.0 + 6.3 * longest as f64;
+    let w = 39.0 + longest;
     let h = 7.0 + line * curves.len() as f64;
     let area = Rect { x: r.x + r.w - w - 6.0, y: r.y + 6.0, w, h };
     svg.rect(area, "white", 0.85, Some(Stroke { colour: "#c8c8c8", width: 0.6, dash: "" }));
@@ -179,6 +179,20 @@ fn legend(svg: &mut Svg, r: Rect, curves: &[Curve<'_>]) {
         svg.line((area.x + 6.0, y), (area.x + 28.0, y), stroke);
         svg.text((area.x + 33.0, y + 3.7), &curve.name, Text { anchor: Anchor::Start, ..SMALL });
     }
+}
+
+/// The width of `text` in DejaVu Sans of `size`, or a little more: its advance widths, by kind of letter.
+fn text_width(text: &str, size: f64) -> f64 {
+    let ems = text.chars().map(|c| match c {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' => 0.34,
+        'f' | 't' | 'r' | ' ' | '(' | ')' | '[' | ']' | '-' | '/' => 0.42,
+        'm' | 'M' | 'W' | '%' | '@' => 1.0,
+        'w' => 0.82,
+        'A'..='Z' => 0.79,
+        c if c.is_ascii() => 0.65,
+        _ => 0.9,
+    });
+    size * ems.sum::<f64>()
 }
 
 /// The frame with ticks, labels and title.
