@@ -2,7 +2,7 @@
 //!
 //! [`commands`] has a file for each subcommand, [`exit`] the table of exit codes, [`plot`] the
 //! pictures, and [`interrupt`] what a signal does to a run. [`program`] reads programs, [`npy`]
-//! numpy's files, [`array`] prints tensors, [`file`](mod@file) writes results whole or not at all,
+//! numpy's files, [`array`](mod@array) prints tensors, [`file`](mod@file) writes results whole or not at all,
 //! and [`backend`] is the choice of an engine. [`run_file`] keeps trainers, [`progress`] shows them.
 
 pub mod array;

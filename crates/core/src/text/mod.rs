@@ -1,6 +1,6 @@
 //! The text form of programs, as the autodiff guide writes it, and MLIR's generic form for output.
 //!
-//! [`parse`] reads a program, [`check`] also verifies it, [`print`] writes it. Printing what was
+//! [`parse`] reads a program, [`check`] also verifies it, [`print()`] writes it. Printing what was
 //! read and reading what was printed change nothing: types are those inferred, numbers read back
 //! as the same bits. `docs/ir.md` holds the grammar.
 //!

@@ -3,7 +3,7 @@
 //!
 //! A derivative is compared with (f(x + h) − f(x − h)) / 2h, where h is the power of two next to
 //! ∛ε · max(1, |x|) and ε the coarsest precision in the graph. Each element has its own bound,
-//! which is measured, not chosen; see [`line`]. Where the bound is coarser than a twentieth of the
+//! which is measured, not chosen; see `line.rs`. Where the bound is coarser than a twentieth of the
 //! derivative's size, a difference says nothing, and the element is reported as unclear, never as
 //! agreeing.
 //!

@@ -1,11 +1,11 @@
 //! The CPU engine: tiles of rows that run a region's whole graph in cache, blocks of rows joined
 //! along the law's tree by rayon, SIMD chosen at run time. Bit for bit the reference.
 //!
-//! - [`schedule`] turns a region of the plan into a tile program: an ordered list of instructions
+//! - `schedule` turns a region of the plan into a tile program: an ordered list of instructions
 //!   over buffers of one tile.
-//! - [`group`] runs chains of elementwise operations chunk by chunk in L1.
-//! - [`product`] has the register kernels of the matrix products.
-//! - [`leaf`] runs a tile program over one block of rows and merges blocks.
+//! - `group` runs chains of elementwise operations chunk by chunk in L1.
+//! - `product` has the register kernels of the matrix products.
+//! - `leaf` runs a tile program over one block of rows and merges blocks.
 
 mod group;
 mod leaf;
