@@ -120,10 +120,9 @@ fn elementwise(s: &mut Samples, dtype: DType) {
         b.select(x[0], x[1], x[2])
     });
     if dtype != DType::Bool {
-        for (name, value) in [("ones_like", 1), ("zeros_like", 0)] {
+        for name in ["ones_like", "zeros_like"] {
             let entry = ops::entry(name).expect("in the table");
             let op = (entry.parse)(name, &Default::default(), &[], &[]).expect("no attributes");
-            let _ = value;
             s.add(name, "", std::slice::from_ref(&row), (-1.0, 1.0), dtype.is_float(), |b, x| b.apply(op, x));
         }
         s.add("iota", "", std::slice::from_ref(&row), (-1.0, 1.0), false, |b, x| b.iota_like(x[0], dtype, 1));

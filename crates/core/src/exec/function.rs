@@ -3,7 +3,7 @@
 use super::cpu::{self, Options};
 use super::plan::Plan;
 use super::reference;
-use crate::ir::{Builder, Extent, Graph, Type, Value};
+use crate::ir::{Builder, Extent, Graph, Node, Type, Value};
 use crate::ops::Violation;
 use crate::tensor::Tensor;
 use std::collections::HashMap;
@@ -114,27 +114,22 @@ pub fn lower(graph: &Graph, types: &[Type]) -> Result<Graph, Violation> {
 
 fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
     let mut b = Builder::new(&graph.name);
+    let name = |v: Value| graph.name(v).unwrap_or("");
+    let inputs: Vec<Value> =
+        graph.inputs().iter().zip(types).map(|(input, ty)| b.input(name(input.value), ty.clone())).collect();
     let live = graph.live();
-    let mut map: Vec<Option<Value>> = vec![None; graph.value_count()];
-    for (input, ty) in graph.inputs().iter().zip(types) {
-        map[input.value.index()] = Some(b.input(graph.name(input.value).unwrap_or(""), ty.clone()));
-    }
+    let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
     let mut expanded = false;
-    for node in graph.nodes().iter().filter(|node| node.results.iter().any(|r| live[r.index()])) {
-        let operands: Vec<Value> = node.operands.iter().map(|v| map[v.index()].expect("in order")).collect();
+    let map = b.rebuild(graph, &inputs, needed, |b, node, operands| {
         node.op.infer(&operands.iter().map(|&v| b.ty(v)).collect::<Vec<_>>())?;
-        b.at(node.location);
-        let results = match node.op.expand(&mut b, &operands) {
+        match node.op.expand(b, operands) {
             Some(results) => {
                 expanded = true;
-                results
+                Ok(results)
             }
-            None => b.push(node.op.clone(), &operands)?,
-        };
-        for (old, new) in node.results.iter().zip(results) {
-            map[old.index()] = Some(new);
+            None => b.push(node.op.clone(), operands),
         }
-    }
+    })?;
     let outputs = graph.outputs().iter().map(|v| map[v.index()].expect("live")).collect();
     Ok((b.finish(outputs), expanded))
 }

@@ -1,6 +1,6 @@
 //! The builder: adds nodes to a graph, infers their types and shares what is already there.
 
-use super::{Attribute, Graph, Location, Type, Value};
+use super::{Attribute, Graph, Location, Node, Type, Value};
 use crate::ops::{Kernel, Op, Violation};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -120,21 +120,30 @@ impl Builder {
     /// Copies the live part of `graph`, giving the new value of each of its values.
     pub fn inline_all(&mut self, graph: &Graph, inputs: &[Value]) -> Result<Vec<Option<Value>>, Violation> {
         let live = graph.live();
+        let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
+        self.rebuild(graph, inputs, needed, |b, node, operands| b.push(node.op.clone(), operands))
+    }
+
+    /// Walks the nodes of `graph` that are `needed`, in order, and lets `each` give the new results of
+    /// one from its new operands; names go over. Gives the new value of each value.
+    pub(crate) fn rebuild(
+        &mut self,
+        graph: &Graph,
+        inputs: &[Value],
+        needed: impl Fn(&Node) -> bool,
+        mut each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
+    ) -> Result<Vec<Option<Value>>, Violation> {
         let mut map: Vec<Option<Value>> = vec![None; graph.value_count()];
         for (input, &value) in graph.inputs().iter().zip(inputs) {
             map[input.value.index()] = Some(value);
         }
-        for node in graph.nodes() {
-            if !node.results.iter().any(|r| live[r.index()]) {
-                continue;
-            }
+        for node in graph.nodes().iter().filter(|node| needed(node)) {
             let operands: Vec<Value> =
                 node.operands.iter().map(|v| map[v.index()].expect("operands precede uses")).collect();
-            self.location = node.location;
-            let results = self.push(node.op.clone(), &operands)?;
-            for (old, new) in node.results.iter().zip(results) {
+            let results = each(self.at(node.location), node, &operands)?;
+            for (&old, new) in node.results.iter().zip(results) {
                 map[old.index()] = Some(new);
-                if let (Some(name), None) = (graph.name(*old), self.graph.name(new)) {
+                if let (Some(name), None) = (graph.name(old), self.graph.name(new)) {
                     self.graph.set_name(new, name);
                 }
             }

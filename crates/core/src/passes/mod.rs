@@ -128,21 +128,8 @@ fn rebuilt(
     mut each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
 ) -> Result<Graph, Violation> {
     let mut b = Builder::verbatim(&graph.name);
-    let mut map: Vec<Option<Value>> = vec![None; graph.value_count()];
-    for (input, value) in graph.inputs().iter().zip(b.copy_inputs(graph)) {
-        map[input.value.index()] = Some(value);
-    }
-    let get = |map: &[Option<Value>], v: &Value| map[v.index()].expect("operands precede uses");
-    for node in graph.nodes() {
-        let operands: Vec<Value> = node.operands.iter().map(|v| get(&map, v)).collect();
-        let results = each(b.at(node.location), node, &operands)?;
-        for (&old, new) in node.results.iter().zip(results) {
-            map[old.index()] = Some(new);
-            if let (Some(name), None) = (graph.name(old), b.graph().name(new)) {
-                b.set_name(new, name);
-            }
-        }
-    }
-    let outputs = graph.outputs().iter().map(|v| get(&map, v)).collect();
+    let inputs = b.copy_inputs(graph);
+    let map = b.rebuild(graph, &inputs, |_| true, &mut each)?;
+    let outputs = graph.outputs().iter().map(|v| map[v.index()].expect("defined")).collect();
     Ok(b.finish(outputs))
 }
