@@ -2,6 +2,7 @@
 //! law's tree.
 
 use super::Slot;
+use super::aligned::Aligned;
 use super::group::{CHUNK, RunGroup};
 use super::product::{Contract, Pack, Packed, Product};
 use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
@@ -25,7 +26,7 @@ pub(super) struct Region<'a, T> {
     vectors: Vec<Vec<T>>,
     stores: Vec<Store>,
     workspaces: Mutex<Vec<Workspace<T>>>,
-    payloads: Mutex<Vec<Vec<T>>>,
+    payloads: Mutex<Vec<Aligned<T>>>,
 }
 
 enum Input<'a, T> {
@@ -45,10 +46,10 @@ struct Store {
 
 /// Buffers of one thread.
 struct Workspace<T> {
-    arena: Vec<T>,
-    registers: Vec<T>,
-    lanes: Vec<T>,
-    scratch: Vec<T>,
+    arena: Aligned<T>,
+    registers: Aligned<T>,
+    lanes: Aligned<T>,
+    scratch: Aligned<T>,
     tensors: Vec<Option<Tensor>>,
 }
 
@@ -184,7 +185,7 @@ impl<'a, T: Real> Region<'a, T> {
     }
 
     /// The subtree over `blocks`, which are one block or the two subtrees of the law.
-    fn subtree(&self, blocks: Range<usize>, parallel: bool) -> Vec<T> {
+    fn subtree(&self, blocks: Range<usize>, parallel: bool) -> Aligned<T> {
         if blocks.len() == 1 {
             return self.leaf(blocks.start);
         }
@@ -214,21 +215,20 @@ impl<'a, T: Real> Region<'a, T> {
                 _ => 0,
             });
             Workspace {
-                arena: vec![T::ZERO; program.arena_width * program.tile_rows],
-                registers: vec![T::ZERO; registers * CHUNK],
-                lanes: vec![T::ZERO; program.lanes_len],
-                scratch: vec![T::ZERO; scratch],
+                arena: Aligned::zeros(program.arena_width * program.tile_rows),
+                registers: Aligned::zeros(registers * CHUNK),
+                lanes: Aligned::zeros(program.lanes_len),
+                scratch: Aligned::zeros(scratch),
                 tensors: vec![None; program.slots],
             }
         })
     }
 
     /// One block of rows, tile by tile.
-    fn leaf(&self, block: usize) -> Vec<T> {
+    fn leaf(&self, block: usize) -> Aligned<T> {
         let program = self.program;
         let mut payload = self.payloads.lock().expect("no panic while held").pop().unwrap_or_default();
-        payload.clear();
-        payload.resize(program.payload_len, T::ZERO);
+        payload.reset(program.payload_len);
         let mut work = self.workspace();
         for segment in &program.segments {
             if let Some(at) = segment.lanes {

@@ -7,6 +7,7 @@
 //! - `product` has the register kernels of the matrix products.
 //! - `leaf` runs a tile program over one block of rows and merges blocks.
 
+mod aligned;
 mod group;
 mod leaf;
 mod product;

@@ -3,6 +3,7 @@
 //! A kernel holds a block of results in registers and runs over the contracted index: each result
 //! is one fma chain in ascending order. Which results share a kernel call is free.
 
+use super::aligned::Aligned;
 use crate::numerics::dispatch::Kernel;
 use crate::numerics::lanes::{Lanes, Real, Simd};
 use crate::numerics::tree::BLOCK;
@@ -11,9 +12,9 @@ use crate::numerics::tree::BLOCK;
 const PANEL_VECTORS: usize = 3;
 
 /// A matrix K×N cut into panels of columns, each stored row after row, padded with zeros.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Packed<T> {
-    data: Vec<T>,
+    data: Aligned<T>,
     k: usize,
     n: usize,
     /// Columns of a full panel.
@@ -31,6 +32,12 @@ pub(super) struct Pack<'a, T> {
     pub into: &'a mut Packed<T>,
 }
 
+impl<T> Default for Packed<T> {
+    fn default() -> Packed<T> {
+        Packed { data: Aligned::default(), k: 0, n: 0, panel: 0, width: 0 }
+    }
+}
+
 impl<T: Real> Kernel for Pack<'_, T> {
     type Output = ();
 
@@ -42,8 +49,7 @@ impl<T: Real> Kernel for Pack<'_, T> {
         let padded = n.div_ceil(width) * width;
         let packed = self.into;
         *packed = Packed { data: std::mem::take(&mut packed.data), k, n, panel, width };
-        packed.data.clear();
-        packed.data.resize(k * padded, T::ZERO);
+        packed.data.reset(k * padded);
         let mut start = 0;
         while start < n {
             let columns = panel.min(n - start);
