@@ -5,6 +5,7 @@
 //!   over buffers of one tile.
 //! - `group` runs chains of elementwise operations chunk by chunk in L1.
 //! - `product` has the register kernels of the matrix products.
+//! - `whole` runs single operations that no region holds.
 //! - `leaf` runs a tile program over one block of rows and merges blocks.
 
 mod aligned;
@@ -12,6 +13,7 @@ mod group;
 mod leaf;
 mod product;
 mod schedule;
+mod whole;
 
 use super::Executable;
 use super::plan::{Plan, Step};
@@ -121,7 +123,7 @@ impl Engine {
     fn run_whole<'a>(&self, node: usize, slots: &mut [Slot<'a>]) {
         let node = &self.plan.graph.nodes()[node];
         let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
-        let results = node.op.evaluate(&operands);
+        let results = whole::run(self, node, &operands);
         for (value, tensor) in node.results.iter().zip(results) {
             slots[value.index()] = Slot::Owned(tensor);
         }
