@@ -1,5 +1,6 @@
 //! Running graphs: the reference interpreter, the plan and the engines.
 
+mod batch;
 pub mod cpu;
 mod function;
 pub mod plan;

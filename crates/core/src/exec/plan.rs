@@ -6,11 +6,14 @@
 //! run whole. A region's row values that others need are stored; all else lives in a tile only.
 //! A value that costs little (a broadcast) is computed again where a later region needs it.
 
+use super::batch;
 use crate::ir::{DType, Graph, Origin, Value};
 use crate::ops::{Kernel, RowUse, Rows};
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+pub use super::batch::Batch;
 
 /// Nodes that run over the same rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,12 +35,14 @@ pub struct Region {
 }
 
 /// One step of a plan.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Step {
     /// A node that runs whole.
     Whole(usize),
     /// A region.
     Region(Region),
+    /// A graph that runs once for each position along an axis.
+    Batch(Batch),
 }
 
 /// The steps of a graph, in order.
@@ -55,6 +60,8 @@ struct Class {
     rows: Option<Rows>,
     extent: usize,
     level: usize,
+    /// Whether it belongs to a batch, apart from regions over the same rows.
+    batched: bool,
 }
 
 impl Plan {
@@ -73,6 +80,7 @@ impl Plan {
         }
         let mut plan = Plan { graph, steps };
         plan.drop_unused();
+        plan.make_batches(&classes);
         plan
     }
 
@@ -81,7 +89,19 @@ impl Plan {
         self.steps.iter().flat_map(|step| match step {
             Step::Whole(node) => self.graph.nodes()[*node].results.clone(),
             Step::Region(region) => region.stores.clone(),
+            Step::Batch(batch) => batch.stores.clone(),
         })
+    }
+
+    /// Turns regions of batched nodes into batches.
+    fn make_batches(&mut self, classes: &[Class]) {
+        for step in &mut self.steps {
+            if let Step::Region(region) = step
+                && region.nodes.iter().any(|&i| classes[i].batched)
+            {
+                *step = Step::Batch(Batch::new(&self.graph, region.clone()));
+            }
+        }
     }
 
     /// Regions of cheap values that every user computes again are not needed.
@@ -106,6 +126,7 @@ impl Plan {
                     }
                     keep
                 }
+                Step::Batch(_) => unreachable!("batches are made of what is left"),
             };
             if !keep {
                 self.steps.remove(i);
@@ -166,6 +187,7 @@ fn classify_all(graph: &Graph) -> Vec<Class> {
 
 fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
     let mut classes: Vec<Class> = Vec::with_capacity(graph.nodes().len());
+    let batched = batch::members(graph);
     for (i, node) in graph.nodes().iter().enumerate() {
         let types: Vec<_> = node.operands.iter().map(|&v| graph.ty(v)).collect();
         let y = graph.ty(node.results[0]);
@@ -184,12 +206,14 @@ fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
             let after = match (&class.rows, usage) {
                 (_, RowUse::Shape) => 0,
                 (None, _) => class.level,
-                (Some(made), RowUse::Pointwise) if !made.reduced => class.level,
+                (Some(made), RowUse::Pointwise) if !made.reduced && class.batched == batched[i] => {
+                    class.level
+                }
                 (Some(_), _) => class.level + 1,
             };
             level = level.max(after);
         }
-        classes.push(Class { rows, extent: extent.unwrap_or(0), level });
+        classes.push(Class { rows, extent: extent.unwrap_or(0), level, batched: batched[i] });
     }
     delay(graph, &mut classes);
     classes
@@ -212,7 +236,11 @@ fn delay(graph: &Graph, classes: &mut [Class]) {
             let usage = classes[i].rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
             let bound = match usage {
                 RowUse::Shape => continue,
-                RowUse::Pointwise if made_in_rows(&classes[maker]) => level,
+                RowUse::Pointwise
+                    if made_in_rows(&classes[maker]) && classes[maker].batched == classes[i].batched =>
+                {
+                    level
+                }
                 _ if made_in_rows(&classes[maker]) => level - 1,
                 _ => continue,
             };
@@ -245,6 +273,7 @@ fn components(graph: &Graph, classes: &[Class], nodes: &[usize]) -> Vec<Vec<usiz
             if let Origin::Node { node, .. } = graph.origin(v)
                 && root.contains_key(&node)
                 && classes[node].rows.as_ref().is_some_and(|rows| !rows.reduced)
+                && classes[node].batched == classes[i].batched
             {
                 let (a, b) = (find(&root, i), find(&root, node));
                 root.insert(a.max(b), a.min(b));
@@ -284,7 +313,9 @@ fn region(graph: &Graph, classes: &[Class], members: &[usize]) -> Region {
                 }
                 RowUse::Pointwise if inside => {}
                 RowUse::Pointwise => match is_cheap(graph, v) {
-                    Some(node) if classes[node].rows.is_some() => {
+                    Some(node)
+                        if classes[node].rows.is_some() && classes[node].batched == classes[i].batched =>
+                    {
                         nodes.insert(node);
                         queue.push(node);
                     }
@@ -350,6 +381,15 @@ impl fmt::Display for Plan {
                         r.reductions.iter().map(|&i| self.graph.nodes()[i].results[0]).collect();
                     if !reduced.is_empty() {
                         writeln!(f, "  reduces to {}", names(&reduced))?;
+                    }
+                }
+                Step::Batch(batch) => {
+                    writeln!(f, "step {number}: a plan for each of {} positions", batch.count)?;
+                    writeln!(f, "  takes parts of {}", names(&batch.rows))?;
+                    writeln!(f, "  needs whole {}", names(&batch.whole))?;
+                    writeln!(f, "  stores {}", names(&batch.stores))?;
+                    for line in batch.plan.to_string().lines() {
+                        writeln!(f, "  | {line}")?;
                     }
                 }
             }

@@ -453,6 +453,10 @@ impl Rule for Elementwise {
         (y.ndim() > 0).then(|| Rows::pointwise(x.len()))
     }
 
+    fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
+        Some(Arc::new(*self))
+    }
+
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Elementwise(self.0)
     }
@@ -613,6 +617,10 @@ impl Rule for Compare {
         (y.ndim() > 0).then(|| Rows::pointwise(2))
     }
 
+    fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
+        Some(Arc::new(*self))
+    }
+
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Compare(self.direction)
     }
@@ -678,6 +686,10 @@ impl Rule for Convert {
 
     fn rows(&self, _: &[&Type], y: &Type) -> Option<Rows> {
         (y.ndim() > 0).then(|| Rows::pointwise(1))
+    }
+
+    fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
+        Some(Arc::new(*self))
     }
 
     fn kernel(&self) -> Kernel<'_> {

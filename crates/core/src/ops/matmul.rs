@@ -168,6 +168,10 @@ impl Rule for Matmul {
         }
     }
 
+    fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
+        (x[0].ndim() > 2).then(|| Arc::new(*self) as Op)
+    }
+
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Matmul(self)
     }

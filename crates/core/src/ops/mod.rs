@@ -130,6 +130,12 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// The operation on one row: the same for the result and all [`RowUse::Pointwise`] operands without
+    /// their leading axis. It undoes batching.
+    fn for_one_row(&self, _x: &[&Type], _y: &Type) -> Option<Op> {
+        None
+    }
+
     /// How an engine may compute it other than by [`Rule::evaluate`].
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Opaque

@@ -203,6 +203,11 @@ impl Rule for Slice {
         Some(Arc::new(Slice { starts: self.starts.clone(), limits, strides: self.strides.clone() }))
     }
 
+    fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
+        let (starts, strides) = (self.starts[1..].to_vec(), self.strides[1..].to_vec());
+        Some(Arc::new(Slice { starts, limits: self.limits[1..].to_vec(), strides }))
+    }
+
     fn kernel(&self) -> Kernel<'_> {
         match (self.starts.as_slice(), self.strides.last()) {
             ([0, start], Some(1)) => Kernel::Columns { start: *start },
@@ -316,6 +321,12 @@ impl Rule for Pad {
             reduced: false,
         })
     }
+
+    fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
+        let rest = |amounts: &[usize]| amounts[1..].to_vec();
+        let (low, high, interior) = (rest(&self.low), rest(&self.high), rest(&self.interior));
+        (x.len() == 1).then(|| Arc::new(Pad { low, high, interior }) as Op)
+    }
 }
 
 impl Linear for Pad {
@@ -406,6 +417,10 @@ impl Rule for Concat {
 
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
         (self.axis > 0).then(|| Rows::pointwise(x.len()))
+    }
+
+    fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
+        Some(Arc::new(Concat { axis: self.axis.checked_sub(1)? }))
     }
 
     fn kernel(&self) -> Kernel<'_> {

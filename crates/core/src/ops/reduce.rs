@@ -306,6 +306,11 @@ impl Rule for Reduce {
         }
     }
 
+    fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
+        let axes = self.axes(x[0].ndim()).iter().map(|axis| axis.checked_sub(1)).collect::<Option<_>>()?;
+        Some(Arc::new(Reduce { reduction: self.reduction, axes: Some(axes) }))
+    }
+
     fn kernel(&self) -> Kernel<'_> {
         match &self.axes {
             Some(axes) => Kernel::Reduce { reduction: self.reduction, axes },

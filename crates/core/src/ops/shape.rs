@@ -230,6 +230,17 @@ impl Rule for Broadcast {
         Some(Arc::new(Broadcast { dims: self.dims.clone(), shape: Some(shape) }))
     }
 
+    fn for_one_row(&self, x: &[&Type], y: &Type) -> Option<Op> {
+        let shape = self.shape.as_ref()?[1..].to_vec();
+        let dims = match self.rows(x, y)?.operands[0] {
+            RowUse::Pointwise => &self.dims[1..],
+            _ => &self.dims[..],
+        };
+        // A whole operand with a unit leading axis has no place on one row.
+        let dims = dims.iter().map(|dim| dim.checked_sub(1)).collect::<Option<_>>()?;
+        Some(Arc::new(Broadcast { dims, shape: Some(shape) }))
+    }
+
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Broadcast { dims: &self.dims }
     }
@@ -394,6 +405,11 @@ impl Rule for Reshape {
         Some(Arc::new(Reshape { shape: Some(shape) }))
     }
 
+    fn for_one_row(&self, _: &[&Type], y: &Type) -> Option<Op> {
+        let shape = y.static_shape()?[1..].iter().map(|&n| n as i64).collect();
+        Some(Arc::new(Reshape { shape: Some(shape) }))
+    }
+
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Reshape
     }
@@ -467,6 +483,12 @@ impl Rule for Transpose {
 
     fn rows(&self, _: &[&Type], _: &Type) -> Option<Rows> {
         (self.permutation.first() == Some(&0)).then(|| Rows::pointwise(1))
+    }
+
+    fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
+        let permutation =
+            self.permutation[1..].iter().map(|axis| axis.checked_sub(1)).collect::<Option<_>>()?;
+        Some(Arc::new(Transpose { permutation }))
     }
 }
 

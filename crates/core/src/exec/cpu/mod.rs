@@ -16,14 +16,15 @@ mod schedule;
 mod whole;
 
 use super::Executable;
-use super::plan::{Plan, Step};
+use super::plan::{Batch, Plan, Step};
 use crate::ir::{DType, Origin};
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, copy_elements};
 use leaf::Region;
+use rayon::prelude::*;
 use schedule::TileProgram;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// What the CPU engine may choose; nothing here changes bits.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +40,7 @@ pub struct Options {
 /// Threads to run on, made once and shared by all graphs that ask for as many.
 fn pool(threads: usize) -> Option<Arc<rayon::ThreadPool>> {
     use std::collections::HashMap;
-    use std::sync::{LazyLock, Mutex};
+    use std::sync::LazyLock;
     static POOLS: LazyLock<Mutex<HashMap<usize, Arc<rayon::ThreadPool>>>> = LazyLock::new(Mutex::default);
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
@@ -69,6 +70,7 @@ enum Stage {
     Whole(usize),
     F64(TileProgram<f64>),
     F32(TileProgram<f32>),
+    Batch(Batch, Box<Engine>),
 }
 
 /// A graph prepared for the CPU.
@@ -109,6 +111,10 @@ impl Engine {
                     Stage::F64(TileProgram::new(&plan.graph, region, options.tile_rows))
                 }
                 Step::Region(region) => Stage::F32(TileProgram::new(&plan.graph, region, options.tile_rows)),
+                Step::Batch(batch) => {
+                    let engine = Engine::new((*batch.plan).clone(), options.clone());
+                    Stage::Batch(batch.clone(), Box::new(engine))
+                }
             })
             .collect();
         let level = options.level.unwrap_or_else(Level::current);
@@ -135,6 +141,40 @@ impl Engine {
             slots[value.index()] = Slot::Owned(tensor);
         }
     }
+
+    fn run_batch(&self, batch: &Batch, engine: &Engine, slots: &mut [Slot]) {
+        let graph = &self.plan.graph;
+        let results: Vec<Mutex<Tensor>> = (batch.stores.iter())
+            .map(|&v| {
+                let ty = graph.ty(v);
+                Mutex::new(Tensor::zeros(ty.dtype, ty.static_shape().expect("lowered")))
+            })
+            .collect();
+        let position = |i: usize| {
+            let parts: Vec<Tensor> = (batch.rows.iter())
+                .map(|v| {
+                    let part = slots[v.index()].get().rows(i..i + 1);
+                    let shape = part.shape()[1..].to_vec();
+                    part.reshaped(shape)
+                })
+                .collect();
+            let whole = batch.whole.iter().map(|v| slots[v.index()].get());
+            let outputs = engine.run(&parts.iter().chain(whole).collect::<Vec<_>>());
+            for (result, part) in results.iter().zip(&outputs) {
+                let mut result = result.lock().expect("no panic while held");
+                copy_elements(result.data_mut(), part.data(), i * part.len());
+            }
+        };
+        match &self.pool {
+            Some(pool) if batch.count > 1 => {
+                pool.install(|| (0..batch.count).into_par_iter().for_each(position))
+            }
+            _ => (0..batch.count).for_each(position),
+        }
+        for (v, result) in batch.stores.iter().zip(results) {
+            slots[v.index()] = Slot::Owned(result.into_inner().expect("no panic while held"));
+        }
+    }
 }
 
 impl Executable for Engine {
@@ -149,6 +189,7 @@ impl Executable for Engine {
                 Stage::Whole(node) => self.run_whole(*node, &mut slots),
                 Stage::F64(program) => self.run_region(program, &mut slots),
                 Stage::F32(program) => self.run_region(program, &mut slots),
+                Stage::Batch(batch, engine) => self.run_batch(batch, engine, &mut slots),
             }
         }
         let mut outputs: Vec<Tensor> = Vec::with_capacity(graph.outputs().len());
