@@ -1,152 +1,185 @@
 """Tessera and its peers side by side: the same inputs, the same answers, then the times.
 
 Runs every implementation in a process of its own, one after the other, and that whole round several times (A B C A B C …), so that a
-machine that slows down slows everybody down. Refuses to compare times where the answers differ. Prints Markdown.
+machine that slows down slows everybody down. Gives no times where the answers differ. Prints Markdown; says on standard error how far it is.
 
-  benches/peers/.venv/bin/python benches/peers/compare.py --points 10000 --threads 1,2
-  benches/peers/.venv/bin/python benches/peers/compare.py --peers-only        without Tessera
+  compare.py                                        every workload, all its cases
+  compare.py --quick                                every workload, one or two cases each
+  compare.py --workload pinn_step --case points=1000,10000 dtype=f64
+  compare.py --peers-only                           without Tessera
 """
 
 import argparse
 import datetime
-import importlib.util
-import itertools
+import importlib
 import json
 import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 from statistics import median
 
 import measure
+import report
+from workload import Workload, product
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-WORKLOADS = {"pinn_step": ["jax_natural", "jax_taylor", "torch_natural", "torch_taylor"]}
-# Relative to the reference; g·v is held against |g|, since it may cancel. The peers among each other: 3e-7 in f32.
-TOLERANCE = {"f64": 1e-10, "f32": 1e-5}
-QUIET = 0.03
+# In the order of the report. Each is a file here that declares `WORKLOAD`.
+WORKLOADS = ["pinn_step", "memory", "compile", "hvp", "attention", "small_call"]
 
 
 def arguments() -> argparse.Namespace:
-    split = lambda kind: lambda text: [kind(word) for word in text.split(",")]
+    names = lambda text: text.split(",")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workload", choices=list(WORKLOADS), default="pinn_step")
-    parser.add_argument("--impl", type=split(str), help="which peers (default: all that are installed)")
-    parser.add_argument("--points", type=split(int), default=[10_000])
-    parser.add_argument("--dtype", type=split(str), default=["f64"])
-    parser.add_argument("--threads", type=split(int), default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=7, help="timed calls in one process")
-    parser.add_argument("--seconds", type=float, default=6.0, help="time for them in one process")
+    parser.add_argument("--workload", type=names, default=WORKLOADS, help=f"of {', '.join(WORKLOADS)}")
+    parser.add_argument("--quick", action="store_true", help="few cases, one round")
+    parser.add_argument("--case", nargs="+", metavar="NAME=VALUE,…", help="these options instead of the workload's own cases")
+    parser.add_argument("--impl", type=names, help="which peers (default: all that are installed)")
+    parser.add_argument("--rounds", type=int, help="times that all programs of a case are run")
+    parser.add_argument("--samples", type=int, default=7, help="in one process")
     parser.add_argument("--peers-only", action="store_true")
+    parser.add_argument("--record", action="store_true", help="keep the figures in benches/record/ and bring docs/performance.md up to date")
     return parser.parse_args()
 
 
-def installed(peers: list[str]) -> list[str]:
-    """Those of `peers` whose library is in this Python."""
-    return [peer for peer in peers if importlib.util.find_spec(peer.split("_")[0])]
+def load(name: str) -> Workload:
+    """The declaration in the file of a workload."""
+    if not (HERE / f"{name}.py").exists():
+        raise SystemExit(f"error: --workload must be of {', '.join(WORKLOADS)}, got {name}")
+    return importlib.import_module(name).WORKLOAD
 
 
-def build_tessera(workload: str) -> list[str]:
-    """Builds Tessera's own program for a workload; its command."""
-    cargo = ["cargo", "build", "--release", "--locked", "--quiet", "-p", "tessera-bench", "--bin", workload]
-    if subprocess.run(cargo, cwd=ROOT).returncode:
-        raise SystemExit(f"error: cannot build tessera's {workload}; --peers-only goes without it")
-    return [str(Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / workload)]
+def cases_of(workload: Workload, args: argparse.Namespace) -> list[dict]:
+    """The cases to run: on a machine with fewer cores than a case has threads it is left out."""
+    cases = workload.quick if args.quick else workload.cases
+    if args.case:
+        options = dict(word.split("=", 1) for word in args.case)
+        if unknown := options.keys() - cases[0].keys():
+            raise SystemExit(f"error: --case must name options of {workload.name} ({', '.join(cases[0])}), got {', '.join(unknown)}")
+        chosen = {name: [type(value)(word) for word in options[name].split(",")] if name in options else [value] for name, value in cases[0].items()}
+        cases = product(**chosen)
+    return [case for case in cases if case["threads"] <= len(os.sched_getaffinity(0))]
 
 
-def run(command: list[str], case: dict, args: argparse.Namespace) -> dict:
-    """One process of one implementation: its record."""
-    options = {**case, "samples": args.samples, "seconds": args.seconds}
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    cores = measure.cores(case["threads"])
+def build(names: set[str]) -> Path:
+    """Builds Tessera's own programs; the folder where they are."""
+    cargo = ["cargo", "build", "--release", "--locked", "--quiet", "-p", "tessera-bench"]
+    print("building Tessera's programs", file=sys.stderr)
+    if subprocess.run([*cargo, *(word for name in sorted(names) for word in ("--bin", name))], cwd=ROOT).returncode:
+        raise SystemExit("error: cannot build Tessera's programs; --peers-only goes without them")
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+
+
+def commands(workload: Workload, case: dict, peers: list[str], programs: Path | None) -> dict[str, list[str]]:
+    """What is run for a case: Tessera's forms, the limit of the machine, the peers."""
+    words = lambda options: [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    found = {}
+    if programs:
+        own = str(programs / (workload.program or workload.name))
+        found |= {name: [own, *words(case), *words(options)] for name, options in workload.forms.items()}
+        if limit := workload.limit(case):
+            sized = {name: case[name] for name in ("points", "dtype", "threads") if name in case}
+            found["limit"] = [str(programs / "machine"), *words(sized), *words(limit)]
+    script = [sys.executable, f"{workload.name}.py"]
+    return found | {peer: [*script, "--impl", peer, *words(case)] for peer in peers if not workload.skips(peer, case)}
+
+
+def run(command: list[str], threads: int, samples: int, seconds: float) -> list[dict]:
+    """One process of one implementation: its records."""
+    cores = measure.cores(threads)
+    command = [*command, "--samples", str(samples), "--seconds", str(seconds), "--json"]
     done = subprocess.run(
-        [*command, *words, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
-    )  # fmt: skip
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+    )
     if done.returncode:
-        raise SystemExit(f"error: {' '.join([*command, *words])} ended with {done.returncode}\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}\n{done.stderr[-2000:]}")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def check_answer(record: dict, reference: dict) -> None:
-    """Ends the comparison where two implementations did not compute the same thing."""
-    tolerance = TOLERANCE[record["dtype"]]
-    for name, scale in (("loss", "loss"), ("gnorm", "gnorm"), ("gdot", "gnorm")):
-        difference = abs(record[name] - reference[name])
-        if not difference <= tolerance * abs(reference[scale]):
-            raise SystemExit(
-                f"error: {name} of {record['impl']} must agree with {reference['impl']} to {tolerance:g} of {scale}, "
-                f"got {record[name]!r} and {reference[name]!r} ({record['dtype']}, {record['points']} points)"
-            )
-
-
-def is_quiet(sample: dict, threads: int) -> bool:
-    """Whether the machine left us alone: our threads hardly waited for a core, or had all of their cores all the time."""
-    seconds = sample["seconds"]
-    return sample["waited_s"] < QUIET * seconds or sample["cpu_s"] > (1 - QUIET) * threads * seconds
-
-
-def summary(records: list[dict]) -> dict:
-    """Median time over the quiet samples of all rounds (over all of them where fewer than 3 were quiet), and each round's own median."""
-    threads = records[0]["threads"]
-    rounds = [[s["seconds"] for s in r["samples"]] for r in records]
-    everything = [s for r in records for s in r["samples"]]
-    quiet = [s["seconds"] for s in everything if is_quiet(s, threads)]
-    used = quiet if len(quiet) >= 3 else [s["seconds"] for s in everything]
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), platform.machine())
+    level = next((name for flag, name in (("avx512dq", "AVX-512"), ("avx2", "AVX2")) if f" {flag} " in info), "no AVX2")
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     return {
-        "median_s": median(used),
-        "best_s": min(s["seconds"] for s in everything),
-        "quiet": f"{len(quiet)}/{len(everything)}",
-        "rounds": [median(r) for r in rounds],
-        "first_s": median(r["first_s"] for r in records),
-        "peak_mib": max(r["peak_mib"] for r in records),
+        "machine": f"{model}, {len(os.sched_getaffinity(0))} cores, {level}, {memory_gib:.0f} GiB, {platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "date": datetime.date.today().isoformat(),
+        "commit": commit or "unknown",
     }
 
 
-def machine() -> str:
-    """What the figures were measured on."""
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    cores = len(os.sched_getaffinity(0))
-    today = datetime.date.today().isoformat()
-    return f"{model}, {cores} cores, {memory_gib:.0f} GiB, {platform.system()} {platform.release()}; {today}, commit {commit or 'unknown'}"
+class Comparison:
+    """Runs cases and keeps every record, one line each."""
+
+    def __init__(self, args: argparse.Namespace, lines: list[dict], total: int):
+        self.args, self.lines, self.total = args, lines, total
+        self.done, self.start, self.faults = 0, time.monotonic(), []
+
+    def case(self, workload: Workload, case: dict, programs: dict[str, list[str]]) -> None:
+        """All rounds of one case. A program that fails, or whose answer differs from the first one's, gives no figures for it."""
+        references: dict[tuple, dict] = {}
+        kept: dict[str, list[dict]] = {name: [] for name in programs}
+        rounds = self.args.rounds or (1 if self.args.quick else workload.rounds)
+        for turn in range(rounds):
+            for name in list(kept):
+                self.done += 1
+                seconds = workload.seconds / (2 if self.args.quick else 1)
+                try:
+                    records = run(programs[name], case["threads"], self.args.samples, seconds)
+                except RuntimeError as error:
+                    self.fault(workload, case, name, str(error), kept)
+                    continue
+                for record in records:
+                    reference = references.setdefault(tuple(record.get(key) for key in workload.keys), record)
+                    tolerance = workload.tolerance and name != "limit" and workload.tolerance[case["dtype"]]
+                    if tolerance and (difference := workload.difference(record, reference, tolerance)):
+                        self.fault(workload, case, name, f"differs from {reference['impl']}: {difference}", kept)
+                        break
+                    kept[name].append({**record, "workload": workload.name, "case": case, "round": turn})
+                else:
+                    self.progress(workload, case, name, records)
+        self.lines.extend(record for records in kept.values() for record in records)
+
+    def fault(self, workload: Workload, case: dict, name: str, what: str, kept: dict) -> None:
+        self.faults.append(f"{workload.name}, {report.spelled(case)}, {name}: {what}")
+        print(f"error: {self.faults[-1]}", file=sys.stderr)
+        del kept[name]
+
+    def progress(self, workload: Workload, case: dict, name: str, records: list[dict]) -> None:
+        figure = median(value for record in records for value in workload.values(record))
+        minutes = (time.monotonic() - self.start) / 60
+        ahead = minutes / self.done * (self.total - self.done)
+        print(
+            f"[{self.done}/{self.total}, {minutes:.0f} min, about {ahead:.0f} to go] {workload.name} {report.spelled(case)}: "
+            f"{name} {report.figure(figure * workload.scale)} {workload.unit}",
+            file=sys.stderr,
+        )
 
 
 def main() -> None:
     args = arguments()
-    peers = args.impl or installed(WORKLOADS[args.workload])
-    commands = {} if args.peers_only else {"tessera": build_tessera(args.workload)}
-    commands |= {peer: [sys.executable, f"{args.workload}.py", "--impl", peer] for peer in peers}
-    versions: dict[str, str] = {}
-    table = []
-    for dtype, points, threads in itertools.product(args.dtype, args.points, args.threads):
-        case = {"points": points, "dtype": dtype, "threads": threads}
-        records: dict[str, list[dict]] = {name: [] for name in commands}
-        reference = None
-        for _ in range(args.rounds):
-            for name, command in commands.items():
-                record = run(command, case, args)
-                reference = reference or record
-                check_answer(record, reference)
-                records[name].append(record)
-                versions[name] = record["version"]
-        sums = {name: summary(of) for name, of in records.items()}
-        ours = sums.get("tessera")
-        for name, s in sums.items():
-            ratio = f"{median(t / o for t, o in zip(s['rounds'], ours['rounds'])):.2f}×" if ours else "–"
-            table.append(
-                f"| {dtype} | {points} | {threads} | {name} | {1e3 * s['median_s']:.1f} | {1e3 * s['best_s']:.1f} "
-                f"| {ratio} | {s['first_s']:.2f} | {s['peak_mib']:.0f} | {s['quiet']} |"
-            )
-    print(f"**{args.workload}.** {machine()}.")
-    print(f"Versions: {', '.join(dict.fromkeys(versions.values()))}; Python {platform.python_version()}.\n")
-    print("| dtype | points | threads | program | step ms | best ms | time / tessera's | first step s | peak MiB | quiet samples |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    print("\n".join(table))
+    workloads = [load(name) for name in args.workload]
+    programs = None if args.peers_only else build({w.program or w.name for w in workloads} | {"machine"})
+    plan = []
+    for workload in workloads:
+        peers = [peer for peer in workload.peers if peer in args.impl] if args.impl else workload.installed()
+        plan += [(workload, case, commands(workload, case, peers, programs)) for case in cases_of(workload, args)]
+    rounds = lambda workload: args.rounds or (1 if args.quick else workload.rounds)
+    lines = [machine()]
+    comparison = Comparison(args, lines, sum(len(found) * rounds(workload) for workload, _, found in plan))
+    for workload, case, found in plan:
+        comparison.case(workload, case, found)
+    print(report.markdown(lines, workloads))
+    if args.record:
+        report.keep(lines, workloads)
+    if comparison.faults:
+        raise SystemExit("error: not everything could be compared\n" + "\n".join(comparison.faults))
 
 
 if __name__ == "__main__":

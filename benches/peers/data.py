@@ -1,14 +1,23 @@
-"""Inputs that any language can make again bit for bit; `benches/README.md` defines them."""
+"""Inputs that any language can make again bit for bit; `benches/README.md` defines them.
+
+NumPy is imported where it is used: it reads how many threads it may have when it is, which is after `measure.confine`.
+"""
+
+from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-DTYPES = {"f32": np.float32, "f64": np.float64}
+DTYPES = {"f32": "float32", "f64": "float64"}
 
 
 def unit(seed: int, count: int) -> np.ndarray:
     """`count` doubles in [0, 1): the splitmix64 stream of `seed`, its top 53 bits times 2^-53."""
+    import numpy as np
+
     z = np.uint64(seed) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -39,8 +48,15 @@ def space_time_points(count: int, dtype: str) -> np.ndarray:
     return points.astype(DTYPES[dtype])
 
 
+def square_points(count: int, dtype: str) -> np.ndarray:
+    """Points (x, y), count × 2, in [-1, 1)²."""
+    return between(-1.0, 1.0, 42, (count, 2)).astype(DTYPES[dtype])
+
+
 def answer(loss, gradients) -> dict[str, float]:
     """Three numbers by which implementations are held against each other: loss, |g| and g · (fixed vector)."""
+    import numpy as np
+
     g = np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in gradients])
     direction = unit(777, g.size) - 0.5
     return {"loss": float(loss), "gnorm": float(np.sqrt(np.sum(g * g))), "gdot": float(np.sum(g * direction))}

@@ -2,24 +2,30 @@
 
 import argparse
 import json
+import math
 import os
 import resource
 import sys
 import time
 from collections.abc import Callable
 
+# A sample is at least this long: enough that reading the clock and the scheduler's figures is nothing beside it.
+SAMPLE_MIN_S = 0.002
 
-def arguments(workload: str, implementations: list[str]) -> argparse.Namespace:
-    """The command line that every workload has, and Tessera's own benchmark programs too."""
+
+def arguments(workload: str, implementations: list[str], options: dict) -> argparse.Namespace:
+    """The command line that every workload has, and Tessera's own benchmark programs too; `options` are the workload's, with a value each."""
     parser = argparse.ArgumentParser(prog=f"{workload}.py", description=sys.modules["__main__"].__doc__)
     parser.add_argument("--impl", choices=implementations, default=implementations[0])
-    parser.add_argument("--points", type=int, default=10_000, help="rows of the batch")
-    parser.add_argument("--dtype", choices=["f32", "f64"], default="f64")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--samples", type=int, default=7, help="calls to time, after two that are not")
+    defaults = {"points": 10_000, "dtype": "f64", "threads": 1} | {k: v for k, v in options.items() if k not in ("points", "dtype", "threads")}
+    for name, value in defaults.items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
+    parser.add_argument("--samples", type=int, default=7, help="samples to take, after two calls that are not timed")
     parser.add_argument("--seconds", type=float, default=10.0, help="stop sampling after this time, with 3 samples at least")
     parser.add_argument("--json", action="store_true", help="one line of JSON (the only form there is)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.options = list(defaults)
+    return args
 
 
 def cores(threads: int) -> set[int]:
@@ -53,22 +59,41 @@ def scheduled() -> tuple[float, float]:
     return on_core * 1e-9, waiting * 1e-9
 
 
+def timed(step: Callable[[], object], calls: int) -> dict[str, float]:
+    """One sample: the time of a call, as the mean over `calls` of them."""
+    (cpu_before, waited_before), start = scheduled(), time.perf_counter()
+    for _ in range(calls):
+        step()
+    elapsed = time.perf_counter() - start
+    cpu, waited = scheduled()
+    return {"seconds": elapsed / calls, "cpu_s": (cpu - cpu_before) / calls, "waited_s": (waited - waited_before) / calls}
+
+
+def first(step: Callable[[], object]) -> tuple[float, object]:
+    """Seconds of a first call, and what it returns."""
+    start = time.perf_counter()
+    result = step()
+    return time.perf_counter() - start, result
+
+
 def sample(step: Callable[[], object], count: int, seconds: float) -> list[dict[str, float]]:
-    """Times `count` calls of `step`, which returns when its result is there. Raw: the statistics are compare.py's."""
-    step()
+    """Samples of calls of `step`, which returns when its result is there. Raw: the statistics are the report's."""
+    calls = max(1, math.ceil(SAMPLE_MIN_S / timed(step, 1)["seconds"]))
     taken: list[dict[str, float]] = []
     end = time.perf_counter() + seconds
     while len(taken) < count and (len(taken) < 3 or time.perf_counter() < end):
-        (cpu_before, waited_before), start = scheduled(), time.perf_counter()
-        step()
-        elapsed = time.perf_counter() - start
-        cpu, waited = scheduled()
-        taken.append({"seconds": elapsed, "cpu_s": cpu - cpu_before, "waited_s": waited - waited_before})
+        taken.append(timed(step, calls))
     return taken
+
+
+def resident_mib() -> float:
+    """Resident memory now."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize() / 2**20
 
 
 def emit(workload: str, args: argparse.Namespace, **measured) -> None:
     """Prints the record of `benches/README.md`."""
-    record = {"workload": workload, "impl": args.impl, "points": args.points, "dtype": args.dtype, "threads": args.threads}
+    record = {"workload": workload, "impl": args.impl} | {name: getattr(args, name) for name in args.options}
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(record | measured | {"peak_mib": round(peak_mib, 1)}), flush=True)

@@ -1,15 +1,19 @@
 //! How a benchmark program is asked, takes its samples, and answers: one line of JSON.
 
-use clap::{Args, ValueEnum};
+use clap::{Parser, ValueEnum};
 use serde::Serialize;
 use std::fs;
 use std::time::Instant;
+use tessera_core::exec::{Backend, Function, cpu};
+use tessera_core::ir::Graph;
+use tessera_core::{DType, Tensor};
 use tessera_testing::data::unit;
+use tessera_testing::problems::rounded;
 
-/// The command line of every workload; a program flattens it into its own.
-#[derive(Args, Clone, Debug)]
+/// The command line of every workload; a program that has more flattens it into its own.
+#[derive(Parser, Clone, Debug)]
 pub struct Options {
-    /// Rows of the batch.
+    /// The size: rows of a batch, or what the workload's section of `benches/README.md` says.
     #[arg(long, default_value_t = 10_000)]
     pub points: usize,
     /// Element type.
@@ -18,7 +22,7 @@ pub struct Options {
     /// Threads to compute with.
     #[arg(long, default_value_t = 1)]
     pub threads: usize,
-    /// Calls to time, after two that are not.
+    /// Samples to take, after two calls that are not timed.
     #[arg(long, default_value_t = 7)]
     pub samples: usize,
     /// Stop sampling after this many seconds, with 3 samples at least.
@@ -27,6 +31,21 @@ pub struct Options {
     /// One line of JSON (the only form there is).
     #[arg(long)]
     pub json: bool,
+}
+
+impl Options {
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        match self.dtype {
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
+        }
+    }
+
+    /// The engine with as many threads as asked for.
+    pub fn backend(&self) -> Backend {
+        Backend::Cpu(cpu::Options { threads: self.threads, ..cpu::Options::default() })
+    }
 }
 
 /// Element types that are measured.
@@ -39,7 +58,7 @@ pub enum Precision {
     F64,
 }
 
-/// One timed call.
+/// The time of one call: of several, divided by their number, where one is shorter than [`SAMPLE_MIN_S`].
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Sample {
     /// Wall time, seconds.
@@ -71,7 +90,20 @@ impl Answer {
         }
         Answer { loss, gnorm: square.sqrt(), gdot: dot }
     }
+
+    /// From what a graph returns: the loss if the first result is a scalar, else 0, and the gradient's parts.
+    pub fn of(outputs: Vec<Tensor>) -> Answer {
+        let wide: Vec<Tensor> = outputs.into_iter().map(|x| rounded(x, DType::F64)).collect();
+        let (loss, gradient) = match wide.split_first() {
+            Some((first, rest)) if first.ndim() == 0 => (first.values::<f64>()[0], rest),
+            _ => (0.0, &wide[..]),
+        };
+        Answer::new(loss, gradient.iter().map(|x| x.values::<f64>()))
+    }
 }
+
+/// A sample is at least this long, seconds: enough that reading the clock and the scheduler's figures is nothing beside it.
+const SAMPLE_MIN_S: f64 = 0.002;
 
 /// Everything that was measured: `benches/README.md` says what each key means.
 #[derive(Clone, Debug, Serialize)]
@@ -85,6 +117,7 @@ pub struct Run {
     threads: usize,
     first_s: f64,
     samples: Vec<Sample>,
+    base_mib: f64,
     peak_mib: f64,
     #[serde(flatten)]
     answer: Answer,
@@ -100,17 +133,18 @@ impl Run {
         mut step: impl FnMut() -> R,
         answer: impl FnOnce(R) -> Answer,
     ) -> Run {
+        let base_mib = memory_mib("VmRSS:");
         let start = Instant::now();
         let first = step();
         let first_s = start.elapsed().as_secs_f64();
         let answer = answer(first);
-        step();
+        let calls = (SAMPLE_MIN_S / timed(&mut step, 1).seconds).ceil().max(1.0) as u32;
         let mut samples = Vec::new();
         let sampling = Instant::now();
         while samples.len() < options.samples
             && (samples.len() < 3 || sampling.elapsed().as_secs_f64() < options.seconds)
         {
-            samples.push(timed(&mut step));
+            samples.push(timed(&mut step, calls));
         }
         Run {
             workload,
@@ -121,9 +155,31 @@ impl Run {
             threads: options.threads,
             first_s,
             samples,
-            peak_mib: peak_mib(),
+            base_mib,
+            peak_mib: memory_mib("VmHWM:"),
             answer,
         }
+    }
+
+    /// Measures the calls of a graph with `inputs`. Building it is part of the first call.
+    pub fn of_graph(
+        workload: &'static str,
+        options: &Options,
+        build: impl Fn() -> Graph,
+        inputs: &[Tensor],
+    ) -> Run {
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let mut function = None;
+        let step = || {
+            let function = function.get_or_insert_with(|| Function::new(build(), options.backend()));
+            function.call(&inputs).expect("the arguments fit")
+        };
+        Run::measure(workload, options, step, Answer::of)
+    }
+
+    /// The same under another name than `tessera`.
+    pub fn named(self, implementation: &'static str) -> Run {
+        Run { implementation, ..self }
     }
 
     /// The record as one line of JSON.
@@ -132,13 +188,16 @@ impl Run {
     }
 }
 
-fn timed<R>(step: &mut impl FnMut() -> R) -> Sample {
+fn timed<R>(step: &mut impl FnMut() -> R, calls: u32) -> Sample {
     let (cpu_before, waited_before) = scheduled();
     let start = Instant::now();
-    step();
+    for _ in 0..calls {
+        step();
+    }
     let seconds = start.elapsed().as_secs_f64();
     let (cpu, waited) = scheduled();
-    Sample { seconds, cpu_s: cpu - cpu_before, waited_s: waited - waited_before }
+    let each = |total: f64| total / f64::from(calls);
+    Sample { seconds: each(seconds), cpu_s: each(cpu - cpu_before), waited_s: each(waited - waited_before) }
 }
 
 /// Seconds that this process's living threads were on a core, and that they were ready and had none. Zeros where the
@@ -154,10 +213,11 @@ fn scheduled() -> (f64, f64) {
     (nanoseconds[0] as f64 * 1e-9, nanoseconds[1] as f64 * 1e-9)
 }
 
-/// The largest resident memory so far, MiB; zero where the kernel does not say.
-fn peak_mib() -> f64 {
+/// A figure of `/proc/self/status` in MiB, such as `VmHWM:`, the largest resident memory so far; zero where the kernel
+/// does not say.
+fn memory_mib(key: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
     let kib: Option<f64> = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     kib.unwrap_or(0.0) / 1024.0
 }
@@ -178,10 +238,16 @@ mod tests {
         assert!((answer.gdot - 0.845_528_585_480_739_7).abs() <= 4.0 * f64::EPSILON);
     }
 
+    /// A call long enough to be a sample by itself.
+    fn sleep() {
+        std::thread::sleep(std::time::Duration::from_secs_f64(2.0 * SAMPLE_MIN_S));
+    }
+
     #[test]
     fn a_run_is_one_line_with_every_key() {
         let mut calls = 0;
         let step = || {
+            sleep();
             calls += 1;
             calls
         };
@@ -194,7 +260,7 @@ mod tests {
             (&"sample".into(), &"tessera".into(), &"f64".into())
         );
         assert_eq!((json["samples"].as_array().unwrap().len(), json["loss"].as_f64()), (4, Some(1.0)));
-        for key in ["version", "points", "threads", "first_s", "peak_mib", "gnorm", "gdot"] {
+        for key in ["version", "points", "threads", "first_s", "base_mib", "peak_mib", "gnorm", "gdot"] {
             assert!(!json[key].is_null(), "the record must have {key}, got {json}");
         }
         assert!(!run.json().contains('\n'));
@@ -203,7 +269,15 @@ mod tests {
     #[test]
     fn sampling_stops_by_time_but_not_before_three() {
         let run =
-            Run::measure("sample", &Options { seconds: 0.0, ..options() }, || (), |()| Answer::new(0.0, []));
+            Run::measure("sample", &Options { seconds: 0.0, ..options() }, sleep, |()| Answer::new(0.0, []));
         assert_eq!(run.samples.len(), 3);
+    }
+
+    #[test]
+    fn short_calls_are_sampled_many_at_a_time() {
+        let mut calls = 0;
+        let run = Run::measure("sample", &options(), || calls += 1, |()| Answer::new(0.0, []));
+        assert!(calls > 4 * 100, "a call of nothing must be repeated, was called {calls} times");
+        assert!(run.samples.iter().all(|sample| sample.seconds < SAMPLE_MIN_S));
     }
 }
