@@ -1,6 +1,7 @@
 //! The CPU engine gives the reference's bits: any threads, SIMD level and tile size.
 
-use tessera_core::exec::{Backend, Function, cpu::Options};
+use tessera_core::exec::plan::{Plan, Step};
+use tessera_core::exec::{Backend, Function, cpu::Options, lower};
 use tessera_core::numerics::dispatch::Level;
 use tessera_core::{DType, Tensor};
 use tessera_testing::problems;
@@ -49,6 +50,47 @@ fn the_pinn_step_has_the_reference_bits() {
             }
         }
     }
+}
+
+#[test]
+fn attention_has_the_reference_bits() {
+    for (dtype, shape) in [(DType::F64, [3, 40, 8]), (DType::F32, [2, 300, 5]), (DType::F64, [0, 4, 2])] {
+        let graph = problems::attention(dtype, shape);
+        let inputs = problems::attention_inputs(dtype, shape);
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let want = Function::new(graph.clone(), Backend::Reference).call(&inputs).unwrap();
+        for level in Level::available() {
+            for (threads, tile_rows) in TILINGS {
+                let options = Options { threads, level: Some(level), tile_rows };
+                let got = Function::new(graph.clone(), Backend::Cpu(options)).call(&inputs).unwrap();
+                let what = format!("{dtype} {shape:?}, {level}, {threads} threads, tiles {tile_rows:?}");
+                assert_same(&want, &got, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_never_holds_the_whole_score_matrix() {
+    let shape = [2, 512, 8];
+    let graph = problems::attention(DType::F32, shape);
+    let types: Vec<_> = graph.inputs().iter().map(|input| graph.ty(input.value).clone()).collect();
+    let plan = Plan::new(lower(&graph, &types).unwrap());
+    let mut plans = vec![&plan];
+    let mut positions = 0;
+    while let Some(plan) = plans.pop() {
+        for value in plan.stored() {
+            let extents = plan.graph.ty(value).static_shape().unwrap();
+            assert!(extents.iter().filter(|&&n| n == 512).count() < 2, "stores {:?}", plan.graph.ty(value));
+        }
+        for step in &plan.steps {
+            if let Step::Batch(batch) = step {
+                positions += batch.count;
+                plans.push(&batch.plan);
+            }
+        }
+    }
+    assert_eq!(positions, 2, "one plan for the two heads");
 }
 
 #[test]
