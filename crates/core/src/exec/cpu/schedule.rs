@@ -14,11 +14,29 @@ use crate::numerics::tree::BLOCK;
 use crate::ops::{Function, Kernel, RowUse};
 use std::collections::{BTreeMap, HashMap};
 
-/// Bytes that the buffers of one tile may take. Larger tiles reload the accumulators of the weight
-/// gradients less often, smaller ones leave L2 to them. Measured on a Xeon with 2 MiB of L2 per core
-/// (Burgers step, 10,000 points, f64, 23.6 KB a row; least CPU time of 15 calls): 16 rows 56 ms,
-/// 32 rows 48 ms, 48 rows 51 ms, 64 rows 55 ms.
-const TILE_BYTES: usize = 768 << 10;
+/// Bytes of a tile's buffers that stay in L2 beside what all tiles share.
+const TILE_BYTES: usize = 1 << 20;
+
+/// Rows for a tile, of which each takes `row` bytes of buffers, where every tile also passes over `shared` bytes:
+/// packed operands, read, and accumulators over the rows, read and written.
+///
+/// Larger tiles pass over the shared bytes less often; smaller ones keep their buffers in L2, where each byte is used
+/// about eight times. Measured on a Xeon with 2 MiB of L2 per core, least time in ms by rows of a tile:
+///
+/// | | 8 | 16 | 32 | 64 | 128 | 256 |
+/// |---|---|---|---|---|---|---|
+/// | Burgers step, 10,000 points, f64: row 23.6 KB, shared 1 MB | | 56 | 48 | 55 | | |
+/// | attention, 1024 positions, f64: row 33 KB, shared 4 MB | 295 | 245 | 191 | 182 | 193 | 246 |
+/// | attention, 4096 positions, f64: row 132 KB, shared 17 MB | 6916 | 3881 | 4036 | 4668 | 4797 | 5502 |
+fn tile_rows(row: usize, shared: usize) -> usize {
+    let cost = |rows: &usize| {
+        let (row, rows) = (row as f64, *rows as f64);
+        let missed = 1.0 - (TILE_BYTES as f64 / (row * rows)).min(1.0);
+        shared as f64 / rows + 8.0 * row * missed
+    };
+    let sizes = (8..=BLOCK).step_by(8).filter(|&rows| rows == 8 || row * rows <= 4 * TILE_BYTES);
+    sizes.min_by(|a, b| cost(a).total_cmp(&cost(b))).expect("there is one")
+}
 
 /// Where a row value lies while a tile runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -160,11 +178,13 @@ impl<T: Real> TileProgram<T> {
         scheduler.run();
         let mut program = scheduler.program;
         program.arena_width = scheduler.arena.end.max(1);
-        let fitting = TILE_BYTES / (program.arena_width * size_of::<T>());
-        program.tile_rows = match tile_rows {
-            Some(rows) => rows.clamp(1, BLOCK),
-            None => (fitting / 8 * 8).clamp(8, BLOCK),
-        };
+        let elements =
+            |(v, _): &(Value, bool)| graph.ty(*v).static_shape().expect("lowered").iter().product::<usize>();
+        let shared = program.packed.iter().map(elements).sum::<usize>() + 2 * program.payload_len;
+        let tile_rows = tile_rows.map(|rows| rows.clamp(1, BLOCK));
+        program.tile_rows = tile_rows.unwrap_or_else(|| {
+            self::tile_rows(program.arena_width * size_of::<T>(), shared * size_of::<T>())
+        });
         program
     }
 }
