@@ -6,13 +6,13 @@
 //! be had once the waves before it are done. Values that outlive their group get a buffer in the
 //! tile's arena, whose space is shared by values that do not live at the same time.
 
-use super::group::{Group, GroupBuilder};
+use super::group::{Group, GroupBuilder, Source};
 use crate::exec::plan::{Region, constant_of};
 use crate::ir::{DType, Graph, Origin, Type, Value};
 use crate::numerics::lanes::Real;
 use crate::numerics::tree::BLOCK;
 use crate::ops::{Function, Kernel, RowUse};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Bytes of a tile's buffers that stay in L2 beside what all tiles share.
 const TILE_BYTES: usize = 1 << 20;
@@ -140,6 +140,17 @@ enum Alias {
     Vector,
 }
 
+/// A value that is computed again.
+struct Again {
+    /// Operations for one value.
+    cost: usize,
+    /// The last wave in which all that it is made of is held anyway.
+    until: usize,
+}
+
+/// The most operations that are done again for a value.
+const AGAIN_MAX: usize = 3;
+
 struct Scheduler<'a, T> {
     graph: &'a Graph,
     region: &'a Region,
@@ -147,6 +158,8 @@ struct Scheduler<'a, T> {
     places: HashMap<Value, Place<T>>,
     /// Wave in which a node of the region runs.
     wave: BTreeMap<usize, usize>,
+    /// Nodes that every group computes again instead of keeping their values.
+    again: BTreeMap<usize, Again>,
     arena: Arena,
 }
 
@@ -173,6 +186,7 @@ impl<T: Real> TileProgram<T> {
             program,
             places: HashMap::new(),
             wave: BTreeMap::new(),
+            again: BTreeMap::new(),
             arena: Arena::default(),
         };
         scheduler.run();
@@ -254,6 +268,7 @@ impl<T: Real> Scheduler<'_, T> {
             self.places.insert(value, place);
         }
         self.assign_waves();
+        self.choose_again();
         let waves = self.wave.values().max().map_or(0, |w| w + 1);
         // Buffers are freed behind the wave of their last use.
         let last = self.last_uses();
@@ -303,9 +318,8 @@ impl<T: Real> Scheduler<'_, T> {
         }
     }
 
-    /// By wave, the values whose buffer is read there for the last time, in order; stored values
-    /// live to the end.
-    fn last_uses(&self) -> BTreeMap<usize, Vec<Value>> {
+    /// The wave in which each value is read for the last time, through aliases too.
+    fn last_waves(&self) -> HashMap<Value, usize> {
         let mut last: HashMap<Value, usize> = HashMap::new();
         for &i in self.region.nodes.iter().rev() {
             let node = &self.graph.nodes()[i];
@@ -318,6 +332,50 @@ impl<T: Real> Scheduler<'_, T> {
                 *entry = (*entry).max(until);
             }
         }
+        last
+    }
+
+    /// Values of a few multiplications and additions that only later groups read, of operands that are held until
+    /// then, are not kept: computing them again costs less than space in the cache.
+    fn choose_again(&mut self) {
+        let until = self.last_waves();
+        for &i in &self.region.nodes {
+            let node = &self.graph.nodes()[i];
+            let y = node.results[0];
+            let cheap = matches!(
+                node.op.kernel(),
+                Kernel::Elementwise(Function::Add | Function::Sub | Function::Mul | Function::Neg)
+            );
+            let mut users =
+                self.region.nodes.iter().filter(|user| self.graph.nodes()[**user].operands.contains(&y));
+            let only_groups = users.all(|&user| self.is_elementwise(user));
+            if !cheap || !self.is_elementwise(i) || !only_groups || self.region.stores.contains(&y) {
+                continue;
+            }
+            let Some(&last) = until.get(&y) else { continue };
+            let mut again = Again { cost: 1, until: usize::MAX };
+            for v in node.operands.iter().collect::<BTreeSet<_>>() {
+                let (cost, held) = match self.maker(*v) {
+                    None => (0, usize::MAX),
+                    Some(m) => match (self.again.get(&m), self.alias(m)) {
+                        (Some(part), _) => (part.cost, part.until),
+                        (None, Some(Alias::Vector)) => (0, usize::MAX),
+                        (None, _) => (0, until[v]),
+                    },
+                };
+                again.cost += cost;
+                again.until = again.until.min(held);
+            }
+            if again.cost <= AGAIN_MAX && again.until >= last {
+                self.again.insert(i, again);
+            }
+        }
+    }
+
+    /// By wave, the values whose buffer is read there for the last time, in order; stored values
+    /// live to the end.
+    fn last_uses(&self) -> BTreeMap<usize, Vec<Value>> {
+        let mut last = self.last_waves();
         // What a store reads, directly or through aliases, is never freed.
         let mut kept: Vec<Value> = self.region.stores.clone();
         while let Some(v) = kept.pop() {
@@ -378,34 +436,47 @@ impl<T: Real> Scheduler<'_, T> {
 
     fn group(&mut self, width: usize, members: &[usize]) {
         let mut group = GroupBuilder::new(width);
-        let mut registers = HashMap::new();
-        for &i in members {
-            let node = &self.graph.nodes()[i];
-            let y = node.results[0];
-            let escapes =
-                self.region.stores.contains(&y)
-                    || self.region.nodes.iter().any(|&user| {
-                        self.graph.nodes()[user].operands.contains(&y) && !members.contains(&user)
-                    });
-            let sources: Vec<_> = node
-                .operands
-                .iter()
-                .map(|v| registers.get(v).copied().unwrap_or_else(|| group.source(self.places[v])))
-                .collect();
-            let target = escapes.then(|| {
-                let at = self.arena.allot(width);
+        let mut sources = HashMap::new();
+        for &i in members.iter().filter(|i| !self.again.contains_key(i)) {
+            let y = self.graph.nodes()[i].results[0];
+            let user_outside =
+                |&user: &usize| self.graph.nodes()[user].operands.contains(&y) && !members.contains(&user);
+            let escapes = self.region.stores.contains(&y) || self.region.nodes.iter().any(user_outside);
+            let target = escapes.then(|| self.arena.allot(width));
+            self.operation(i, target, &mut group, &mut sources);
+            if let Some(at) = target {
                 self.places.insert(y, Place::Arena { at, width });
-                at
-            });
-            let register = match node.op.kernel() {
-                Kernel::Elementwise(function) => group.function(function, &sources, target),
-                Kernel::Compare(direction) => group.compare(direction, sources[0], sources[1], target),
-                Kernel::Select => group.select(sources[0], sources[1], sources[2], target),
-                _ => unreachable!("elementwise kernels only"),
-            };
-            registers.insert(y, register);
+            }
         }
         self.program.instructions.push(Instruction::Group(group.finish()));
+    }
+
+    /// Adds node `i` to a group, after those of its operands that are computed again.
+    fn operation(
+        &self,
+        i: usize,
+        target: Option<usize>,
+        group: &mut GroupBuilder<T>,
+        sources: &mut HashMap<Value, Source>,
+    ) {
+        let node = &self.graph.nodes()[i];
+        let operands: Vec<Source> = (node.operands.iter())
+            .map(|&v| {
+                if let Some(m) = self.maker(v).filter(|m| self.again.contains_key(m))
+                    && !sources.contains_key(&v)
+                {
+                    self.operation(m, None, group, sources);
+                }
+                sources.get(&v).copied().unwrap_or_else(|| group.source(self.places[&v]))
+            })
+            .collect();
+        let source = match node.op.kernel() {
+            Kernel::Elementwise(function) => group.function(function, &operands, target),
+            Kernel::Compare(direction) => group.compare(direction, operands[0], operands[1], target),
+            Kernel::Select => group.select(operands[0], operands[1], operands[2], target),
+            _ => unreachable!("elementwise kernels only"),
+        };
+        sources.insert(node.results[0], source);
     }
 
     fn instruction(&mut self, i: usize) {

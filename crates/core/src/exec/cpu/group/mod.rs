@@ -12,7 +12,7 @@
 mod build;
 mod chain;
 
-pub(super) use build::GroupBuilder;
+pub(super) use build::{GroupBuilder, Source};
 
 use super::schedule::Buffer;
 use crate::numerics::dispatch::Kernel;
