@@ -31,11 +31,24 @@ pub struct Region {
     pub reductions: Vec<usize>,
 }
 
+/// A matrix product that runs whole, its operands and its result seen through reshapes, which move no element.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Product {
+    /// Position in the graph's nodes.
+    pub node: usize,
+    /// Values that hold the operands' elements.
+    pub operands: [Value; 2],
+    /// The value that takes the result's elements.
+    pub result: Value,
+}
+
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// A node that runs whole.
     Whole(usize),
+    /// A region that is nothing but a matrix product.
+    Product(Product),
     /// A region.
     Region(Region),
 }
@@ -73,6 +86,13 @@ impl Plan {
         }
         let mut plan = Plan { graph, steps };
         plan.drop_unused();
+        for step in &mut plan.steps {
+            if let Step::Region(region) = step
+                && let Some(product) = region.product(&plan.graph)
+            {
+                *step = Step::Product(product);
+            }
+        }
         plan
     }
 
@@ -80,6 +100,7 @@ impl Plan {
     pub fn stored(&self) -> impl Iterator<Item = Value> {
         self.steps.iter().flat_map(|step| match step {
             Step::Whole(node) => self.graph.nodes()[*node].results.clone(),
+            Step::Product(product) => vec![product.result],
             Step::Region(region) => region.stores.clone(),
         })
     }
@@ -97,6 +118,7 @@ impl Plan {
                     }
                     keep
                 }
+                Step::Product(_) => unreachable!("regions become products when all are pruned"),
                 Step::Region(region) => {
                     region.stores.retain(|v| needed.contains(v));
                     let keep = !region.stores.is_empty() || !region.reductions.is_empty();
@@ -130,6 +152,33 @@ impl Region {
         self.nodes = keep;
         self.inputs.retain(|v| needed.contains(v));
         self.whole.retain(|v| needed.contains(v));
+    }
+
+    /// The matrix product that this region is, if it is nothing else.
+    fn product(&self, graph: &Graph) -> Option<Product> {
+        let kernel = |i: usize| graph.nodes()[i].op.kernel();
+        let (products, others): (Vec<usize>, Vec<usize>) =
+            self.nodes.iter().partition(|&&i| matches!(kernel(i), Kernel::Matmul(op) if op.strong.is_none()));
+        let (&[node], true) = (&products[..], others.iter().all(|&i| matches!(kernel(i), Kernel::Reshape)))
+        else {
+            return None;
+        };
+        let source = |mut value: Value| {
+            while let Origin::Node { node, .. } = graph.origin(value)
+                && others.contains(&node)
+            {
+                value = graph.nodes()[node].operands[0];
+            }
+            value
+        };
+        let own = graph.nodes()[node].results[0];
+        let result = match (&self.stores[..], &self.reductions[..]) {
+            (&[stored], []) if source(stored) == own => stored,
+            ([], &[reduction]) if reduction == node => own,
+            _ => return None,
+        };
+        let &[a, b] = &graph.nodes()[node].operands[..] else { return None };
+        Some(Product { node, operands: [source(a), source(b)], result })
     }
 }
 
@@ -339,6 +388,10 @@ impl fmt::Display for Plan {
         for (number, step) in self.steps.iter().enumerate() {
             match step {
                 Step::Whole(i) => writeln!(f, "step {number}: {} whole", self.graph.nodes()[*i].op.name())?,
+                Step::Product(product) => {
+                    writeln!(f, "step {number}: product of {} whole", names(&product.operands))?;
+                    writeln!(f, "  stores {}", names(&[product.result]))?;
+                }
                 Step::Region(r) => {
                     writeln!(f, "step {number}: region of {} rows, {} nodes", r.rows, r.nodes.len())?;
                     writeln!(f, "  reads rows of {}", names(&r.inputs))?;
