@@ -6,14 +6,15 @@
 //!
 //! ```text
 //! for each slab of 256 terms
-//!     copy the left operand's slab, up to 512 rows, to stay in L2   (where enough panels read it)
-//!     for each panel of 3 vectors of columns
-//!         copy the right operand's panel, to stay in L1             (where enough rows read it)
-//!         for each 8 rows: a register block, which joins the subtrees that wait for it
+//!     copy the right operand's slab by panels of 3 vectors of columns, to stay in L2
+//!     for each 64 rows
+//!         copy the left operand's slab where its rows are not contiguous
+//!         for each 8 rows, for each panel: a register block, which joins the subtrees that wait for it
 //! ```
 //!
-//! A copy makes what the register kernels read contiguous: a matrix whose rows are a power of two apart
-//! would fall on few sets of a cache. It costs one move for as many fma as it has readers.
+//! The rows stay in L1 while the panels stream from L2. A copy makes what the register kernels read
+//! contiguous: lines that are a power of two apart would fall on few sets of a cache, and each on a
+//! page of its own. It costs one move for as many fma as it has readers.
 
 use super::aligned::Room;
 use super::product::{
@@ -25,7 +26,6 @@ use crate::numerics::lanes::{Lanes, Real, Simd};
 use crate::numerics::tree::{BLOCK, block_range, blocks, joins, split};
 use crate::ops::{Extents, Matmul};
 use crate::tensor::Tensor;
-use std::mem::MaybeUninit;
 
 /// The most rows of a part: with 256 terms 1 MiB of f64, half of a large L2.
 const ROWS: usize = 512;
@@ -39,8 +39,8 @@ const RESULTS: usize = 128 * 128;
 /// Multiply-adds worth handing to another thread: some 40 µs of one core.
 const GRAIN: usize = 1 << 21;
 
-/// Columns up to which the left operand is read where it stands.
-const COLUMNS_DIRECT: usize = 96;
+/// Rows of the left operand that are copied together.
+const ROWS_COPIED: usize = 64;
 
 /// Rows up to which the right operand is read where it stands.
 const ROWS_DIRECT: usize = 24;
@@ -207,40 +207,22 @@ impl<T: Real> Part<T> {
         }
     }
 
-    /// How the register kernels read `terms` terms of the left operand from `a` on: where it stands, or copied.
+    /// How the register kernels read `rows × terms` elements of the left operand from `a` on.
     ///
     /// # Safety
-    /// `room` must hold [`Self::left_len`] elements.
+    /// `room` must hold [`ROWS_COPIED`] rows of a slab.
     #[inline(always)]
-    unsafe fn left<V: Lanes<Scalar = T>>(&self, a: Matrix<T>, terms: usize, room: *mut T) -> Left<T> {
+    unsafe fn left<V: Lanes<Scalar = T>>(a: Matrix<T>, rows: usize, terms: usize, room: *mut T) -> Left<T> {
         let strip = strip::<T>();
-        // SAFETY: the slab lies in the operand, and the caller gives room for a copy.
-        unsafe {
-            if self.left_len() == 0 {
-                Left { start: a.start, strip: strip * a.row, row: a.row, step: a.column }
-            } else if a.column == 1 {
-                // Rows that are not a power of two apart.
-                let row = terms.next_multiple_of(strip) + strip;
-                a.copy::<V>(self.m, terms, room, row);
-                Left { start: room, strip: strip * row, row, step: 1 }
-            } else {
-                // Strips in which the rows' elements of one term stand side by side.
-                let by_term = Matrix { start: a.start, row: a.column, column: a.row };
-                for i in (0..self.m).step_by(strip) {
-                    by_term.at(0, i).copy::<V>(terms, strip.min(self.m - i), room.add(i * terms), strip);
-                }
-                Left { start: room, strip: strip * terms, row: 1, step: strip }
-            }
+        if a.column == 1 {
+            return Left { start: a.start, strip: strip * a.row, row: a.row, step: 1 };
         }
-    }
-
-    /// Elements of a copy of the left operand's slab: none where it is read where it stands.
-    fn left_len(&self) -> usize {
-        let strip = strip::<T>();
-        match self.n <= COLUMNS_DIRECT {
-            true => 0,
-            false => self.m.next_multiple_of(strip) * (self.k.min(BLOCK).next_multiple_of(strip) + strip),
+        let by_term = Matrix { start: a.start, row: a.column, column: a.row };
+        for i in (0..rows).step_by(strip) {
+            // SAFETY: the rows and terms lie in the operand, and the caller gives room for them.
+            unsafe { by_term.at(0, i).copy::<V>(terms, strip.min(rows - i), room.add(i * terms), strip) };
         }
+        Left { start: room, strip: strip * terms, row: 1, step: strip }
     }
 }
 
@@ -252,10 +234,11 @@ impl<T: Real> Kernel for Part<T> {
         let width = <T::Vector<S> as Lanes>::WIDTH;
         let Part { a, b, y, m, n, k } = self;
         let slabs = blocks(k).max(1);
-        let mut room = Room::<T>::new(self.left_len());
+        let direct = b.column == 1 && m <= ROWS_DIRECT;
         let mut partial = Room::<T>::new(waiting_planes(slabs) * m * n);
-        let mut copy = MaybeUninit::<PanelCopy<T>>::uninit();
-        let copy = copy.as_mut_ptr().cast::<T>();
+        let mut left_room = Room::<T>::new(if a.column == 1 { 0 } else { ROWS_COPIED * BLOCK });
+        let mut right_room =
+            Room::<T>::new(if direct { 0 } else { k.min(BLOCK) * n.next_multiple_of(width) });
         let mut planes = [y; usize::BITS as usize];
         for (i, plane) in planes[1..=waiting_planes(slabs)].iter_mut().enumerate() {
             // SAFETY: there is room for that many planes.
@@ -263,36 +246,55 @@ impl<T: Real> Kernel for Part<T> {
         }
         for slab in 0..slabs {
             let terms = block_range(slab, k);
-            let joined = joins(slab, slabs);
-            let sums = Sums {
-                begin: Begin::Zero,
-                target: planes[joined.start],
-                waiting: &planes[joined],
-                column: 0,
+            let (first, terms) = (terms.start, terms.len());
+            let panels = || {
+                let next = move |&start: &usize| {
+                    Some(start + panel_columns(n - start, width)).filter(|&next| next < n)
+                };
+                std::iter::successors((n > 0).then_some(0), next)
             };
+            let joined = joins(slab, slabs);
+            let (target, waiting) = (planes[joined.start], &planes[joined]);
             // SAFETY: slab, panels and results lie in the operands, and the copies have their room.
             unsafe {
-                let left = self.left::<T::Vector<S>>(a.at(0, terms.start), terms.len(), room.start());
-                let mut start = 0;
-                while start < n {
-                    let padded = panel_columns(n - start, width);
-                    let columns = padded.min(n - start);
-                    let from = b.at(terms.start, start);
-                    let right = if b.column == 1 && m <= ROWS_DIRECT {
-                        Right { start: from.start, step: b.row, readable: columns }
-                    } else {
-                        from.copy::<T::Vector<S>>(terms.len(), columns, copy, padded);
-                        Right { start: copy, step: padded, readable: padded }
-                    };
-                    let sums = Sums { column: start, ..sums };
-                    panel::<T::Vector<S>>(left, right, terms.len(), sums, m, columns);
-                    start += padded;
+                let b = b.at(first, 0);
+                if !direct {
+                    for start in panels() {
+                        let step = panel_columns(n - start, width);
+                        let to = right_room.start().add(start * terms);
+                        b.at(0, start).copy::<T::Vector<S>>(terms, step.min(n - start), to, step);
+                    }
+                }
+                for group in (0..m).step_by(ROWS_COPIED) {
+                    let rows = ROWS_COPIED.min(m - group);
+                    let left = Self::left::<T::Vector<S>>(a.at(group, first), rows, terms, left_room.start());
+                    for i in (0..rows).step_by(strip::<T>()) {
+                        let left = Left { start: left.start.add(i / strip::<T>() * left.strip), ..left };
+                        for start in panels() {
+                            let step = panel_columns(n - start, width);
+                            let columns = step.min(n - start);
+                            let right = match direct {
+                                true => Right { start: b.at(0, start).start, step: b.row, readable: columns },
+                                false => Right {
+                                    start: right_room.start().add(start * terms),
+                                    step,
+                                    readable: step,
+                                },
+                            };
+                            let sums =
+                                Sums { begin: Begin::Zero, target, waiting, row: group + i, column: start };
+                            panel::<T::Vector<S>>(
+                                left,
+                                right,
+                                terms,
+                                sums,
+                                strip::<T>().min(rows - i),
+                                columns,
+                            );
+                        }
+                    }
                 }
             }
         }
     }
 }
-
-/// Room for the copy of a panel.
-#[repr(align(64))]
-struct PanelCopy<T>([T; BLOCK * PANEL_COLUMNS]);

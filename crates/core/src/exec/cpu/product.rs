@@ -67,7 +67,8 @@ pub(super) struct Sums<'a, T> {
     pub target: Plane<T>,
     /// Planes of subtrees that are complete and join now, the last one first.
     pub waiting: &'a [Plane<T>],
-    /// Column of all planes at which the panel's results start.
+    /// Element of all planes at which the panel's results start.
+    pub row: usize,
     pub column: usize,
 }
 
@@ -153,7 +154,7 @@ unsafe fn block<V: Lanes, const M: usize, const N: usize>(
 ) -> usize {
     // SAFETY: the caller of `panel` promises operands and planes of these extents.
     unsafe {
-        let target = sums.target.at(i, sums.column);
+        let target = sums.target.at(sums.row + i, sums.column);
         let mut block = match sums.begin {
             Begin::Zero => [[V::zero(); N]; M],
             Begin::Target => load::<V, M, N>(target, columns),
@@ -175,7 +176,7 @@ unsafe fn block<V: Lanes, const M: usize, const N: usize>(
             right = right.wrapping_add(b.step);
         }
         for plane in sums.waiting.iter().rev() {
-            let waiting = load::<V, M, N>(plane.at(i, sums.column), columns);
+            let waiting = load::<V, M, N>(plane.at(sums.row + i, sums.column), columns);
             for (block, waiting) in block.iter_mut().zip(waiting) {
                 for (sum, waiting) in block.iter_mut().zip(waiting) {
                     *sum = waiting + *sum;
@@ -246,42 +247,71 @@ impl<T: Real> Matrix<T> {
         Matrix { start: unsafe { self.start.add(i * self.row + j * self.column) }, ..self }
     }
 
-    /// Copies `rows × columns` elements to `to`, rows `stride` apart, with zeros up to a whole vector.
+    /// Copies `rows × columns` elements to `to`, rows `stride` apart, with zeros up to whole vectors.
     ///
     /// # Safety
-    /// The elements must lie in the matrix; `to` must be writable for `rows · stride`, and `stride` must leave room
-    /// for whole vectors.
+    /// The elements must lie in the matrix, and `to` be writable for `rows` of `stride`, which must leave room for
+    /// whole vectors.
     #[inline(always)]
     pub unsafe fn copy<V: Lanes<Scalar = T>>(self, rows: usize, columns: usize, to: *mut T, stride: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            if self.column == 1 {
-                for i in 0..rows {
-                    for j in (0..columns).step_by(V::WIDTH) {
-                        line::<V, 1>(self.at(i, j).start, columns - j)[0].store(to.add(i * stride + j));
-                    }
-                }
-                return;
-            }
-            // A few columns at a time, whose lines stay in L1 however far apart they are.
-            for j in (0..columns).step_by(COPIED_TOGETHER) {
-                for i in 0..rows {
-                    for j in j..columns.min(j + COPIED_TOGETHER) {
-                        *to.add(i * stride + j) = *self.at(i, j).start;
+            match columns.div_ceil(V::WIDTH) {
+                _ if self.column != 1 => self.copy_transposed::<V>(rows, columns, to, stride),
+                3 => self.copy_rows::<V, 3>(rows, columns, to, stride),
+                2 => self.copy_rows::<V, 2>(rows, columns, to, stride),
+                _ => {
+                    for start in (0..columns).step_by(V::WIDTH) {
+                        self.at(0, start).copy_rows::<V, 1>(rows, columns - start, to.add(start), stride);
                     }
                 }
             }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn copy_rows<V: Lanes<Scalar = T>, const N: usize>(
+        self,
+        rows: usize,
+        columns: usize,
+        to: *mut T,
+        stride: usize,
+    ) {
+        for i in 0..rows {
+            // SAFETY: row i lies in the matrix and in the copy.
+            unsafe {
+                let vectors = line::<V, N>(self.at(i, 0).start, columns);
+                for (v, vector) in vectors.iter().enumerate() {
+                    vector.store(to.add(i * stride + v * V::WIDTH));
+                }
+            }
+        }
+    }
+
+    /// Where columns are contiguous: a few of them at a time, whose lines stay in L1 however far apart they are.
+    #[inline(always)]
+    unsafe fn copy_transposed<V: Lanes<Scalar = T>>(
+        self,
+        rows: usize,
+        columns: usize,
+        to: *mut T,
+        stride: usize,
+    ) {
+        const TOGETHER: usize = 8;
+        let padded = columns.next_multiple_of(V::WIDTH);
+        for start in (0..padded).step_by(TOGETHER) {
+            let group = start..padded.min(start + TOGETHER);
             for i in 0..rows {
-                for j in columns..columns.next_multiple_of(V::WIDTH) {
-                    *to.add(i * stride + j) = T::ZERO;
+                for j in group.clone() {
+                    // SAFETY: element (i, j) lies in the copy, and where j is a column, in the matrix.
+                    unsafe {
+                        *to.add(i * stride + j) = if j < columns { *self.at(i, j).start } else { T::ZERO }
+                    };
                 }
             }
         }
     }
 }
-
-/// Columns that are copied together where they are rows of the source.
-const COPIED_TOGETHER: usize = 8;
 
 /// A matrix K×N cut into panels of columns, each stored row after row, padded with zeros.
 #[derive(Debug)]
@@ -324,12 +354,8 @@ impl<T: Real> Kernel for Pack<'_, T> {
             let columns = panel_columns(n - start, width);
             // SAFETY: the panel lies inside both matrices.
             unsafe {
-                b.at(0, start).copy::<T::Vector<S>>(
-                    k,
-                    columns.min(n - start),
-                    data.as_mut_ptr().add(start * k),
-                    columns,
-                )
+                let to = data.as_mut_ptr().add(start * k);
+                b.at(0, start).copy::<T::Vector<S>>(k, columns.min(n - start), to, columns);
             };
             start += columns;
         }
@@ -388,7 +414,7 @@ impl<T: Real> Kernel for Product<'_, T> {
                         Left { start: a, strip: strip::<T>() * k, row: k, step: 1 },
                         Right { start: b, step, readable: step },
                         terms.len(),
-                        Sums { begin: Begin::Zero, target, waiting, column: 0 },
+                        Sums { begin: Begin::Zero, target, waiting, row: 0, column: 0 },
                         self.rows,
                         columns,
                     );
@@ -430,7 +456,7 @@ impl<T: Real> Kernel for Contract<T> {
                     Left { start: a, strip: strip::<T>(), row: 1, step: m },
                     Right { start: b.add(start), step: n, readable: columns },
                     rows,
-                    Sums { begin: Begin::Target, target, waiting: &[], column: start },
+                    Sums { begin: Begin::Target, target, waiting: &[], row: 0, column: start },
                     m,
                     columns,
                 );
