@@ -34,11 +34,24 @@ pub struct Region {
     pub reductions: Vec<usize>,
 }
 
+/// A matrix product that runs whole, its operands and its result seen through reshapes, which move no element.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Product {
+    /// Position in the graph's nodes.
+    pub node: usize,
+    /// Values that hold the operands' elements.
+    pub operands: [Value; 2],
+    /// The value that takes the result's elements.
+    pub result: Value,
+}
+
 /// One step of a plan.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// A node that runs whole.
     Whole(usize),
+    /// A region that is nothing but a matrix product.
+    Product(Product),
     /// A region.
     Region(Region),
     /// A graph that runs once for each position along an axis.
@@ -80,7 +93,7 @@ impl Plan {
         }
         let mut plan = Plan { graph, steps };
         plan.drop_unused();
-        plan.make_batches(&classes);
+        plan.specialise(&classes);
         plan
     }
 
@@ -88,17 +101,19 @@ impl Plan {
     pub fn stored(&self) -> impl Iterator<Item = Value> {
         self.steps.iter().flat_map(|step| match step {
             Step::Whole(node) => self.graph.nodes()[*node].results.clone(),
+            Step::Product(product) => vec![product.result],
             Step::Region(region) => region.stores.clone(),
             Step::Batch(batch) => batch.stores.clone(),
         })
     }
 
-    /// Turns regions of batched nodes into batches.
-    fn make_batches(&mut self, classes: &[Class]) {
+    /// Regions that are one matrix product run whole; regions of batched nodes become batches.
+    fn specialise(&mut self, classes: &[Class]) {
         for step in &mut self.steps {
-            if let Step::Region(region) = step
-                && region.nodes.iter().any(|&i| classes[i].batched)
-            {
+            let Step::Region(region) = step else { continue };
+            if let Some(product) = region.product(&self.graph) {
+                *step = Step::Product(product);
+            } else if region.nodes.iter().any(|&i| classes[i].batched) {
                 *step = Step::Batch(Batch::new(&self.graph, region.clone()));
             }
         }
@@ -117,6 +132,7 @@ impl Plan {
                     }
                     keep
                 }
+                Step::Product(_) | Step::Batch(_) => unreachable!("made of what is left"),
                 Step::Region(region) => {
                     region.stores.retain(|v| needed.contains(v));
                     let keep = !region.stores.is_empty() || !region.reductions.is_empty();
@@ -126,7 +142,6 @@ impl Plan {
                     }
                     keep
                 }
-                Step::Batch(_) => unreachable!("batches are made of what is left"),
             };
             if !keep {
                 self.steps.remove(i);
@@ -151,6 +166,33 @@ impl Region {
         self.nodes = keep;
         self.inputs.retain(|v| needed.contains(v));
         self.whole.retain(|v| needed.contains(v));
+    }
+
+    /// The matrix product that this region is, if it is nothing else.
+    fn product(&self, graph: &Graph) -> Option<Product> {
+        let kernel = |i: usize| graph.nodes()[i].op.kernel();
+        let (products, others): (Vec<usize>, Vec<usize>) =
+            self.nodes.iter().partition(|&&i| matches!(kernel(i), Kernel::Matmul(op) if op.strong.is_none()));
+        let (&[node], true) = (&products[..], others.iter().all(|&i| matches!(kernel(i), Kernel::Reshape)))
+        else {
+            return None;
+        };
+        let source = |mut value: Value| {
+            while let Origin::Node { node, .. } = graph.origin(value)
+                && others.contains(&node)
+            {
+                value = graph.nodes()[node].operands[0];
+            }
+            value
+        };
+        let own = graph.nodes()[node].results[0];
+        let result = match (&self.stores[..], &self.reductions[..]) {
+            (&[stored], []) if source(stored) == own => stored,
+            ([], &[reduction]) if reduction == node => own,
+            _ => return None,
+        };
+        let &[a, b] = &graph.nodes()[node].operands[..] else { return None };
+        Some(Product { node, operands: [source(a), source(b)], result })
     }
 }
 
@@ -370,6 +412,10 @@ impl fmt::Display for Plan {
         for (number, step) in self.steps.iter().enumerate() {
             match step {
                 Step::Whole(i) => writeln!(f, "step {number}: {} whole", self.graph.nodes()[*i].op.name())?,
+                Step::Product(product) => {
+                    writeln!(f, "step {number}: product of {} whole", names(&product.operands))?;
+                    writeln!(f, "  stores {}", names(&[product.result]))?;
+                }
                 Step::Region(r) => {
                     writeln!(f, "step {number}: region of {} rows, {} nodes", r.rows, r.nodes.len())?;
                     writeln!(f, "  reads rows of {}", names(&r.inputs))?;

@@ -64,6 +64,16 @@ pub fn combine<P>(
     }
 }
 
+/// How block `index` of `blocks` joins a stack of complete subtrees: it combines with those at these positions, the last
+/// one first, and their sum stands at the first position. An empty range says where the block itself waits.
+///
+/// Done for one block after the other, this leaves at position 0 what [`combine`] gives.
+pub const fn joins(index: usize, blocks: usize) -> Range<usize> {
+    let waiting = index.count_ones();
+    let joined = if index + 1 == blocks { waiting } else { index.trailing_ones() };
+    (waiting - joined) as usize..waiting as usize
+}
+
 /// Folds lanes in place: l with l + L/2, l + L/4, …, l + 1, for a power of two of lanes. The result is in lane 0.
 pub fn fold_lanes<P: Copy>(lanes: &mut [Option<P>], join: &mut impl FnMut(P, P) -> P) -> Option<P> {
     let mut half = lanes.len() / 2;
@@ -219,6 +229,22 @@ mod tests {
         assert_eq!(shape(3), "((0 1) 2)");
         assert_eq!(shape(5), "(((0 1) (2 3)) 4)");
         assert_eq!(shape(7), "(((0 1) (2 3)) ((4 5) 6))");
+    }
+
+    #[test]
+    fn a_stack_of_subtrees_gives_the_tree() {
+        for n in 1..70 {
+            let mut stack: Vec<String> = Vec::new();
+            for i in 0..n {
+                let joined = joins(i, n);
+                assert_eq!(joined.end, stack.len(), "block {i} of {n}");
+                let sum =
+                    stack.drain(joined).rev().fold(i.to_string(), |sum, left| format!("({left} {sum})"));
+                stack.push(sum);
+            }
+            let want = combine(0..n, &mut |i| i.to_string(), &mut |a, b| format!("({a} {b})"));
+            assert_eq!((stack.len(), stack.pop()), (1, want));
+        }
     }
 
     #[test]

@@ -38,6 +38,25 @@ impl<T: Real> Aligned<T> {
     }
 }
 
+/// Room for elements that are written before they are read, from the start of a cache line on.
+pub(super) struct Room<T> {
+    lines: Vec<Line>,
+    element: std::marker::PhantomData<T>,
+}
+
+impl<T: Real> Room<T> {
+    /// Room for `len` elements.
+    pub fn new(len: usize) -> Room<T> {
+        let lines = Vec::with_capacity((len * size_of::<T>()).div_ceil(64));
+        Room { lines, element: std::marker::PhantomData }
+    }
+
+    /// The place of the first element.
+    pub fn start(&mut self) -> *mut T {
+        self.lines.as_mut_ptr().cast()
+    }
+}
+
 impl<T: Real> Deref for Aligned<T> {
     type Target = [T];
 

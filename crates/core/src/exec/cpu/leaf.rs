@@ -6,6 +6,7 @@ use super::aligned::Aligned;
 use super::group::{CHUNK, RunGroup};
 use super::product::{Contract, Pack, Packed, Product};
 use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
+use super::whole;
 use crate::ir::{DType, Graph, Value};
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Lanes, Real, Simd};
@@ -478,7 +479,8 @@ impl<T: Real> Tile<'_, '_, T> {
             })
             .collect();
         let op = node.op.for_rows(self.rows.len());
-        let result = op.as_ref().unwrap_or(&node.op).evaluate(&tensors).remove(0);
+        let op = op.as_ref().unwrap_or(&node.op);
+        let result = whole::run(self.region.level, None, &**op, &tensors).remove(0);
         match y {
             Place::Slot(slot) => self.work.tensors[slot] = Some(result),
             Place::Arena { at, .. } => {

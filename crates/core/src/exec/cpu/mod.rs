@@ -5,10 +5,12 @@
 //!   over buffers of one tile.
 //! - `group` runs chains of elementwise operations chunk by chunk in L1.
 //! - `product` has the register kernels of the matrix products.
+//! - `gemm` multiplies whole operands with them.
 //! - `whole` runs single operations that no region holds.
 //! - `leaf` runs a tile program over one block of rows and merges blocks.
 
 mod aligned;
+mod gemm;
 mod group;
 mod leaf;
 mod product;
@@ -16,10 +18,11 @@ mod schedule;
 mod whole;
 
 use super::Executable;
-use super::plan::{Batch, Plan, Step};
-use crate::ir::{DType, Origin};
+use super::plan::{Batch, Plan, Product, Step};
+use crate::ir::{DType, Origin, Value};
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
+use crate::ops::Kernel;
 use crate::tensor::{Tensor, copy_elements};
 use leaf::Region;
 use rayon::prelude::*;
@@ -68,6 +71,7 @@ fn assert_subnormals() {
 
 enum Stage {
     Whole(usize),
+    Product(Product),
     F64(TileProgram<f64>),
     F32(TileProgram<f32>),
     Batch(Batch, Box<Engine>),
@@ -107,6 +111,7 @@ impl Engine {
             .iter()
             .map(|step| match step {
                 Step::Whole(node) => Stage::Whole(*node),
+                Step::Product(product) => Stage::Product(product.clone()),
                 Step::Region(region) if region.dtype == DType::F64 => {
                     Stage::F64(TileProgram::new(&plan.graph, region, options.tile_rows))
                 }
@@ -129,10 +134,21 @@ impl Engine {
     fn run_whole<'a>(&self, node: usize, slots: &mut [Slot<'a>]) {
         let node = &self.plan.graph.nodes()[node];
         let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
-        let results = whole::run(self, node, &operands);
+        let results = whole::run(self.level, self.pool.as_deref(), &*node.op, &operands);
         for (value, tensor) in node.results.iter().zip(results) {
             slots[value.index()] = Slot::Owned(tensor);
         }
+    }
+
+    fn run_product(&self, product: &Product, slots: &mut [Slot]) {
+        let graph = &self.plan.graph;
+        let node = &graph.nodes()[product.node];
+        let Kernel::Matmul(op) = node.op.kernel() else { unreachable!("the plan says that it is a product") };
+        let shape = |value: Value| graph.ty(value).static_shape().expect("lowered");
+        let e = op.extents(&shape(node.operands[0]), &shape(node.operands[1]));
+        let [a, b] = product.operands.map(|value| slots[value.index()].get());
+        let y = gemm::matmul(self.level, self.pool.as_deref(), op, e, a, b);
+        slots[product.result.index()] = Slot::Owned(y.reshaped(shape(product.result)));
     }
 
     fn run_region<T: Real>(&self, program: &TileProgram<T>, slots: &mut [Slot]) {
@@ -187,6 +203,7 @@ impl Executable for Engine {
         for stage in &self.stages {
             match stage {
                 Stage::Whole(node) => self.run_whole(*node, &mut slots),
+                Stage::Product(product) => self.run_product(product, &mut slots),
                 Stage::F64(program) => self.run_region(program, &mut slots),
                 Stage::F32(program) => self.run_region(program, &mut slots),
                 Stage::Batch(batch, engine) => self.run_batch(batch, engine, &mut slots),

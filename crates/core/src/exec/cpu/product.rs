@@ -1,15 +1,317 @@
 //! Register kernels of the matrix products, in the order of law 4.
 //!
-//! A kernel holds a block of results in registers and runs over the contracted index: each result
-//! is one fma chain in ascending order. Which results share a kernel call is free.
+//! A kernel holds a block of results in registers, 8 rows by 3 vectors where there are 32 registers,
+//! and runs over terms of the contracted index: per term it loads a line of the right operand, and each
+//! of the 8 elements of the left operand once for three fma. Each result is one chain in ascending
+//! order; which results share a block is free. A chain begins at +0 or goes on where an earlier call
+//! left it. Where it ends a slab, the block adds the subtrees that wait for it before it is stored, so
+//! that the law's tree costs no pass of its own.
+//!
+//! [`Product`] and [`Contract`] work on tiles of a region, `gemm` on whole operands.
 
 use super::aligned::Aligned;
 use crate::numerics::dispatch::Kernel;
-use crate::numerics::lanes::{Lanes, Real, Simd};
-use crate::numerics::tree::BLOCK;
+use crate::numerics::lanes::{Lanes, Real, Simd, WIDTH_MAX};
+use crate::numerics::tree::{block_range, blocks, joins};
 
 /// Vectors side by side in a register block.
 const PANEL_VECTORS: usize = 3;
+
+/// The most columns that a panel has at any level.
+pub(super) const PANEL_COLUMNS: usize = PANEL_VECTORS * WIDTH_MAX;
+
+/// Rows of the left operand that may be stored together: a cache line of elements, a multiple of a block's rows.
+pub(super) const fn strip<T>() -> usize {
+    64 / size_of::<T>()
+}
+
+/// The left operand in strips of [`strip`] rows: element (i, t) of a strip stands at `i · row + t · step`.
+#[derive(Clone, Copy)]
+pub(super) struct Left<T> {
+    pub start: *const T,
+    /// Elements from one strip to the next.
+    pub strip: usize,
+    pub row: usize,
+    pub step: usize,
+}
+
+/// A panel of the right operand, up to [`PANEL_VECTORS`] wide: term t starts at `t · step`.
+#[derive(Clone, Copy)]
+pub(super) struct Right<T> {
+    pub start: *const T,
+    pub step: usize,
+    /// Elements that may be read of each term; a packed panel has whole vectors.
+    pub readable: usize,
+}
+
+/// Results or partial results: element (i, j) stands at `i · row + j`.
+#[derive(Clone, Copy)]
+pub(super) struct Plane<T> {
+    pub start: *mut T,
+    pub row: usize,
+}
+
+/// Where chains begin.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Begin {
+    /// At +0.
+    Zero,
+    /// At the number that stands where the sum will.
+    Target,
+}
+
+/// Where chains begin, and what becomes of their sums.
+#[derive(Clone, Copy)]
+pub(super) struct Sums<'a, T> {
+    pub begin: Begin,
+    pub target: Plane<T>,
+    /// Planes of subtrees that are complete and join now, the last one first.
+    pub waiting: &'a [Plane<T>],
+    /// Element of all planes at which the panel's results start.
+    pub row: usize,
+    pub column: usize,
+}
+
+impl<T: Copy> Plane<T> {
+    /// The plane from element (i, j) on.
+    ///
+    /// # Safety
+    /// The element must lie in the plane, or just behind it.
+    #[inline(always)]
+    pub unsafe fn at(self, i: usize, j: usize) -> Plane<T> {
+        // SAFETY: the caller's promise.
+        Plane { start: unsafe { self.start.add(i * self.row + j) }, ..self }
+    }
+}
+
+/// Columns of the next panel, whole vectors, where `left` columns are left: three vectors, or two and two where one
+/// would be left over, since a block of one vector is held up by its loads.
+pub(super) fn panel_columns(left: usize, width: usize) -> usize {
+    let vectors = left.div_ceil(width);
+    width * if vectors == 4 { 2 } else { vectors.min(PANEL_VECTORS) }
+}
+
+/// `rows × columns` results, one panel wide, over `terms` terms.
+///
+/// # Safety
+/// The operands must hold `rows × terms` and `terms × columns` elements, the planes `rows × columns` from where the
+/// results start. `columns` must be at least 1 and fill as many vectors as the panel has.
+#[inline(always)]
+pub(super) unsafe fn panel<V: Lanes>(
+    a: Left<V::Scalar>,
+    b: Right<V::Scalar>,
+    terms: usize,
+    sums: Sums<'_, V::Scalar>,
+    rows: usize,
+    columns: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match columns.div_ceil(V::WIDTH) {
+            3 => rows_of_blocks::<V, 3>(a, b, terms, sums, rows, columns),
+            2 => rows_of_blocks::<V, 2>(a, b, terms, sums, rows, columns),
+            _ => rows_of_blocks::<V, 1>(a, b, terms, sums, rows, columns),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows_of_blocks<V: Lanes, const N: usize>(
+    a: Left<V::Scalar>,
+    b: Right<V::Scalar>,
+    terms: usize,
+    sums: Sums<'_, V::Scalar>,
+    rows: usize,
+    columns: usize,
+) {
+    // Eight rows where there are registers for 8 × 3 vectors (AVX-512 has 32), else four.
+    let wide = size_of::<V::Scalar>() * V::WIDTH == 64;
+    let mut i = 0;
+    while i < rows {
+        // SAFETY: rows from i on lie in the operand and in the planes.
+        unsafe {
+            let strip = strip::<V::Scalar>();
+            let a = Left { start: a.start.add(i / strip * a.strip + i % strip * a.row), ..a };
+            i += match rows - i {
+                8.. if wide => block::<V, 8, N>(a, b, terms, sums, i, columns),
+                4.. => block::<V, 4, N>(a, b, terms, sums, i, columns),
+                2.. => block::<V, 2, N>(a, b, terms, sums, i, columns),
+                _ => block::<V, 1, N>(a, b, terms, sums, i, columns),
+            };
+        }
+    }
+}
+
+/// M rows by N vectors of results from row `i` on; gives M.
+#[inline(always)]
+unsafe fn block<V: Lanes, const M: usize, const N: usize>(
+    a: Left<V::Scalar>,
+    b: Right<V::Scalar>,
+    terms: usize,
+    sums: Sums<'_, V::Scalar>,
+    i: usize,
+    columns: usize,
+) -> usize {
+    // SAFETY: the caller of `panel` promises operands and planes of these extents.
+    unsafe {
+        let target = sums.target.at(sums.row + i, sums.column);
+        let mut block = match sums.begin {
+            Begin::Zero => [[V::zero(); N]; M],
+            Begin::Target => load::<V, M, N>(target, columns),
+        };
+        let mut offsets = [0; M];
+        for (row, offset) in offsets.iter_mut().enumerate() {
+            *offset = row * a.row;
+        }
+        let (mut left, mut right) = (a.start, b.start);
+        for _ in 0..terms {
+            let line = line::<V, N>(right, b.readable);
+            for (block, offset) in block.iter_mut().zip(offsets) {
+                let x = V::splat(*left.add(offset));
+                for (sum, lane) in block.iter_mut().zip(line) {
+                    *sum = x.fma(lane, *sum);
+                }
+            }
+            left = left.wrapping_add(a.step);
+            right = right.wrapping_add(b.step);
+        }
+        for plane in sums.waiting.iter().rev() {
+            let waiting = load::<V, M, N>(plane.at(sums.row + i, sums.column), columns);
+            for (block, waiting) in block.iter_mut().zip(waiting) {
+                for (sum, waiting) in block.iter_mut().zip(waiting) {
+                    *sum = waiting + *sum;
+                }
+            }
+        }
+        for (row, block) in block.iter().enumerate() {
+            for (v, sum) in block.iter().enumerate() {
+                let (target, rest) = (target.at(row, v * V::WIDTH).start, columns - v * V::WIDTH);
+                match v + 1 < N || rest >= V::WIDTH {
+                    true => sum.store(target),
+                    false => sum.store_slice(std::slice::from_raw_parts_mut(target, rest)),
+                }
+            }
+        }
+    }
+    M
+}
+
+/// M rows by N vectors of a plane; lanes beyond `columns` are zero.
+#[inline(always)]
+unsafe fn load<V: Lanes, const M: usize, const N: usize>(
+    from: Plane<V::Scalar>,
+    columns: usize,
+) -> [[V; N]; M] {
+    let mut block = [[V::zero(); N]; M];
+    for (row, vectors) in block.iter_mut().enumerate() {
+        // SAFETY: the caller's plane has M rows of `columns` elements.
+        *vectors = unsafe { line::<V, N>(from.at(row, 0).start, columns) };
+    }
+    block
+}
+
+/// N vectors from `start` on, of which `readable` elements may be read, more than N − 1 vectors; zeros follow them.
+#[inline(always)]
+unsafe fn line<V: Lanes, const N: usize>(start: *const V::Scalar, readable: usize) -> [V; N] {
+    let mut line = [V::zero(); N];
+    for (v, lane) in line.iter_mut().enumerate() {
+        let rest = readable - v * V::WIDTH;
+        // SAFETY: all vectors but the last one are full.
+        unsafe {
+            let start = start.add(v * V::WIDTH);
+            *lane = match v + 1 < N || rest >= V::WIDTH {
+                true => V::load(start),
+                false => V::load_slice(std::slice::from_raw_parts(start, rest), V::Scalar::ZERO),
+            };
+        }
+    }
+    line
+}
+
+/// A matrix whose element (i, j) stands at `i · row + j · column`: row-major, or transposed.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<T> {
+    pub start: *const T,
+    pub row: usize,
+    pub column: usize,
+}
+
+impl<T: Real> Matrix<T> {
+    /// The matrix from element (i, j) on.
+    ///
+    /// # Safety
+    /// The element must lie in the matrix, or just behind it.
+    #[inline(always)]
+    pub unsafe fn at(self, i: usize, j: usize) -> Matrix<T> {
+        // SAFETY: the caller's promise.
+        Matrix { start: unsafe { self.start.add(i * self.row + j * self.column) }, ..self }
+    }
+
+    /// Copies `rows × columns` elements to `to`, rows `stride` apart, with zeros up to whole vectors.
+    ///
+    /// # Safety
+    /// The elements must lie in the matrix, and `to` be writable for `rows` of `stride`, which must leave room for
+    /// whole vectors.
+    #[inline(always)]
+    pub unsafe fn copy<V: Lanes<Scalar = T>>(self, rows: usize, columns: usize, to: *mut T, stride: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match columns.div_ceil(V::WIDTH) {
+                _ if self.column != 1 => self.copy_transposed::<V>(rows, columns, to, stride),
+                3 => self.copy_rows::<V, 3>(rows, columns, to, stride),
+                2 => self.copy_rows::<V, 2>(rows, columns, to, stride),
+                _ => {
+                    for start in (0..columns).step_by(V::WIDTH) {
+                        self.at(0, start).copy_rows::<V, 1>(rows, columns - start, to.add(start), stride);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn copy_rows<V: Lanes<Scalar = T>, const N: usize>(
+        self,
+        rows: usize,
+        columns: usize,
+        to: *mut T,
+        stride: usize,
+    ) {
+        for i in 0..rows {
+            // SAFETY: row i lies in the matrix and in the copy.
+            unsafe {
+                let vectors = line::<V, N>(self.at(i, 0).start, columns);
+                for (v, vector) in vectors.iter().enumerate() {
+                    vector.store(to.add(i * stride + v * V::WIDTH));
+                }
+            }
+        }
+    }
+
+    /// Where columns are contiguous: a few of them at a time, whose lines stay in L1 however far apart they are.
+    #[inline(always)]
+    unsafe fn copy_transposed<V: Lanes<Scalar = T>>(
+        self,
+        rows: usize,
+        columns: usize,
+        to: *mut T,
+        stride: usize,
+    ) {
+        const TOGETHER: usize = 8;
+        let padded = columns.next_multiple_of(V::WIDTH);
+        for start in (0..padded).step_by(TOGETHER) {
+            let group = start..padded.min(start + TOGETHER);
+            for i in 0..rows {
+                for j in group.clone() {
+                    // SAFETY: element (i, j) lies in the copy, and where j is a column, in the matrix.
+                    unsafe {
+                        *to.add(i * stride + j) = if j < columns { *self.at(i, j).start } else { T::ZERO }
+                    };
+                }
+            }
+        }
+    }
+}
 
 /// A matrix K×N cut into panels of columns, each stored row after row, padded with zeros.
 #[derive(Debug)]
@@ -17,8 +319,6 @@ pub(super) struct Packed<T> {
     data: Aligned<T>,
     k: usize,
     n: usize,
-    /// Columns of a full panel.
-    panel: usize,
     /// Lanes of the level it was packed for.
     width: usize,
 }
@@ -34,7 +334,7 @@ pub(super) struct Pack<'a, T> {
 
 impl<T> Default for Packed<T> {
     fn default() -> Packed<T> {
-        Packed { data: Aligned::default(), k: 0, n: 0, panel: 0, width: 0 }
+        Packed { data: Aligned::default(), k: 0, n: 0, width: 0 }
     }
 }
 
@@ -44,25 +344,22 @@ impl<T: Real> Kernel for Pack<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let width = <T::Vector<S> as Lanes>::WIDTH;
-        let panel = width * PANEL_VECTORS;
-        let (k, n) = (self.k, self.n);
-        let padded = n.div_ceil(width) * width;
-        let packed = self.into;
-        *packed = Packed { data: std::mem::take(&mut packed.data), k, n, panel, width };
-        packed.data.reset(k * padded);
+        let Pack { b, k, n, transposed, into } = self;
+        let (row, column) = if transposed { (1, k) } else { (n, 1) };
+        let b = Matrix { start: b.as_ptr(), row, column };
+        let mut data = std::mem::take(&mut into.data);
+        data.reset(k * n.next_multiple_of(width));
         let mut start = 0;
         while start < n {
-            let columns = panel.min(n - start);
-            let stride = panel.min(padded - start);
-            let at = start * k;
-            for row in 0..k {
-                for j in 0..columns {
-                    let source = if self.transposed { (start + j) * k + row } else { row * n + start + j };
-                    packed.data[at + row * stride + j] = self.b[source];
-                }
-            }
-            start += panel;
+            let columns = panel_columns(n - start, width);
+            // SAFETY: the panel lies inside both matrices.
+            unsafe {
+                let to = data.as_mut_ptr().add(start * k);
+                b.at(0, start).copy::<T::Vector<S>>(k, columns.min(n - start), to, columns);
+            };
+            start += columns;
         }
+        *into = Packed { data, k, n, width };
     }
 }
 
@@ -76,11 +373,15 @@ pub(super) struct Product<'a, T> {
     pub scratch: *mut T,
 }
 
+/// Planes besides that of the results that wait at most while `slabs` slabs combine.
+pub(super) fn waiting_planes(slabs: usize) -> usize {
+    if slabs <= 2 { 0 } else { (slabs - 1).ilog2() as usize }
+}
+
 impl<T> Product<'_, T> {
     /// Elements of scratch that a product of `rows` rows needs.
     pub fn scratch_len(rows: usize, k: usize, n: usize) -> usize {
-        let slabs = k.div_ceil(BLOCK);
-        if slabs <= 1 { 0 } else { (usize::BITS - slabs.leading_zeros()) as usize * rows * n }
+        waiting_planes(blocks(k)) * rows * n.min(PANEL_COLUMNS)
     }
 }
 
@@ -89,126 +390,37 @@ impl<T: Real> Kernel for Product<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let (k, len) = (self.b.k, self.rows * self.b.n);
-        // SAFETY: the caller's buffers hold rows × k, rows × n and the scratch asked for.
-        unsafe {
-            if k <= BLOCK {
-                return slab::<T, T::Vector<S>>(&self, 0, k, self.y);
-            }
-            // Slabs combine as the blocks of law 3: complete subtrees wait in a stack.
-            let slabs = k.div_ceil(BLOCK);
-            let mut depth = 0;
-            for index in 0..slabs {
-                let top = self.scratch.add(depth * len);
-                slab::<T, T::Vector<S>>(&self, index * BLOCK, k.min((index + 1) * BLOCK), top);
-                depth += 1;
-                for _ in 0..(index + 1).trailing_zeros() {
-                    depth -= 1;
-                    add_into::<T>(self.scratch.add((depth - 1) * len), self.scratch.add(depth * len), len);
+        let width = <T::Vector<S> as Lanes>::WIDTH;
+        let &Packed { ref data, k, n, width: packed_for } = self.b;
+        debug_assert_eq!(packed_for, width);
+        let slabs = blocks(k).max(1);
+        let mut start = 0;
+        while start < n {
+            let step = panel_columns(n - start, width);
+            let columns = step.min(n - start);
+            // SAFETY: the caller's buffers hold rows × k, rows × n and the scratch asked for.
+            unsafe {
+                let mut planes = [Plane { start: self.y.add(start), row: n }; usize::BITS as usize];
+                for (i, plane) in planes[1..=waiting_planes(slabs)].iter_mut().enumerate() {
+                    *plane = Plane { start: self.scratch.add(i * self.rows * columns), row: columns };
+                }
+                for slab in 0..slabs {
+                    let terms = block_range(slab, k);
+                    let a = self.a.add(terms.start);
+                    let b = data.as_ptr().add(start * k + terms.start * step);
+                    let joined = joins(slab, slabs);
+                    let (target, waiting) = (planes[joined.start], &planes[joined]);
+                    panel::<T::Vector<S>>(
+                        Left { start: a, strip: strip::<T>() * k, row: k, step: 1 },
+                        Right { start: b, step, readable: step },
+                        terms.len(),
+                        Sums { begin: Begin::Zero, target, waiting, row: 0, column: 0 },
+                        self.rows,
+                        columns,
+                    );
                 }
             }
-            while depth > 1 {
-                depth -= 1;
-                add_into::<T>(self.scratch.add((depth - 1) * len), self.scratch.add(depth * len), len);
-            }
-            std::ptr::copy_nonoverlapping(self.scratch, self.y, len);
-        }
-    }
-}
-
-/// `x += y`, elementwise.
-#[inline(always)]
-unsafe fn add_into<T: Real>(x: *mut T, y: *const T, len: usize) {
-    for i in 0..len {
-        // SAFETY: the caller's buffers hold `len` elements.
-        unsafe { *x.add(i) = *x.add(i) + *y.add(i) };
-    }
-}
-
-/// One slab of the contracted index for all rows and columns.
-#[inline(always)]
-unsafe fn slab<T: Real, V: Lanes<Scalar = T>>(p: &Product<'_, T>, from: usize, to: usize, y: *mut T) {
-    let b = p.b;
-    debug_assert_eq!(b.width, V::WIDTH);
-    let mut start = 0;
-    while start < b.n {
-        let columns = b.panel.min(b.n - start);
-        let vectors = columns.div_ceil(V::WIDTH);
-        let stride = vectors * V::WIDTH;
-        // SAFETY: panel and rows lie inside the caller's buffers.
-        unsafe {
-            let panel = b.data.as_ptr().add(start * b.k + from * stride);
-            let mut row = 0;
-            // Eight rows where there are registers for 8 × 3 vectors (AVX-512 has 32), else four.
-            let many = if size_of::<T>() * V::WIDTH == 64 { 8 } else { 4 };
-            while row < p.rows {
-                let step = if p.rows - row >= many {
-                    many
-                } else if p.rows - row >= 4 {
-                    4
-                } else {
-                    1
-                };
-                let a = p.a.add(row * b.k + from);
-                let y = y.add(row * b.n + start);
-                macro_rules! block {
-                    ($m:literal, $n:literal) => {
-                        block::<T, V, $m, $n>(a, b.k, panel, to - from, y, b.n, columns)
-                    };
-                }
-                match (step, vectors) {
-                    (8, 3) => block!(8, 3),
-                    (8, 2) => block!(8, 2),
-                    (8, _) => block!(8, 1),
-                    (4, 3) => block!(4, 3),
-                    (4, 2) => block!(4, 2),
-                    (4, _) => block!(4, 1),
-                    (_, 3) => block!(1, 3),
-                    (_, 2) => block!(1, 2),
-                    _ => block!(1, 1),
-                }
-                row += step;
-            }
-        }
-        start += b.panel;
-    }
-}
-
-/// M rows by N vectors of results over one slab.
-#[inline(always)]
-unsafe fn block<T: Real, V: Lanes<Scalar = T>, const M: usize, const N: usize>(
-    a: *const T,
-    a_stride: usize,
-    b: *const T,
-    k: usize,
-    y: *mut T,
-    y_stride: usize,
-    columns: usize,
-) {
-    let mut sums = [[V::zero(); N]; M];
-    // SAFETY: the caller's pointers cover M rows of `a`, `k` rows of the panel and M rows of `y`.
-    unsafe {
-        for index in 0..k {
-            let mut line = [V::zero(); N];
-            for (v, lane) in line.iter_mut().enumerate() {
-                *lane = V::load(b.add((index * N + v) * V::WIDTH));
-            }
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let x = V::splat(*a.add(i * a_stride + index));
-                for (sum, lane) in sums.iter_mut().zip(line) {
-                    *sum = x.fma(lane, *sum);
-                }
-            }
-        }
-        for (i, sums) in sums.iter().enumerate() {
-            for (v, sum) in sums.iter().enumerate() {
-                let rest = columns - v * V::WIDTH;
-                let target = y.add(i * y_stride + v * V::WIDTH);
-                match rest >= V::WIDTH {
-                    true => sum.store(target),
-                    false => sum.store_slice(std::slice::from_raw_parts_mut(target, rest)),
-                }
-            }
+            start += step;
         }
     }
 }
@@ -228,110 +440,28 @@ impl<T: Real> Kernel for Contract<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        // SAFETY: the caller's buffers hold rows × m, rows × n and m × n elements.
-        unsafe { self.contract::<T::Vector<S>>() }
-    }
-}
-
-impl<T: Real> Contract<T> {
-    #[inline(always)]
-    unsafe fn contract<V: Lanes<Scalar = T>>(&self) {
-        let many = if size_of::<T>() * V::WIDTH == 64 { 8 } else { 4 };
-        let whole = self.n - self.n % V::WIDTH;
-        let mut j = 0;
-        while j < whole {
-            let vectors = PANEL_VECTORS.min((whole - j) / V::WIDTH);
-            let mut i = 0;
-            while i < self.m {
-                let step = if self.m - i >= many {
-                    many
-                } else if self.m - i >= 4 {
-                    4
-                } else {
-                    1
-                };
-                // SAFETY: the block lies inside m × n.
-                unsafe {
-                    match (step, vectors) {
-                        (8, 3) => self.block::<V, 8, 3>(i, j),
-                        (8, 2) => self.block::<V, 8, 2>(i, j),
-                        (8, _) => self.block::<V, 8, 1>(i, j),
-                        (4, 3) => self.block::<V, 4, 3>(i, j),
-                        (4, 2) => self.block::<V, 4, 2>(i, j),
-                        (4, _) => self.block::<V, 4, 1>(i, j),
-                        (_, 3) => self.block::<V, 1, 3>(i, j),
-                        (_, 2) => self.block::<V, 1, 2>(i, j),
-                        _ => self.block::<V, 1, 1>(i, j),
-                    }
-                }
-                i += step;
+        let width = <T::Vector<S> as Lanes>::WIDTH;
+        // A single column is as well a row, and a row fills vectors.
+        let Contract { a, m, b, n, rows, sums } = match self.n {
+            1 => Contract { a: self.b, m: 1, b: self.a, n: self.m, ..self },
+            _ => self,
+        };
+        let target = Plane { start: sums, row: n };
+        let mut start = 0;
+        while start < n {
+            let columns = panel_columns(n - start, width).min(n - start);
+            // SAFETY: the caller's buffers hold rows × m, rows × n and m × n elements.
+            unsafe {
+                panel::<T::Vector<S>>(
+                    Left { start: a, strip: strip::<T>(), row: 1, step: m },
+                    Right { start: b.add(start), step: n, readable: columns },
+                    rows,
+                    Sums { begin: Begin::Target, target, waiting: &[], row: 0, column: start },
+                    m,
+                    columns,
+                );
             }
-            j += vectors * V::WIDTH;
-        }
-        // SAFETY: columns `whole..n` lie inside.
-        unsafe { self.columns::<V>(whole) };
-    }
-
-    #[inline(always)]
-    unsafe fn block<V: Lanes<Scalar = T>, const M: usize, const N: usize>(&self, i: usize, j: usize) {
-        // SAFETY: rows i..i + M and columns j..j + N·WIDTH lie inside m × n.
-        unsafe {
-            let sums = self.sums.add(i * self.n + j);
-            let mut registers = [[V::zero(); N]; M];
-            for (row, registers) in registers.iter_mut().enumerate() {
-                for (v, register) in registers.iter_mut().enumerate() {
-                    *register = V::load(sums.add(row * self.n + v * V::WIDTH));
-                }
-            }
-            for r in 0..self.rows {
-                let (a, b) = (self.a.add(r * self.m + i), self.b.add(r * self.n + j));
-                let mut line = [V::zero(); N];
-                for (v, lane) in line.iter_mut().enumerate() {
-                    *lane = V::load(b.add(v * V::WIDTH));
-                }
-                for (row, registers) in registers.iter_mut().enumerate() {
-                    let x = V::splat(*a.add(row));
-                    for (register, lane) in registers.iter_mut().zip(line) {
-                        *register = x.fma(lane, *register);
-                    }
-                }
-            }
-            for (row, registers) in registers.iter().enumerate() {
-                for (v, register) in registers.iter().enumerate() {
-                    register.store(sums.add(row * self.n + v * V::WIDTH));
-                }
-            }
-        }
-    }
-
-    /// The columns that fill no vector: vectors run over the rows of the result instead.
-    #[inline(always)]
-    unsafe fn columns<V: Lanes<Scalar = T>>(&self, from: usize) {
-        for j in from..self.n {
-            let mut i = 0;
-            while i < self.m {
-                let count = V::WIDTH.min(self.m - i);
-                // SAFETY: rows i..i + count lie inside m.
-                unsafe {
-                    let mut lanes = [T::ZERO; crate::numerics::lanes::WIDTH_MAX];
-                    for (lane, value) in lanes[..count].iter_mut().enumerate() {
-                        *value = *self.sums.add((i + lane) * self.n + j);
-                    }
-                    let mut sum = V::load(lanes.as_ptr());
-                    for r in 0..self.rows {
-                        let a = self.a.add(r * self.m + i);
-                        let x = match count == V::WIDTH {
-                            true => V::load(a),
-                            false => V::load_slice(std::slice::from_raw_parts(a, count), T::ZERO),
-                        };
-                        sum = x.fma(V::splat(*self.b.add(r * self.n + j)), sum);
-                    }
-                    for (lane, value) in sum.to_array()[..count].iter().enumerate() {
-                        *self.sums.add((i + lane) * self.n + j) = *value;
-                    }
-                }
-                i += count;
-            }
+            start += columns;
         }
     }
 }

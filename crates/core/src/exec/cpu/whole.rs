@@ -1,10 +1,25 @@
 //! Nodes that run whole: those with a kernel use all threads, the others are evaluated as the law says.
 
-use super::Engine;
-use crate::ir::Node;
+use super::gemm;
+use crate::numerics::dispatch::Level;
+use crate::ops::{Kernel, Rule};
 use crate::tensor::Tensor;
 
-/// The results of `node`.
-pub(super) fn run(_engine: &Engine, node: &Node, operands: &[&Tensor]) -> Vec<Tensor> {
-    node.op.evaluate(operands)
+/// The results of an operation.
+pub(super) fn run(
+    level: Level,
+    pool: Option<&rayon::ThreadPool>,
+    op: &dyn Rule,
+    operands: &[&Tensor],
+) -> Vec<Tensor> {
+    match op.kernel() {
+        Kernel::Matmul(matmul) if matmul.strong.is_none() => {
+            let [a, b] = [operands[0], operands[1]];
+            let e = matmul.extents(a.shape(), b.shape());
+            let mut shape = a.shape()[..a.ndim() - 2].to_vec();
+            shape.extend([e.m, e.n]);
+            vec![gemm::matmul(level, pool, matmul, e, a, b).reshaped(shape)]
+        }
+        _ => op.evaluate(operands),
+    }
 }

@@ -102,10 +102,26 @@ integer!(
     }
 );
 
+/// All bits of the first `bytes` bytes, at most 32 of them.
+#[inline(always)]
+fn first(bytes: usize) -> __m256i {
+    const WINDOW: [u8; 64] = {
+        let mut bytes = [0; 64];
+        let mut i = 0;
+        while i < 32 {
+            bytes[i] = !0;
+            i += 1;
+        }
+        bytes
+    };
+    // SAFETY: below `dispatch`, which found AVX2; the window's last 32 bytes start at 32.
+    unsafe { _mm256_loadu_si256(WINDOW.as_ptr().add(32 - bytes.min(32)).cast()) }
+}
+
 /// Implements the mask and the float vector of one element type.
 macro_rules! avx2 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal, $top:literal, $shifter:literal, $bias:literal, $fraction_bits:literal,
-     $set1:ident, $loadu:ident, $storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
+     $set1:ident, $loadu:ident, $storeu:ident, $maskload:ident, $maskstore:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
      $xor:ident, $cmp:ident, $min:ident, $max:ident, $blendv:ident, $movemask:ident, $to_int:ident, $from_int:ident,
      |$table:ident, $index:ident| $gather:expr) => {
         impl Mask for $mask {
@@ -268,6 +284,21 @@ macro_rules! avx2 {
                 // SAFETY: the caller's promise, and as above.
                 unsafe { $storeu(target, self.0) }
             }
+            #[inline(always)]
+            fn load_slice(source: &[$t], fill: $t) -> Self {
+                let mask = first(source.len() * size_of::<$t>());
+                // SAFETY: the mask holds for elements of the slice only; and as above.
+                unsafe {
+                    let held = $maskload(source.as_ptr(), mask);
+                    Self($blendv($set1(fill), held, $from_int(mask)))
+                }
+            }
+            #[inline(always)]
+            fn store_slice(self, target: &mut [$t]) {
+                let mask = first(target.len() * size_of::<$t>());
+                // SAFETY: as for `load_slice`.
+                unsafe { $maskstore(target.as_mut_ptr(), mask, self.0) }
+            }
         }
     };
 }
@@ -284,6 +315,8 @@ avx2!(
     _mm256_set1_pd,
     _mm256_loadu_pd,
     _mm256_storeu_pd,
+    _mm256_maskload_pd,
+    _mm256_maskstore_pd,
     _mm256_fmadd_pd,
     _mm256_fnmadd_pd,
     _mm256_sqrt_pd,
@@ -313,6 +346,8 @@ avx2!(
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
+    _mm256_maskload_ps,
+    _mm256_maskstore_ps,
     _mm256_fmadd_ps,
     _mm256_fnmadd_ps,
     _mm256_sqrt_ps,

@@ -1,7 +1,8 @@
 //! AVX-512 F, DQ, VL and BW: vectors of 8 f64 and 16 f32. A mask is one bit per lane.
 
 use super::{
-    Integer, Lanes, Mask, Number, Rare, Simd, Twin, Wide, WidePair, integer, operators, rescue_lanes,
+    Integer, Lanes, Mask, Number, Rare, Simd, Twin, WIDTH_MAX, Wide, WidePair, integer, operators,
+    rescue_lanes,
 };
 use std::arch::x86_64::*;
 
@@ -125,10 +126,16 @@ macro_rules! mask {
 mask!(u8);
 mask!(u16);
 
+/// A mask of the first `count` lanes.
+#[inline(always)]
+fn first(count: usize) -> u16 {
+    if count < WIDTH_MAX { (1 << count) - 1 } else { !0 }
+}
+
 /// Implements the float vector of one element type.
 macro_rules! avx512 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal,
-     $set1:ident, $loadu:ident, $storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
+     $set1:ident, $loadu:ident, $storeu:ident, $mask_loadu:ident, $mask_storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
      $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $scale:ident,
      |$table:ident, $index:ident| $permute:expr, $gather:expr) => {
         impl Number for $vector {
@@ -262,6 +269,18 @@ macro_rules! avx512 {
                 // SAFETY: the caller's promise, and as above.
                 unsafe { $storeu(target, self.0) }
             }
+            #[inline(always)]
+            fn load_slice(source: &[$t], fill: $t) -> Self {
+                let mask = first(source.len()) as $mask;
+                // SAFETY: the mask holds for elements of the slice only; and as above.
+                Self(unsafe { $mask_loadu($set1(fill), mask, source.as_ptr()) })
+            }
+            #[inline(always)]
+            fn store_slice(self, target: &mut [$t]) {
+                let mask = first(target.len()) as $mask;
+                // SAFETY: as for `load_slice`.
+                unsafe { $mask_storeu(target.as_mut_ptr(), mask, self.0) }
+            }
         }
     };
 }
@@ -274,6 +293,8 @@ avx512!(
     _mm512_set1_pd,
     _mm512_loadu_pd,
     _mm512_storeu_pd,
+    _mm512_mask_loadu_pd,
+    _mm512_mask_storeu_pd,
     _mm512_fmadd_pd,
     _mm512_fnmadd_pd,
     _mm512_sqrt_pd,
@@ -300,6 +321,8 @@ avx512!(
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
+    _mm512_mask_loadu_ps,
+    _mm512_mask_storeu_ps,
     _mm512_fmadd_ps,
     _mm512_fnmadd_ps,
     _mm512_sqrt_ps,

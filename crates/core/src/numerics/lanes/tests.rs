@@ -282,23 +282,26 @@ fn through_f64_rounds_once_and_keeps_the_lanes_in_order() {
 
 #[test]
 fn partial_slices_touch_nothing_beyond_them() {
-    struct Partial;
-    impl Kernel for Partial {
+    struct Partial<T>(std::marker::PhantomData<T>);
+    impl<T: Real + From<i8>> Kernel for Partial<T> {
         type Output = ();
         #[inline(always)]
         fn run<S: Simd>(self) {
-            let source: Vec<f64> = (0..S::F64::WIDTH).map(|i| i as f64 + 1.0).collect();
-            for count in 0..=S::F64::WIDTH {
-                let x = S::F64::load_slice(&source[..count], 7.0);
+            let width = <T::Vector<S> as Lanes>::WIDTH;
+            let source: Vec<T> = (1..=width).map(|i| T::from(i as i8)).collect();
+            let (fill, kept) = (T::from(77), T::from(-1));
+            for count in 0..=width {
+                let x = T::Vector::<S>::load_slice(&source[..count], fill);
                 let lanes = x.to_array();
-                assert!((0..S::F64::WIDTH).all(|i| lanes[i] == if i < count { source[i] } else { 7.0 }));
-                let mut target = vec![-1.0; S::F64::WIDTH];
+                assert!((0..width).all(|i| lanes[i] == if i < count { source[i] } else { fill }));
+                let mut target = vec![kept; width];
                 x.store_slice(&mut target[..count]);
-                assert!((0..S::F64::WIDTH).all(|i| target[i] == if i < count { source[i] } else { -1.0 }));
+                assert!((0..width).all(|i| target[i] == if i < count { source[i] } else { kept }));
             }
         }
     }
     for level in Level::available() {
-        dispatch(level, Partial);
+        dispatch(level, Partial::<f64>(Default::default()));
+        dispatch(level, Partial::<f32>(Default::default()));
     }
 }
