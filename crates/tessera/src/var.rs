@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tessera_core::ad;
 use tessera_core::exec::{Backend, Function};
 use tessera_core::ir::{Builder, Extent, Graph, Location, Value};
-use tessera_core::ops::{self, Direction, Op, Reduction, Violation};
+use tessera_core::ops::{self, Direction, Op, Reduction, Stable, Violation};
 use tessera_core::{DType, Tensor, Type};
 
 /// A mistake in the building of a graph.
@@ -255,7 +255,7 @@ impl<'t> Var<'t> {
     /// A reduction over `axes`, ascending; `None` is all.
     #[track_caller]
     pub fn reduce(self, reduction: Reduction, axes: Option<Vec<usize>>) -> Var<'t> {
-        self.trace.push(Arc::new(ops::Reduce { reduction, axes }), &[self], Caller::caller())
+        self.trace.push(Arc::new(ops::Reduce { reduction, axes, stable: Stable::Pairwise }), &[self], Caller::caller())
     }
 
     /// exp(x − max x) / Σ exp(x − max x) along the last axis.

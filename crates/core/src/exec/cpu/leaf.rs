@@ -9,9 +9,12 @@ use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram}
 use crate::ir::{DType, Graph, Value};
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Lanes, Real, Simd};
+use crate::numerics::reduce::line::Lines;
+use crate::numerics::reduce::{Max, Min, Prod, Sum};
 use crate::numerics::tree;
 use crate::ops::{Function, Kernel as Form};
 use crate::tensor::{Tensor, copy_elements};
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -97,24 +100,6 @@ impl<T: Real> Kernel for Combine<'_, T> {
             Function::Max => combine!(Function::Max),
             Function::Min => combine!(Function::Min),
             _ => combine!(Function::Add),
-        }
-    }
-}
-
-/// The sum of each line by law 3.
-struct Lines<'a, T> {
-    x: &'a [T],
-    n: usize,
-    y: &'a mut [T],
-}
-
-impl<T: Real> Kernel for Lines<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        for (line, y) in self.x.chunks(self.n).zip(self.y) {
-            *y = tree::sum_lanes::<T::Vector<S>>(line);
         }
     }
 }
@@ -421,20 +406,17 @@ impl<T: Real> Tile<'_, '_, T> {
         combiner: Function,
         inputs: &[*const T],
     ) {
-        let count = lines * self.rows.len();
+        let (level, count) = (self.region.level, lines * self.rows.len());
         let target = self.arena_mut(y);
         let x = self.elements(x, n * lines, inputs);
         // SAFETY: the result's buffer holds `lines` elements per row and is not the operand's.
         let y = unsafe { std::slice::from_raw_parts_mut(target, count) };
         match combiner {
             _ if n == 0 => y.fill(if combiner == Function::Mul { T::ONE } else { T::ZERO }),
-            Function::Add => dispatch(self.region.level, Lines { x, n, y }),
-            _ => {
-                for (line, y) in x.chunks(n).zip(y) {
-                    let value = tree::reduce_reference(line, T::LAW_LANES, |a, b| combiner.value(a, b));
-                    *y = value.expect("lines are not empty");
-                }
-            }
+            Function::Mul => dispatch(level, Lines { x: [x], n, y, reducer: PhantomData::<Prod> }),
+            Function::Max => dispatch(level, Lines { x: [x], n, y, reducer: PhantomData::<Max> }),
+            Function::Min => dispatch(level, Lines { x: [x], n, y, reducer: PhantomData::<Min> }),
+            _ => dispatch(level, Lines { x: [x], n, y, reducer: PhantomData::<Sum> }),
         }
     }
 

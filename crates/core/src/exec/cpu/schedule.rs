@@ -457,14 +457,14 @@ impl<T: Real> Scheduler<'_, T> {
                 let payload = self.segment(y, m * n, Function::Add, false);
                 self.program.instructions.push(Instruction::Contract { a, m, b, n, payload });
             }
-            Kernel::Reduce { reduction, axes: [0] } => {
+            Kernel::Reduce { reduction, axes: [0], .. } => {
                 let (x, width) = (self.buffer(node.operands[0]), width(self.graph, node.operands[0]));
                 let combiner = reduction.combiner();
                 let lanes = self.program.lanes_len;
                 self.segment(y, width, combiner, true);
                 self.program.instructions.push(Instruction::Lanes { x, width, lanes, combiner });
             }
-            Kernel::Reduce { reduction, axes: [axis] } if axis + 1 == ndim => {
+            Kernel::Reduce { reduction, axes: [axis], .. } if axis + 1 == ndim => {
                 let x = self.buffer(node.operands[0]);
                 let shape = self.graph.ty(node.operands[0]).static_shape().expect("lowered");
                 let (n, lines) = (shape[*axis], shape[1..*axis].iter().product());

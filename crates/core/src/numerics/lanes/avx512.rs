@@ -1,7 +1,8 @@
 //! AVX-512 F, DQ, VL and BW: vectors of 8 f64 and 16 f32. A mask is one bit per lane.
 
 use super::{
-    Integer, Lanes, Mask, Number, Rare, Simd, Twin, Wide, WidePair, integer, operators, rescue_lanes,
+    Integer, Lanes, Mask, Number, Rare, Simd, Twin, WIDTH_MAX, Wide, WidePair, integer, operators,
+    rescue_lanes,
 };
 use std::arch::x86_64::*;
 
@@ -130,7 +131,8 @@ macro_rules! avx512 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal,
      $set1:ident, $loadu:ident, $storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
      $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $scale:ident,
-     |$table:ident, $index:ident| $permute:expr, $gather:expr) => {
+     |$table:ident, $index:ident| $permute:expr, $gather:expr,
+     $word:ident, $load_int:ident, $permute_two:ident, $load_part:ident) => {
         impl Number for $vector {
             type Scalar = $t;
             type Mask = $mask;
@@ -262,6 +264,39 @@ macro_rules! avx512 {
                 // SAFETY: the caller's promise, and as above.
                 unsafe { $storeu(target, self.0) }
             }
+            #[inline(always)]
+            fn halves(self, other: Self, half: usize) -> (Self, Self) {
+                /// Of the 2·WIDTH lanes of both vectors, those that a half takes, for each size of half.
+                const PICKS: [[[$word; $width]; 2]; WIDTH_MAX] = {
+                    let mut picks = [[[0; $width]; 2]; WIDTH_MAX];
+                    let mut half = 1;
+                    while half < $width {
+                        let mut l = 0;
+                        while l < $width {
+                            let from = l / half % 2 * $width + l / (2 * half) * (2 * half) + l % half;
+                            picks[half][0][l] = from as $word;
+                            picks[half][1][l] = (from + half) as $word;
+                            l += 1;
+                        }
+                        half *= 2;
+                    }
+                    picks
+                };
+                let [lower, upper] = &PICKS[half];
+                // SAFETY: as above; the picks are as wide as a vector.
+                unsafe {
+                    let pick = |picks: &[$word; $width]| {
+                        Self($permute_two(self.0, $load_int(picks.as_ptr().cast()), other.0))
+                    };
+                    (pick(lower), pick(upper))
+                }
+            }
+            #[inline(always)]
+            fn load_slice(source: &[$t], fill: $t) -> Self {
+                let mask = if source.len() < $width { (1 << source.len()) - 1 } else { <$mask>::MAX };
+                // SAFETY: as above; lanes outside the mask are not read.
+                Self(unsafe { $load_part($set1(fill), mask, source.as_ptr()) })
+            }
         }
     };
 }
@@ -289,7 +324,11 @@ avx512!(
     _mm512_movepi64_mask,
     _mm512_scalef_pd,
     |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8))),
-    _mm512_i64gather_pd::<8>(index, table)
+    _mm512_i64gather_pd::<8>(index, table),
+    u64,
+    _mm512_loadu_si512,
+    _mm512_permutex2var_pd,
+    _mm512_mask_loadu_pd
 );
 avx512!(
     F32x16,
@@ -315,5 +354,9 @@ avx512!(
     _mm512_movepi32_mask,
     _mm512_scalef_ps,
     |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table)),
-    _mm512_i32gather_ps::<4>(index, table)
+    _mm512_i32gather_ps::<4>(index, table),
+    u32,
+    _mm512_loadu_si512,
+    _mm512_permutex2var_ps,
+    _mm512_mask_loadu_ps
 );
