@@ -2,11 +2,16 @@
 
 use clap::{Parser, ValueEnum};
 use std::hint::black_box;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Instant;
 use tessera_bench::{Answer, Options, Precision, Run};
 use tessera_core::exec::{Backend, Executable, Function, cpu};
 use tessera_core::ir::Builder;
+use tessera_core::numerics::dispatch::{Level, dispatch};
+use tessera_core::numerics::lanes::Real;
+use tessera_core::numerics::reduce::Sum;
+use tessera_core::numerics::reduce::line::Line;
 use tessera_core::ops::{Dot, Reduce, Reduction, Stable};
 use tessera_core::{DType, Tensor, Type};
 use tessera_testing::data::unit;
@@ -112,35 +117,53 @@ fn main() {
     println!("{}", run.json());
 }
 
-/// The time of each operation as a multiple of the plain loop's, one thread, both in turn: the median of the ratios.
+/// The time of each operation as a multiple of the plain loop's, on one thread, in turn with it: of the kernel alone
+/// where it is named so, else of a call of a prepared graph.
 fn yardsticks() {
-    println!("{:>12} {:>5} {:>9} {:>10} {:>7}", "operation", "dtype", "elements", "loop GB/s", "ratio");
-    for dtype in [DType::F64, DType::F32] {
-        for n in [4_096, 100_000, 10_000_000] {
-            let (x, y) = (data(5, dtype, &[n]), data(6, dtype, &[n]));
-            for (name, workload, stable) in [
-                ("sum", Workload::Sum, Stable::Pairwise),
-                ("kahan", Workload::Sum, Stable::Kahan),
-                ("double_double", Workload::Sum, Stable::DoubleDouble),
-                ("max", Workload::Max, Stable::Pairwise),
-                ("dot", Workload::Dot, Stable::Pairwise),
-                ("kahan dot", Workload::Dot, Stable::Kahan),
-            ] {
-                let dot = workload == Workload::Dot;
-                let inputs = if dot { vec![&x, &y] } else { vec![&x] };
-                let ready = workload.prepare(stable, &inputs, 1);
-                let plain = || if dot { plain::dot(&x, &y) } else { plain::sum(&x) };
-                let ours = || {
-                    black_box(ready.run(black_box(&inputs)));
-                };
-                let (ratio, seconds) = ratio(n, ours, || {
-                    black_box(plain());
-                });
-                let bytes = n * inputs.len() * if dtype == DType::F64 { 8 } else { 4 };
-                let rate = bytes as f64 / seconds * 1e-9;
-                println!("{name:>12} {:>5} {n:>9} {rate:>10.1} {ratio:>7.3}", dtype.name());
-            }
-        }
+    println!("{:>14} {:>5} {:>9} {:>10} {:>7}", "operation", "dtype", "elements", "loop GB/s", "ratio");
+    for n in [4_096, 100_000, 10_000_000] {
+        yardstick::<f64>(n);
+        yardstick::<f32>(n);
+    }
+}
+
+fn yardstick<T: Real>(n: usize) {
+    let (x, y) = (data(5, T::DTYPE, &[n]), data(6, T::DTYPE, &[n]));
+    let print = |name: &str, operands: usize, ours: &mut dyn FnMut()| {
+        let plain = || {
+            black_box(if operands == 2 { plain::dot(&x, &y) } else { plain::sum(&x) });
+        };
+        let (ratio, seconds) = ratio(n, ours, plain);
+        let rate = (n * operands * size_of::<T>()) as f64 / seconds * 1e-9;
+        println!("{name:>14} {:>5} {n:>9} {rate:>10.1} {ratio:>7.3}", T::DTYPE.name());
+    };
+    let level = Level::current();
+    print("kernel of sum", 1, &mut || {
+        black_box(dispatch(level, Line { x: [x.values::<T>()], reducer: PhantomData::<Sum> }));
+    });
+    print("kernel of dot", 2, &mut || {
+        black_box(dispatch(level, Line { x: [x.values::<T>(), y.values()], reducer: PhantomData::<Sum> }));
+    });
+    for (workload, stable) in [
+        (Workload::Sum, Stable::Pairwise),
+        (Workload::Dot, Stable::Pairwise),
+        (Workload::Max, Stable::Pairwise),
+        (Workload::Sum, Stable::Kahan),
+        (Workload::Dot, Stable::Kahan),
+        (Workload::Sum, Stable::DoubleDouble),
+        (Workload::Dot, Stable::DoubleDouble),
+    ] {
+        let operands = [&x, &y];
+        let operands = &operands[..if workload == Workload::Dot { 2 } else { 1 }];
+        let ready = workload.prepare(stable, operands, 1);
+        let name = match stable {
+            Stable::Pairwise => workload.name().trim_start_matches("reduce_").to_string(),
+            Stable::Kahan => format!("kahan {}", workload.name().trim_start_matches("reduce_")),
+            Stable::DoubleDouble => format!("double {}", workload.name().trim_start_matches("reduce_")),
+        };
+        print(&name, operands.len(), &mut || {
+            black_box(ready.run(black_box(operands)));
+        });
     }
 }
 

@@ -9,7 +9,7 @@ use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram}
 use crate::ir::{DType, Graph, Value};
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Lanes, Real, Simd};
-use crate::numerics::reduce::line::Lines;
+use crate::numerics::reduce::line::lines as lines_of;
 use crate::numerics::reduce::{Max, Min, Prod, Sum};
 use crate::numerics::tree;
 use crate::ops::{Function, Kernel as Form};
@@ -413,10 +413,10 @@ impl<T: Real> Tile<'_, '_, T> {
         let y = unsafe { std::slice::from_raw_parts_mut(target, count) };
         match combiner {
             _ if n == 0 => y.fill(if combiner == Function::Mul { T::ONE } else { T::ZERO }),
-            Function::Mul => dispatch(level, Lines { x: [x], n, y, reducer: PhantomData::<Prod> }),
-            Function::Max => dispatch(level, Lines { x: [x], n, y, reducer: PhantomData::<Max> }),
-            Function::Min => dispatch(level, Lines { x: [x], n, y, reducer: PhantomData::<Min> }),
-            _ => dispatch(level, Lines { x: [x], n, y, reducer: PhantomData::<Sum> }),
+            Function::Mul => lines_of(level, [x], n, y, PhantomData::<Prod>),
+            Function::Max => lines_of(level, [x], n, y, PhantomData::<Max>),
+            Function::Min => lines_of(level, [x], n, y, PhantomData::<Min>),
+            _ => lines_of(level, [x], n, y, PhantomData::<Sum>),
         }
     }
 

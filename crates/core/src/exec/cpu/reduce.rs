@@ -7,13 +7,13 @@
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Real, Simd};
 use crate::numerics::reduce::columns::{Columns, JoinStates, States};
-use crate::numerics::reduce::line::{Line, Lines};
+use crate::numerics::reduce::line::{Line, lines};
 use crate::numerics::reduce::stable::{DoubleDouble, Kahan};
 use crate::numerics::reduce::{Max, Min, Prod, Reducer, Sum};
 use crate::numerics::tree;
 use crate::ops::{Function, Reduction, Stable};
 use crate::tensor::{Data, Element, Tensor};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::marker::PhantomData;
 
 /// Terms that one thread takes at once: 256 KiB of f64, some ten times what handing them over costs.
@@ -57,21 +57,22 @@ impl Reduce<'_> {
     /// The dot products of `x` and `y` over the last axis.
     pub fn dot(&self, stable: Stable, x: &Tensor, y: &Tensor) -> Tensor {
         let (&n, shape) = x.shape().split_last().expect("at least one axis, by dot-1");
-        let extents = Extents { n, inner: 1 };
+        let count = shape.iter().product();
         let data = match x.dtype() {
-            f32::DTYPE => Element::wrap(self.products::<f32>(stable, [x.values(), y.values()], extents, shape)),
-            _ => Element::wrap(self.products::<f64>(stable, [x.values(), y.values()], extents, shape)),
+            f32::DTYPE => Element::wrap(self.products::<f32>(stable, [x.values(), y.values()], n, count)),
+            _ => Element::wrap(self.products::<f64>(stable, [x.values(), y.values()], n, count)),
         };
         Tensor::from_data(shape, data)
     }
 
-    fn products<T: Real>(&self, stable: Stable, x: [&[T]; 2], extents: Extents, shape: &[usize]) -> Vec<T> {
-        let y = vec![T::ZERO; shape.iter().product()];
+    fn products<T: Real>(&self, stable: Stable, x: [&[T]; 2], n: usize, count: usize) -> Vec<T> {
+        let mut y = vec![T::ZERO; count];
         match stable {
-            Stable::Pairwise => self.run::<T, Sum, 2, 1>(x, extents, y),
-            Stable::Kahan => self.run::<T, Kahan, 2, 2>(x, extents, y),
-            Stable::DoubleDouble => self.run::<T, DoubleDouble, 2, 3>(x, extents, y),
+            Stable::Pairwise => self.lines::<T, Sum, 2, 1>(x, n, &mut y),
+            Stable::Kahan => self.lines::<T, Kahan, 2, 2>(x, n, &mut y),
+            Stable::DoubleDouble => self.lines::<T, DoubleDouble, 2, 3>(x, n, &mut y),
         }
+        y
     }
 
     fn floats<T: Real>(
@@ -82,124 +83,131 @@ impl Reduce<'_> {
         extents: Extents,
         count: usize,
     ) -> Vec<T> {
-        let y = vec![if combiner == Function::Mul { T::ONE } else { T::ZERO }; count];
+        let mut y = vec![if combiner == Function::Mul { T::ONE } else { T::ZERO }; count];
         match (combiner, stable) {
-            (Function::Mul, _) => self.run::<T, Prod, 1, 1>([x], extents, y),
-            (Function::Max, _) => self.run::<T, Max, 1, 1>([x], extents, y),
-            (Function::Min, _) => self.run::<T, Min, 1, 1>([x], extents, y),
-            (_, Stable::Pairwise) => self.run::<T, Sum, 1, 1>([x], extents, y),
-            (_, Stable::Kahan) => self.run::<T, Kahan, 1, 2>([x], extents, y),
-            (_, Stable::DoubleDouble) => self.run::<T, DoubleDouble, 1, 3>([x], extents, y),
-        }
-    }
-
-    /// Fills `y`, which holds the value over nothing, with the reductions of `x`.
-    fn run<T: Real, R: Reducer<K, N>, const K: usize, const N: usize>(
-        &self,
-        x: [&[T]; K],
-        extents: Extents,
-        mut y: Vec<T>,
-    ) -> Vec<T> {
-        if x[0].is_empty() {
-            return y;
-        }
-        let task = Task { level: self.level, extents, reducer: PhantomData::<R> };
-        match self.pool {
-            Some(pool) if x[0].len() >= PARALLEL_MIN => pool.install(|| task.outer(x, &mut y, GRAIN)),
-            _ => task.outer(x, &mut y, usize::MAX),
+            (Function::Mul, _) => self.axis::<T, Prod, 1>(x, extents, &mut y),
+            (Function::Max, _) => self.axis::<T, Max, 1>(x, extents, &mut y),
+            (Function::Min, _) => self.axis::<T, Min, 1>(x, extents, &mut y),
+            (_, Stable::Pairwise) => self.axis::<T, Sum, 1>(x, extents, &mut y),
+            (_, Stable::Kahan) => self.axis::<T, Kahan, 2>(x, extents, &mut y),
+            (_, Stable::DoubleDouble) => self.axis::<T, DoubleDouble, 3>(x, extents, &mut y),
         }
         y
     }
+
+    fn axis<T: Real, R: Reducer<1, N>, const N: usize>(&self, x: &[T], extents: Extents, y: &mut [T]) {
+        if extents.inner == 1 {
+            return self.lines::<T, R, 1, N>([x], extents.n, y);
+        }
+        let matrices = |grain| {
+            Task { level: self.level, grain, reducer: PhantomData::<R> }.matrices(x, extents, y)
+        };
+        self.on_threads(x.len(), matrices);
+    }
+
+    fn lines<T: Real, R: Reducer<K, N>, const K: usize, const N: usize>(
+        &self,
+        x: [&[T]; K],
+        n: usize,
+        y: &mut [T],
+    ) {
+        let lines = |grain| Task { level: self.level, grain, reducer: PhantomData::<R> }.lines(x, n, y);
+        self.on_threads(x[0].len(), lines);
+    }
+
+    /// Runs `task`, which gets the number of terms that it must not split further, unless there is no term.
+    fn on_threads(&self, terms: usize, task: impl FnOnce(usize) + Send) {
+        match self.pool {
+            _ if terms == 0 => {}
+            Some(pool) if terms >= PARALLEL_MIN => pool.install(|| task(GRAIN)),
+            _ => task(usize::MAX),
+        }
+    }
 }
 
-/// A reduction of floats on the threads it has; pieces of at most `grain` terms are not split further.
+/// A reduction of floats under the policy `R`; pieces of at most `grain` terms are not split further.
 #[derive(Clone, Copy)]
 struct Task<R> {
     level: Level,
-    extents: Extents,
+    grain: usize,
     reducer: PhantomData<R>,
 }
 
-impl<R> Task<R> {
-    fn outer<T: Real, const K: usize, const N: usize>(&self, x: [&[T]; K], y: &mut [T], grain: usize)
+impl<R: Copy + Send + Sync> Task<R> {
+    /// `y[i]` = all of line i of n terms.
+    fn lines<T: Real, const K: usize, const N: usize>(self, x: [&[T]; K], n: usize, y: &mut [T])
     where
         R: Reducer<K, N>,
     {
-        let Task { level, extents: Extents { n, inner }, reducer } = *self;
-        let outer = y.len() / inner;
-        match (inner, outer) {
-            (1, _) if x[0].len() <= grain => dispatch(level, Lines { x, n, y, reducer }),
-            (1, 1) => y[0] = R::value(self.line(x, grain)),
-            (_, 1) => {
-                let states = self.columns(x, grain);
-                for (c, y) in y.iter_mut().enumerate() {
-                    *y = R::value(std::array::from_fn(|part| states[part * inner + c]));
-                }
-            }
-            _ => {
-                let middle = outer / 2;
-                let (left, right) = split(x, middle * n * inner);
-                let (y_left, y_right) = y.split_at_mut(middle * inner);
-                match x[0].len() <= grain {
-                    true => {
-                        self.outer(left, y_left, grain);
-                        self.outer(right, y_right, grain);
-                    }
-                    false => {
-                        rayon::join(
-                            || self.outer(left, y_left, grain),
-                            || self.outer(right, y_right, grain),
-                        );
-                    }
-                }
-            }
+        if x[0].len() <= self.grain {
+            return lines(self.level, x, n, y, self.reducer);
         }
+        if let [y] = y {
+            *y = R::value(self.line(x));
+            return;
+        }
+        let middle = y.len() / 2;
+        let ((left, right), (y, z)) = (split(x, middle * n), y.split_at_mut(middle));
+        rayon::join(|| self.lines(left, n, y), || self.lines(right, n, z));
     }
 
     /// The state of one line.
-    fn line<T: Real, const K: usize, const N: usize>(&self, x: [&[T]; K], grain: usize) -> [T; N]
+    fn line<T: Real, const K: usize, const N: usize>(self, x: [&[T]; K]) -> [T; N]
     where
         R: Reducer<K, N>,
     {
-        if x[0].len() <= grain {
+        if x[0].len() <= self.grain {
             return dispatch(self.level, Line { x, reducer: self.reducer });
         }
         let (left, right) = split(x, tree::split(tree::blocks(x[0].len())) * tree::BLOCK);
-        let (left, right) = rayon::join(|| self.line(left, grain), || self.line(right, grain));
+        let (left, right) = rayon::join(|| self.line(left), || self.line(right));
         R::join(left, right)
     }
 
-    /// The states of the columns of one matrix.
-    fn columns<T: Real, const K: usize, const N: usize>(&self, x: [&[T]; K], grain: usize) -> States<T>
+    /// `y[o, i]` = all of `x[o, .., i]`.
+    fn matrices<T: Real, const N: usize>(self, x: &[T], extents: Extents, y: &mut [T])
     where
-        R: Reducer<K, N>,
+        R: Reducer<1, N>,
     {
-        let (level, width, reducer) = (self.level, self.extents.inner, self.reducer);
-        let blocks = tree::blocks(x[0].len() / width);
-        if x[0].len() <= grain {
+        let Extents { n, inner } = extents;
+        if y.len() > inner && x.len() > self.grain {
+            let middle = y.len() / inner / 2;
+            let ((left, right), (y, z)) =
+                (x.split_at(middle * n * inner), y.split_at_mut(middle * inner));
+            rayon::join(|| self.matrices(left, extents, y), || self.matrices(right, extents, z));
+            return;
+        }
+        for (x, y) in x.chunks_exact(n * inner).zip(y.chunks_exact_mut(inner)) {
+            let states = self.columns(x, inner);
+            for (c, y) in y.iter_mut().enumerate() {
+                *y = R::value(std::array::from_fn(|part| states[part * inner + c]));
+            }
+        }
+    }
+
+    /// The states of the columns of one matrix.
+    fn columns<T: Real, const N: usize>(self, x: &[T], width: usize) -> States<T>
+    where
+        R: Reducer<1, N>,
+    {
+        let Task { level, grain, reducer } = self;
+        let blocks = tree::blocks(x.len() / width);
+        if x.len() <= grain {
             return dispatch(level, Columns { x, width, columns: 0..width, reducer });
         }
         if blocks > 1 {
-            let (left, right) = split(x, tree::split(blocks) * tree::BLOCK * width);
-            let (mut left, right) =
-                rayon::join(|| self.columns(left, grain), || self.columns(right, grain));
+            let (left, right) = x.split_at(tree::split(blocks) * tree::BLOCK * width);
+            let (mut left, right) = rayon::join(|| self.columns(left, width), || self.columns(right, width));
             dispatch(level, JoinStates { left: &mut left, right: &right, reducer });
             return left;
         }
         // One block of wide rows: every thread takes some columns.
-        let parts = width.min(x[0].len().div_ceil(grain));
-        let ranges: Vec<_> = (0..parts).map(|i| i * width / parts..(i + 1) * width / parts).collect();
-        let states: Vec<States<T>> = ranges
-            .par_iter()
-            .map(|columns| dispatch(level, Columns { x, width, columns: columns.clone(), reducer }))
-            .collect();
-        (0..N).flat_map(|part| {
-            let of = |(states, columns): (&States<T>, &std::ops::Range<usize>)| {
-                states[part * columns.len()..(part + 1) * columns.len()].to_vec()
-            };
-            states.iter().zip(&ranges).flat_map(of).collect::<Vec<T>>()
-        })
-        .collect()
+        let parts = width.min(x.len().div_ceil(grain));
+        let ranges = (0..parts).into_par_iter().map(|i| i * width / parts..(i + 1) * width / parts);
+        let states: Vec<States<T>> =
+            ranges.map(|columns| dispatch(level, Columns { x, width, columns, reducer })).collect();
+        let part = |n: usize| states.iter().flat_map(move |s| s.chunks(s.len() / N).nth(n)).flatten();
+        (0..N).flat_map(part).copied().collect()
     }
 }
 
@@ -233,9 +241,6 @@ impl Reduce<'_> {
     fn integers<T: Integer>(&self, combiner: Function, x: &[T], extents: Extents, count: usize) -> Vec<T> {
         let empty = if combiner == Function::Mul { T::ONE } else { T::default() };
         let mut y = vec![empty; count];
-        if x.is_empty() {
-            return y;
-        }
         match combiner {
             Function::Mul => self.integer_rows(T::wrapping_mul, x, extents, &mut y),
             Function::Max => self.integer_rows(T::max, x, extents, &mut y),
@@ -252,11 +257,7 @@ impl Reduce<'_> {
         extents: Extents,
         y: &mut [T],
     ) {
-        let parallel = x.len() >= PARALLEL_MIN;
-        match self.pool {
-            Some(pool) if parallel => pool.install(|| integers(self.level, combine, x, extents, y, GRAIN)),
-            _ => integers(self.level, combine, x, extents, y, usize::MAX),
-        }
+        self.on_threads(x.len(), |grain| integers(self.level, combine, x, extents, y, grain));
     }
 }
 

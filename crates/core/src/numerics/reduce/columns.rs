@@ -2,10 +2,9 @@
 //!
 //! Row r of a block belongs to lane r mod L. So the rows of one lane lie L rows apart, and where all columns are wanted
 //! the lanes of a block lie side by side in memory: one pass adds the elements L rows apart, for all lanes and columns
-//! alike, into a buffer of lanes; the buffer then folds by halves. Wide rows go in chunks, so that the buffer fits L1.
+//! alike, into a buffer of lanes, which then folds by halves. Wide rows go in chunks, so that the buffer fits L1.
 
 use super::Reducer;
-use super::line::{load, load_part, offset, start};
 use crate::numerics::dispatch::Kernel;
 use crate::numerics::lanes::{Real, Simd};
 use crate::numerics::math::Elementary;
@@ -17,10 +16,10 @@ use std::ops::Range;
 const BUFFER_BYTES: usize = 16 << 10;
 
 /// The states of `columns` of the matrix whose rows have `width` terms.
-pub struct Columns<'a, T, R, const K: usize, const N: usize> {
-    /// The factors of the matrix's terms, of at least one row.
-    pub x: [&'a [T]; K],
-    /// Terms in a row.
+pub struct Columns<'a, T, R, const N: usize> {
+    /// The matrix, of at least one row.
+    pub x: &'a [T],
+    /// Elements in a row.
     pub width: usize,
     /// Which columns, at least one.
     pub columns: Range<usize>,
@@ -31,14 +30,14 @@ pub struct Columns<'a, T, R, const K: usize, const N: usize> {
 /// The states of columns: part n of column c at `n · columns + c`.
 pub type States<T> = Vec<T>;
 
-impl<T: Real, R: Reducer<K, N>, const K: usize, const N: usize> Kernel for Columns<'_, T, R, K, N> {
+impl<T: Real, R: Reducer<1, N>, const N: usize> Kernel for Columns<'_, T, R, N> {
     type Output = States<T>;
     #[inline(always)]
     fn run<S: Simd>(self) -> States<T> {
         let Columns { x, width, columns, .. } = self;
-        let rows = x[0].len() / width;
+        let rows = x.len() / width;
         assert!(rows > 0 && columns.start < columns.end && columns.end <= width);
-        assert!(x.iter().all(|x| x.len() == rows * width));
+        assert_eq!(x.len(), rows * width);
         let chunk = columns.len().min(BUFFER_BYTES / (T::LAW_LANES * size_of::<T>()));
         let mut lanes = vec![T::ZERO; N * T::LAW_LANES * chunk];
         // Complete subtrees that wait for their right neighbour, as in `Tree`.
@@ -50,7 +49,7 @@ impl<T: Real, R: Reducer<K, N>, const K: usize, const N: usize> Kernel for Colum
                 // SAFETY: the block's rows and the columns lie inside every operand.
                 unsafe {
                     let block = Block {
-                        x: offset(start(x), first * width + from),
+                        x: x.as_ptr().add(first * width + from),
                         rows: BLOCK.min(rows - first),
                         width,
                         columns: count,
@@ -65,14 +64,14 @@ impl<T: Real, R: Reducer<K, N>, const K: usize, const N: usize> Kernel for Colum
             }
             for _ in 0..(index + 1).trailing_zeros() {
                 let mut left = stack.pop().expect("one for each bit of the count");
-                join_states::<T::Vector<S>, R, K, N>(&mut left, &states);
+                join_states::<T::Vector<S>, R, N>(&mut left, &states);
                 states = left;
             }
             stack.push(states);
         }
         let mut states = stack.pop().expect("at least one block");
         for mut left in stack.into_iter().rev() {
-            join_states::<T::Vector<S>, R, K, N>(&mut left, &states);
+            join_states::<T::Vector<S>, R, N>(&mut left, &states);
             states = left;
         }
         states
@@ -80,7 +79,7 @@ impl<T: Real, R: Reducer<K, N>, const K: usize, const N: usize> Kernel for Colum
 }
 
 /// `left[c] = join(left[c], right[c])` for every column.
-pub struct JoinStates<'a, T, R, const K: usize, const N: usize> {
+pub struct JoinStates<'a, T, R, const N: usize> {
     /// The earlier rows' states, and the result.
     pub left: &'a mut [T],
     /// The later rows' states.
@@ -89,16 +88,16 @@ pub struct JoinStates<'a, T, R, const K: usize, const N: usize> {
     pub reducer: PhantomData<R>,
 }
 
-impl<T: Real, R: Reducer<K, N>, const K: usize, const N: usize> Kernel for JoinStates<'_, T, R, K, N> {
+impl<T: Real, R: Reducer<1, N>, const N: usize> Kernel for JoinStates<'_, T, R, N> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self) {
-        join_states::<T::Vector<S>, R, K, N>(self.left, self.right);
+        join_states::<T::Vector<S>, R, N>(self.left, self.right);
     }
 }
 
 #[inline(always)]
-fn join_states<V: Elementary, R: Reducer<K, N>, const K: usize, const N: usize>(
+fn join_states<V: Elementary, R: Reducer<1, N>, const N: usize>(
     left: &mut [V::Scalar],
     right: &[V::Scalar],
 ) {
@@ -151,20 +150,20 @@ unsafe fn part<V: Elementary>(x: *const V::Scalar, count: usize) -> V {
 }
 
 /// Some columns of one block of rows.
-struct Block<T, const K: usize> {
-    x: [*const T; K],
+struct Block<T> {
+    x: *const T,
     rows: usize,
     width: usize,
     columns: usize,
 }
 
-impl<T: Real, const K: usize> Block<T, K> {
+impl<T: Real> Block<T> {
     /// Leaves the columns' states at the start of each of the N parts of `lanes`, which lie L · columns numbers apart.
     ///
     /// # Safety
-    /// The terms must be readable.
+    /// The elements must be readable.
     #[inline(always)]
-    unsafe fn fold<V: Elementary<Scalar = T>, R: Reducer<K, N>, const N: usize>(&self, lanes: &mut [T]) {
+    unsafe fn fold<V: Elementary<Scalar = T>, R: Reducer<1, N>, const N: usize>(&self, lanes: &mut [T]) {
         let (count, columns) = (T::LAW_LANES, self.columns);
         let stride = count * columns;
         assert!(lanes.len() >= N * stride);
@@ -192,9 +191,9 @@ impl<T: Real, const K: usize> Block<T, K> {
     /// The states of `len` columns of consecutive lanes, from `lane` on, each of `rows` rows.
     ///
     /// # Safety
-    /// The terms must be readable, the parts of `y` writable.
+    /// The elements must be readable, the parts of `y` writable.
     #[inline(always)]
-    unsafe fn lanes<V: Elementary<Scalar = T>, R: Reducer<K, N>, const N: usize>(
+    unsafe fn lanes<V: Elementary<Scalar = T>, R: Reducer<1, N>, const N: usize>(
         &self,
         lane: usize,
         rows: usize,
@@ -204,25 +203,25 @@ impl<T: Real, const K: usize> Block<T, K> {
     ) {
         // SAFETY: the caller's promise. A full lane's rows are known when this is compiled.
         unsafe {
-            let x = offset(self.x, lane * self.width);
+            let x = self.x.add(lane * self.width);
             let step = T::LAW_LANES * self.width;
             match rows {
                 rows if rows == BLOCK / T::LAW_LANES => {
-                    chains::<V, R, K, N>(x, BLOCK / T::LAW_LANES, step, len, y, stride)
+                    chains::<V, R, N>(x, BLOCK / T::LAW_LANES, step, len, y, stride)
                 }
-                rows => chains::<V, R, K, N>(x, rows, step, len, y, stride),
+                rows => chains::<V, R, N>(x, rows, step, len, y, stride),
             }
         }
     }
 }
 
-/// For each of `len` consecutive terms, the state of the `rows` terms that lie `step` apart from it on.
+/// For each of `len` consecutive elements, the state of the `rows` elements that lie `step` apart from it on.
 ///
 /// # Safety
-/// The terms must be readable, the N parts of `y`, `stride` apart, writable.
+/// The elements must be readable, the N parts of `y`, `stride` apart, writable.
 #[inline(always)]
-unsafe fn chains<V: Elementary, R: Reducer<K, N>, const K: usize, const N: usize>(
-    x: [*const V::Scalar; K],
+unsafe fn chains<V: Elementary, R: Reducer<1, N>, const N: usize>(
+    x: *const V::Scalar,
     rows: usize,
     step: usize,
     len: usize,
@@ -236,9 +235,7 @@ unsafe fn chains<V: Elementary, R: Reducer<K, N>, const K: usize, const N: usize
         for row in 0..rows {
             // SAFETY: the caller's promise.
             unsafe {
-                let x = offset(x, row * step + at);
-                let term = if count == V::WIDTH { load(x) } else { load_part(x, count, R::neutral()) };
-                state = R::add(state, term);
+                state = R::add(state, [part(x.add(row * step + at), count)]);
             }
         }
         for n in 0..N {

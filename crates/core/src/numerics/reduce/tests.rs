@@ -1,7 +1,7 @@
 //! Bits: every kernel at every level against the law term by term.
 
 use super::columns::Columns;
-use super::line::{Line, Lines};
+use super::line::{Line, lines};
 use super::stable::{DoubleDouble, Kahan};
 use super::*;
 use crate::numerics::dispatch::{Level, dispatch};
@@ -49,25 +49,29 @@ fn check<T: Real, R: Reducer<K, N>, const K: usize, const N: usize>(x: [&[T]; K]
             let count = 37;
             let mut y = vec![T::ZERO; count];
             let x = x.map(|x| &x[..n * count]);
-            dispatch(level, Lines { x, n, y: &mut y, reducer });
+            lines(level, x, n, &mut y, reducer);
             for (i, &y) in y.iter().enumerate() {
                 let line = x.map(|x| &x[i * n..(i + 1) * n]);
                 same(y, reference::<T, R, K, N>(line).unwrap(), &format!("{name} of line {i} of {n} at {level}"));
             }
         }
-        for (rows, width) in [(1, 5), (31, 2), (64, 3), (70, 17), (256, 1), (257, 9), (700, 2), (1100, 7), (300, 150)]
-        {
-            let x = x.map(|x| &x[..rows * width]);
-            for columns in [0..width, width / 3..width, width / 2..width / 2 + 1] {
-                let states = dispatch(level, Columns { x, width, columns: columns.clone(), reducer });
-                for c in 0..columns.len() {
-                    let got = R::value(std::array::from_fn(|part| states[part * columns.len() + c]));
-                    let column = x.map(|x| {
-                        (0..rows).map(|row| x[row * width + columns.start + c]).collect::<Vec<T>>()
-                    });
-                    let want = reference::<T, R, K, N>(std::array::from_fn(|k| &column[k][..])).unwrap();
-                    same(got, want, &format!("{name} of column {c} of {rows} x {width} at {level}"));
-                }
+    }
+}
+
+/// The same of columns.
+fn check_columns<T: Real, R: Reducer<1, N>, const N: usize>(x: &[T], name: &str) {
+    let reducer = PhantomData::<R>;
+    let shapes =
+        [(1, 5), (31, 2), (64, 3), (70, 17), (256, 1), (257, 9), (700, 2), (1100, 7), (300, 150)];
+    for (level, (rows, width)) in Level::available().flat_map(|level| shapes.map(|shape| (level, shape))) {
+        let x = &x[..rows * width];
+        for columns in [0..width, width / 3..width, width / 2..width / 2 + 1] {
+            let states = dispatch(level, Columns { x, width, columns: columns.clone(), reducer });
+            for c in 0..columns.len() {
+                let got = R::value(std::array::from_fn(|part| states[part * columns.len() + c]));
+                let column: Vec<T> = (0..rows).map(|row| x[row * width + columns.start + c]).collect();
+                let want = reference::<T, R, 1, N>([&column]).unwrap();
+                same(got, want, &format!("{name} of column {c} of {rows} x {width} at {level}"));
             }
         }
     }
@@ -80,11 +84,17 @@ fn check_all<T: Real>(narrow: impl Fn(f64) -> T + Copy) {
     let often = (with_specials(x.clone(), 5), with_specials(y.clone(), 7));
     for (x, y) in [(x, y), rare, often] {
         check::<T, Sum, 1, 1>([&x], "sum");
+        check_columns::<T, Sum, 1>(&x, "sum");
         check::<T, Prod, 1, 1>([&x], "product");
+        check_columns::<T, Prod, 1>(&x, "product");
         check::<T, Max, 1, 1>([&x], "maximum");
+        check_columns::<T, Max, 1>(&x, "maximum");
         check::<T, Min, 1, 1>([&x], "minimum");
+        check_columns::<T, Min, 1>(&x, "minimum");
         check::<T, Kahan, 1, 2>([&x], "kahan sum");
+        check_columns::<T, Kahan, 2>(&x, "kahan sum");
         check::<T, DoubleDouble, 1, 3>([&x], "double-double sum");
+        check_columns::<T, DoubleDouble, 3>(&x, "double-double sum");
         check::<T, Sum, 2, 1>([&x, &y], "dot");
         check::<T, Kahan, 2, 2>([&x, &y], "kahan dot");
         check::<T, DoubleDouble, 2, 3>([&x, &y], "double-double dot");
