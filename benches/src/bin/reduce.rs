@@ -26,8 +26,8 @@ struct Arguments {
     #[arg(long, value_enum, default_value = "sum")]
     workload: Workload,
     /// How its error is kept small.
-    #[arg(long, default_value = "pairwise")]
-    stable: String,
+    #[arg(long)]
+    stable: Option<String>,
     /// Print a table of ratios to plain loops instead of a record.
     #[arg(long)]
     yardstick: bool,
@@ -66,9 +66,10 @@ impl Workload {
     }
 
     /// The prepared graph of one operation.
-    fn prepare(self, stable: Stable, inputs: &[&Tensor], threads: usize) -> Arc<dyn Executable> {
+    fn prepare(self, stable: Option<Stable>, inputs: &[&Tensor], threads: usize) -> Arc<dyn Executable> {
         let mut b = Builder::new("reduce");
-        let x: Vec<_> = inputs.iter().map(|x| b.input("x", Type::new(x.dtype(), x.shape().to_vec()))).collect();
+        let x: Vec<_> =
+            inputs.iter().map(|x| b.input("x", Type::new(x.dtype(), x.shape().to_vec()))).collect();
         let reduce = |reduction, axis| Arc::new(Reduce { reduction, axes: Some(vec![axis]), stable });
         let y = match self {
             Workload::Dot => b.apply(Arc::new(Dot { stable }), &x),
@@ -89,7 +90,8 @@ fn data(seed: u64, dtype: DType, shape: &[usize]) -> Tensor {
 
 fn main() {
     let Arguments { options, workload, stable, yardstick } = Arguments::parse();
-    let stable = Stable::ALL.into_iter().find(|s| s.name() == stable).expect("a policy's name");
+    let stable =
+        stable.map(|name| Stable::ALL.into_iter().find(|s| s.name() == name).expect("a policy's name"));
     if yardstick {
         return yardsticks();
     }
@@ -120,7 +122,7 @@ fn main() {
 /// The time of each operation as a multiple of the plain loop's, on one thread, in turn with it: of the kernel alone
 /// where it is named so, else of a call of a prepared graph.
 fn yardsticks() {
-    println!("{:>14} {:>5} {:>9} {:>10} {:>7}", "operation", "dtype", "elements", "loop GB/s", "ratio");
+    println!("{:>17} {:>5} {:>9} {:>10} {:>7}", "operation", "dtype", "elements", "loop GB/s", "ratio");
     for n in [4_096, 100_000, 10_000_000] {
         yardstick::<f64>(n);
         yardstick::<f32>(n);
@@ -135,7 +137,7 @@ fn yardstick<T: Real>(n: usize) {
         };
         let (ratio, seconds) = ratio(n, ours, plain);
         let rate = (n * operands * size_of::<T>()) as f64 / seconds * 1e-9;
-        println!("{name:>14} {:>5} {n:>9} {rate:>10.1} {ratio:>7.3}", T::DTYPE.name());
+        println!("{name:>17} {:>5} {n:>9} {rate:>10.1} {ratio:>7.3}", T::DTYPE.name());
     };
     let level = Level::current();
     print("kernel of sum", 1, &mut || {
@@ -145,22 +147,19 @@ fn yardstick<T: Real>(n: usize) {
         black_box(dispatch(level, Line { x: [x.values::<T>(), y.values()], reducer: PhantomData::<Sum> }));
     });
     for (workload, stable) in [
-        (Workload::Sum, Stable::Pairwise),
-        (Workload::Dot, Stable::Pairwise),
-        (Workload::Max, Stable::Pairwise),
-        (Workload::Sum, Stable::Kahan),
-        (Workload::Dot, Stable::Kahan),
-        (Workload::Sum, Stable::DoubleDouble),
-        (Workload::Dot, Stable::DoubleDouble),
+        (Workload::Sum, None),
+        (Workload::Dot, None),
+        (Workload::Max, None),
+        (Workload::Sum, Some(Stable::Kahan)),
+        (Workload::Dot, Some(Stable::Kahan)),
+        (Workload::Sum, Some(Stable::DoubleDouble)),
+        (Workload::Dot, Some(Stable::DoubleDouble)),
     ] {
         let operands = [&x, &y];
         let operands = &operands[..if workload == Workload::Dot { 2 } else { 1 }];
         let ready = workload.prepare(stable, operands, 1);
-        let name = match stable {
-            Stable::Pairwise => workload.name().trim_start_matches("reduce_").to_string(),
-            Stable::Kahan => format!("kahan {}", workload.name().trim_start_matches("reduce_")),
-            Stable::DoubleDouble => format!("double {}", workload.name().trim_start_matches("reduce_")),
-        };
+        let name = workload.name().trim_start_matches("reduce_");
+        let name = stable.map_or(name.to_string(), |stable: Stable| format!("{} {name}", stable.name()));
         print(&name, operands.len(), &mut || {
             black_box(ready.run(black_box(operands)));
         });
@@ -212,9 +211,8 @@ mod plain {
                 for (x, y) in (&mut xs).zip(&mut ys) {
                     for (i, sum) in sums.iter_mut().enumerate() {
                         // SAFETY: a chunk holds eight vectors.
-                        let (x, y) = unsafe {
-                            ($load(x.as_ptr().add(i * $width)), $load(y.as_ptr().add(i * $width)))
-                        };
+                        let (x, y) =
+                            unsafe { ($load(x.as_ptr().add(i * $width)), $load(y.as_ptr().add(i * $width))) };
                         *sum = $fma(x, y, *sum);
                     }
                 }
@@ -223,8 +221,30 @@ mod plain {
             }
         };
     }
-    loops!(sum_f64, dot_f64, f64, 8, __m512d, _mm512_setzero_pd, _mm512_loadu_pd, _mm512_add_pd, _mm512_fmadd_pd, _mm512_reduce_add_pd);
-    loops!(sum_f32, dot_f32, f32, 16, __m512, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_reduce_add_ps);
+    loops!(
+        sum_f64,
+        dot_f64,
+        f64,
+        8,
+        __m512d,
+        _mm512_setzero_pd,
+        _mm512_loadu_pd,
+        _mm512_add_pd,
+        _mm512_fmadd_pd,
+        _mm512_reduce_add_pd
+    );
+    loops!(
+        sum_f32,
+        dot_f32,
+        f32,
+        16,
+        __m512,
+        _mm512_setzero_ps,
+        _mm512_loadu_ps,
+        _mm512_add_ps,
+        _mm512_fmadd_ps,
+        _mm512_reduce_add_ps
+    );
 
     #[cfg(target_arch = "x86_64")]
     fn assert_level() {

@@ -178,9 +178,8 @@ fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
         let made_whole = |&v: &Value| class_of(graph, &classes, v).is_none_or(|class| class.rows.is_none());
         let reduces = matches!(node.op.kernel(), Kernel::Reduce { .. } | Kernel::Dot { .. });
         let few = y.shape.first().and_then(|e| e.known()).is_none_or(|rows| rows <= BLOCK);
-        let rows = rows.filter(|rows| {
-            !(reduces && node.operands.iter().all(made_whole) && (rows.reduced || few))
-        });
+        let rows =
+            rows.filter(|rows| !(reduces && node.operands.iter().all(made_whole) && (rows.reduced || few)));
         let extent = rows.as_ref().and_then(|rows| {
             let pointwise = rows.operands.iter().position(|&r| r == RowUse::Pointwise);
             if rows.reduced { leading(node.operands[pointwise?]) } else { leading(node.results[0]) }

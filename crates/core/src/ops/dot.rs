@@ -1,5 +1,6 @@
 //! The dot product over the last axis, in the order of law 3: bilinear.
 
+use super::reduce::with_stable;
 use super::registry::only;
 use super::*;
 use crate::ir::{DType, Extent};
@@ -12,8 +13,8 @@ use crate::numerics::reduce;
 /// It is not a matrix product of one row, whose slabs are single chains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dot {
-    /// How it keeps its error small.
-    pub stable: Stable,
+    /// How it keeps its error small; `None` is [`Stable::Pairwise`].
+    pub stable: Option<Stable>,
 }
 
 pub(super) const ENTRIES: &[Entry] = &[Entry {
@@ -23,7 +24,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     constraints: &[
         Constraint {
             id: "dot-1",
-            law: "two operands of one float dtype, with 1 or more axes; attribute `stable`: \"pairwise\", \"kahan\" or \"double_double\" (or true, the default)",
+            law: "two operands of one float dtype, with 1 or more axes; attribute `stable`: \"pairwise\" (the default), \"kahan\" or \"double_double\"",
             mend: "convert the operands to one float dtype",
         },
         Constraint {
@@ -39,10 +40,15 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
 }];
 
 impl Dot {
+    /// The policy, stated or not.
+    pub fn stable(&self) -> Stable {
+        self.stable.unwrap_or_default()
+    }
+
     fn lines<T: Real>(&self, n: usize, shape: &[usize], x: &[T], y: &[T]) -> Tensor {
         let line = |i: usize| {
             let terms = [&x[i * n..(i + 1) * n], &y[i * n..(i + 1) * n]];
-            let value = match self.stable {
+            let value = match self.stable() {
                 Stable::Pairwise => reduce::reference::<T, reduce::Sum, 2, 1>(terms),
                 Stable::Kahan => reduce::reference::<T, reduce::stable::Kahan, 2, 2>(terms),
                 Stable::DoubleDouble => reduce::reference::<T, reduce::stable::DoubleDouble, 2, 3>(terms),
@@ -59,7 +65,7 @@ impl Rule for Dot {
     }
 
     fn attributes(&self) -> Attributes {
-        self.stable.write(Attributes::new())
+        with_stable(Attributes::new(), self.stable)
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
@@ -67,7 +73,8 @@ impl Rule for Dot {
             return Err(Violation::new("dot-1", format!("dot must have 2 operands, got {}", x.len())));
         };
         if x.ndim() == 0 || x.dtype != y.dtype || !x.dtype.is_float() {
-            let got = format!("operands must be float tensors of one dtype and 1 or more axes, got {x} and {y}");
+            let got =
+                format!("operands must be float tensors of one dtype and 1 or more axes, got {x} and {y}");
             return Err(Violation::new("dot-1", got));
         }
         if !x.agrees(y) {
@@ -89,16 +96,21 @@ impl Rule for Dot {
         Calculus::Bilinear(self)
     }
 
+    fn simplify(&self, b: &mut Builder, x: &[Value]) -> Option<Value> {
+        // One spelling of the same operation.
+        (self.stable == Some(Stable::default())).then(|| b.dot(x[0], x[1]))
+    }
+
     fn is_commutative(&self) -> bool {
         true
     }
 
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
-        (x[0].ndim() > 1 && self.stable == Stable::Pairwise).then(|| Rows::pointwise(2))
+        (x[0].ndim() > 1 && self.stable() == Stable::Pairwise).then(|| Rows::pointwise(2))
     }
 
     fn kernel(&self) -> Kernel<'_> {
-        Kernel::Dot { stable: self.stable }
+        Kernel::Dot { stable: self.stable() }
     }
 }
 

@@ -143,7 +143,7 @@ impl Builder {
 
     /// A reduction over `axes`.
     pub fn reduce(&mut self, reduction: Reduction, x: Value, axes: &[usize]) -> Value {
-        self.apply(Arc::new(Reduce { reduction, axes: Some(axes.to_vec()), stable: Stable::Pairwise }), &[x])
+        self.apply(Arc::new(Reduce { reduction, axes: Some(axes.to_vec()), stable: None }), &[x])
     }
 
     /// The sum over `axes`; over none, `x` itself.

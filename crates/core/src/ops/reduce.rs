@@ -77,28 +77,21 @@ impl Stable {
         }
     }
 
-    /// The policy that `stable` states: a word, or `true` for the default.
-    pub(super) fn parse(attributes: &Attributes, id: &'static str) -> Result<Stable, Violation> {
-        let got = match attributes.get("stable") {
-            None | Some(Attribute::Bool(true)) => return Ok(Stable::default()),
-            Some(Attribute::Text(word)) => match Stable::ALL.into_iter().find(|s| s.name() == word) {
-                Some(stable) => return Ok(stable),
-                None => format!("\"{word}\""),
-            },
-            Some(other) => format!("{other:?}"),
-        };
-        Err(Violation::new(
-            id,
-            format!("stable must be true, \"pairwise\", \"kahan\" or \"double_double\", got {got}"),
-        ))
+    /// The policy that an operation's attribute `stable` states; `id` is the constraint that it breaks otherwise.
+    pub(super) fn parse(attributes: &Attributes, id: &'static str) -> Result<Option<Stable>, Violation> {
+        let Some(attribute) = attributes.get("stable") else { return Ok(None) };
+        let word = if let Attribute::Text(word) = attribute { word } else { "" };
+        let stable = Stable::ALL.into_iter().find(|stable| stable.name() == word);
+        let got = || format!("stable must be \"pairwise\", \"kahan\" or \"double_double\", got \"{word}\"");
+        stable.map(Some).ok_or_else(|| Violation::new(id, got()))
     }
+}
 
-    /// The attribute as printed: nothing for the default.
-    pub(super) fn write(self, attributes: Attributes) -> Attributes {
-        match self {
-            Stable::Pairwise => attributes,
-            _ => attributes.with("stable", Attribute::Text(self.name().into())),
-        }
+/// `attributes` with the policy that an operation states.
+pub(super) fn with_stable(attributes: Attributes, stable: Option<Stable>) -> Attributes {
+    match stable {
+        None => attributes,
+        Some(stable) => attributes.with("stable", Attribute::Text(stable.name().into())),
     }
 }
 
@@ -110,8 +103,8 @@ pub struct Reduce {
     pub reduction: Reduction,
     /// Reduced axes, ascending; `None` is all.
     pub axes: Option<Vec<usize>>,
-    /// How a sum or a mean keeps its error small.
-    pub stable: Stable,
+    /// How a sum or a mean keeps its error small; `None` is [`Stable::Pairwise`].
+    pub stable: Option<Stable>,
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -137,7 +130,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             },
             Constraint {
                 id: "reduce-4",
-                law: "`stable` is \"pairwise\", \"kahan\" or \"double_double\" (or true, the default), on a sum or mean of floats",
+                law: "`stable` is \"pairwise\" (the default), \"kahan\" or \"double_double\", on a sum or mean of floats",
                 mend: "leave `stable` out",
             },
         ],
@@ -195,9 +188,15 @@ impl Reduce {
         resolve(&self.axes, ndim)
     }
 
-    /// The same reduction over other axes.
+    /// The policy, stated or not.
+    pub fn stable(&self) -> Stable {
+        self.stable.unwrap_or_default()
+    }
+
+    /// The same reduction over these axes, with no default written out.
     fn over(&self, axes: Vec<usize>) -> Op {
-        Arc::new(Reduce { reduction: self.reduction, axes: Some(axes), stable: self.stable })
+        let stable = self.stable.filter(|&stable| stable != Stable::default());
+        Arc::new(Reduce { reduction: self.reduction, axes: Some(axes), stable })
     }
 
     /// Each line along one axis, reduced.
@@ -218,7 +217,7 @@ impl Reduce {
     /// A line of floats by law 3.
     fn float_line<T: Real>(&self, x: &[T]) -> T {
         let combiner = self.reduction.combiner();
-        let value = match self.stable {
+        let value = match self.stable() {
             Stable::Pairwise => tree::reduce_reference(x, T::LAW_LANES, |a, b| combiner.value(a, b)),
             Stable::Kahan => reduce::reference::<T, reduce::stable::Kahan, 1, 2>([x]),
             Stable::DoubleDouble => reduce::reference::<T, reduce::stable::DoubleDouble, 1, 3>([x]),
@@ -234,10 +233,11 @@ impl Rule for Reduce {
 
     fn attributes(&self) -> Attributes {
         let attributes = Attributes::new().with("op", Attribute::Text(self.reduction.name().into()));
-        self.stable.write(match &self.axes {
+        let attributes = match &self.axes {
             None => attributes,
             Some(axes) => attributes.with("axes", Attribute::Ints(axes.iter().map(|&a| a as i64).collect())),
-        })
+        };
+        with_stable(attributes, self.stable)
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
@@ -258,9 +258,9 @@ impl Rule for Reduce {
             return Err(Violation::new("reduce-3", got));
         }
         let sums = matches!(self.reduction, Reduction::Sum | Reduction::Mean) && x.dtype.is_float();
-        if self.stable != Stable::Pairwise && !sums {
-            let (policy, name) = (self.stable.name(), self.reduction.name());
-            let got = format!("{policy} must be for a sum or mean of floats, got {name} of {x}");
+        if self.stable.is_some() && !sums {
+            let got =
+                format!("stable must be on a sum or mean of floats, got {} of {x}", self.reduction.name());
             return Err(Violation::new("reduce-4", got));
         }
         let kept = (0..x.ndim()).filter(|axis| !axes.contains(axis)).map(|axis| x.shape[axis]);
@@ -279,7 +279,8 @@ impl Rule for Reduce {
                 ($v:expr) => {
                     Element::wrap(Self::along($v, &shape, axis, |line| {
                         let lanes = tree::lanes(y.dtype());
-                        let value = tree::reduce_reference(line, lanes, |a, b| integer_value!(combiner, a, b));
+                        let value =
+                            tree::reduce_reference(line, lanes, |a, b| integer_value!(combiner, a, b));
                         value.unwrap_or(if combiner == Function::Mul { 1 } else { 0 })
                     }))
                 };
@@ -364,14 +365,15 @@ impl Rule for Reduce {
             return Some(x[0]);
         }
         // One spelling of the same reduction.
-        self.axes.is_none().then(|| b.apply(self.over(axes), x))
+        let spelled_out = self.axes.is_none() || self.stable == Some(Stable::default());
+        spelled_out.then(|| b.apply(self.over(axes), x))
     }
 
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
         let axes = self.axes(x[0].ndim());
         let rows = |reduced| Rows { operands: vec![RowUse::Pointwise], reduced };
         match axes[..] {
-            _ if self.stable != Stable::Pairwise => None,
+            _ if self.stable() != Stable::Pairwise => None,
             [0] => Some(rows(true)),
             [0, ..] => None,
             _ => Some(rows(false)),
@@ -380,7 +382,7 @@ impl Rule for Reduce {
 
     fn kernel(&self) -> Kernel<'_> {
         match &self.axes {
-            Some(axes) => Kernel::Reduce { reduction: self.reduction, axes, stable: self.stable },
+            Some(axes) => Kernel::Reduce { reduction: self.reduction, axes, stable: self.stable() },
             None => Kernel::Opaque,
         }
     }

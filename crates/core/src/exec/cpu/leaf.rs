@@ -353,6 +353,7 @@ impl<T: Real> Tile<'_, '_, T> {
             Instruction::Lines { x, n, lines, y, combiner } => {
                 self.lines(*x, *n, *lines, *y, *combiner, inputs)
             }
+            Instruction::Dots { x, n, lines, y } => self.dots(*x, *n, *lines, *y, inputs),
             Instruction::Columns { x, from, start, y, width } => {
                 let (x, y) = (self.start(*x, inputs), self.arena_mut(*y));
                 for row in 0..rows {
@@ -417,6 +418,18 @@ impl<T: Real> Tile<'_, '_, T> {
             Function::Max => lines_of(level, [x], n, y, PhantomData::<Max>),
             Function::Min => lines_of(level, [x], n, y, PhantomData::<Min>),
             _ => lines_of(level, [x], n, y, PhantomData::<Sum>),
+        }
+    }
+
+    fn dots(&mut self, x: [Buffer; 2], n: usize, lines: usize, y: usize, inputs: &[*const T]) {
+        let (level, count) = (self.region.level, lines * self.rows.len());
+        let target = self.arena_mut(y);
+        let x = x.map(|x| self.elements(x, n * lines, inputs));
+        // SAFETY: the result's buffer holds `lines` elements per row and is no operand's.
+        let y = unsafe { std::slice::from_raw_parts_mut(target, count) };
+        match n {
+            0 => y.fill(T::ZERO),
+            _ => lines_of(level, x, n, y, PhantomData::<Sum>),
         }
     }
 

@@ -99,9 +99,8 @@ impl Reduce<'_> {
         if extents.inner == 1 {
             return self.lines::<T, R, 1, N>([x], extents.n, y);
         }
-        let matrices = |grain| {
-            Task { level: self.level, grain, reducer: PhantomData::<R> }.matrices(x, extents, y)
-        };
+        let matrices =
+            |grain| Task { level: self.level, grain, reducer: PhantomData::<R> }.matrices(x, extents, y);
         self.on_threads(x.len(), matrices);
     }
 
@@ -172,8 +171,7 @@ impl<R: Copy + Send + Sync> Task<R> {
         let Extents { n, inner } = extents;
         if y.len() > inner && x.len() > self.grain {
             let middle = y.len() / inner / 2;
-            let ((left, right), (y, z)) =
-                (x.split_at(middle * n * inner), y.split_at_mut(middle * inner));
+            let ((left, right), (y, z)) = (x.split_at(middle * n * inner), y.split_at_mut(middle * inner));
             rayon::join(|| self.matrices(left, extents, y), || self.matrices(right, extents, z));
             return;
         }

@@ -97,10 +97,7 @@ impl<T: Real, R: Reducer<1, N>, const N: usize> Kernel for JoinStates<'_, T, R, 
 }
 
 #[inline(always)]
-fn join_states<V: Elementary, R: Reducer<1, N>, const N: usize>(
-    left: &mut [V::Scalar],
-    right: &[V::Scalar],
-) {
+fn join_states<V: Elementary, R: Reducer<1, N>, const N: usize>(left: &mut [V::Scalar], right: &[V::Scalar]) {
     let columns = left.len() / N;
     assert!(left.len() == right.len() && left.len() == N * columns);
     // SAFETY: both hold N parts of `columns` numbers.

@@ -186,7 +186,11 @@ unsafe fn add<V: Elementary, R: Reducer<K, N>, const K: usize, const N: usize>(
 
 /// Folds lanes l and l + half within groups of 2·half lanes of two states; see [`Lanes::halves`].
 #[inline(always)]
-fn join_halves<V: Elementary, R: super::State<N>, const N: usize>(a: [V; N], b: [V; N], half: usize) -> [V; N] {
+fn join_halves<V: Elementary, R: super::State<N>, const N: usize>(
+    a: [V; N],
+    b: [V; N],
+    half: usize,
+) -> [V; N] {
     let (mut lower, mut upper) = (a, b);
     for n in 0..N {
         (lower[n], upper[n]) = a[n].halves(b[n], half);

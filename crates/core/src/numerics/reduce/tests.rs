@@ -52,7 +52,11 @@ fn check<T: Real, R: Reducer<K, N>, const K: usize, const N: usize>(x: [&[T]; K]
             lines(level, x, n, &mut y, reducer);
             for (i, &y) in y.iter().enumerate() {
                 let line = x.map(|x| &x[i * n..(i + 1) * n]);
-                same(y, reference::<T, R, K, N>(line).unwrap(), &format!("{name} of line {i} of {n} at {level}"));
+                same(
+                    y,
+                    reference::<T, R, K, N>(line).unwrap(),
+                    &format!("{name} of line {i} of {n} at {level}"),
+                );
             }
         }
     }
@@ -61,8 +65,7 @@ fn check<T: Real, R: Reducer<K, N>, const K: usize, const N: usize>(x: [&[T]; K]
 /// The same of columns.
 fn check_columns<T: Real, R: Reducer<1, N>, const N: usize>(x: &[T], name: &str) {
     let reducer = PhantomData::<R>;
-    let shapes =
-        [(1, 5), (31, 2), (64, 3), (70, 17), (256, 1), (257, 9), (700, 2), (1100, 7), (300, 150)];
+    let shapes = [(1, 5), (31, 2), (64, 3), (70, 17), (256, 1), (257, 9), (700, 2), (1100, 7), (300, 150)];
     for (level, (rows, width)) in Level::available().flat_map(|level| shapes.map(|shape| (level, shape))) {
         let x = &x[..rows * width];
         for columns in [0..width, width / 3..width, width / 2..width / 2 + 1] {
