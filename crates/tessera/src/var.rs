@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tessera_core::ad;
 use tessera_core::exec::{Backend, Function};
 use tessera_core::ir::{Builder, Extent, Graph, Location, Value};
-use tessera_core::ops::{self, Direction, Op, Reduction, Violation};
+use tessera_core::ops::{self, Direction, Op, Reduction, Stable, Violation};
 use tessera_core::{DType, Tensor, Type};
 
 /// A mistake in the building of a graph.
@@ -246,6 +246,25 @@ impl<'t> Var<'t> {
         self.reduce(Reduction::Sum, None)
     }
 
+    /// The sum of all elements, in the law's order and with its error kept small as `stable` says.
+    #[track_caller]
+    pub fn sum_stable(self, stable: Stable) -> Var<'t> {
+        let sum = ops::Reduce { reduction: Reduction::Sum, axes: None, stable: Some(stable) };
+        self.trace.push(Arc::new(sum), &[self], Caller::caller())
+    }
+
+    /// The dot product with `y`, of the same shape, over the last axis.
+    #[track_caller]
+    pub fn dot(self, y: Var<'t>) -> Var<'t> {
+        self.trace.push(Arc::new(ops::Dot::default()), &[self, y], Caller::caller())
+    }
+
+    /// [`Var::dot`] with its error kept small as `stable` says.
+    #[track_caller]
+    pub fn dot_stable(self, y: Var<'t>, stable: Stable) -> Var<'t> {
+        self.trace.push(Arc::new(ops::Dot { stable: Some(stable) }), &[self, y], Caller::caller())
+    }
+
     /// The mean of all elements.
     #[track_caller]
     pub fn mean(self) -> Var<'t> {
@@ -255,7 +274,7 @@ impl<'t> Var<'t> {
     /// A reduction over `axes`, ascending; `None` is all.
     #[track_caller]
     pub fn reduce(self, reduction: Reduction, axes: Option<Vec<usize>>) -> Var<'t> {
-        self.trace.push(Arc::new(ops::Reduce { reduction, axes }), &[self], Caller::caller())
+        self.trace.push(Arc::new(ops::Reduce { reduction, axes, stable: None }), &[self], Caller::caller())
     }
 
     /// exp(x − max x) / Σ exp(x − max x) along the last axis.

@@ -4,7 +4,7 @@
 use crate::data::between;
 use std::sync::Arc;
 use tessera_core::ir::{Builder, Extent, Graph, Value};
-use tessera_core::ops::{self, Direction, Function, Matmul, Reduction, Rule};
+use tessera_core::ops::{self, Direction, Dot, Function, Matmul, Reduce, Reduction, Rule, Stable};
 use tessera_core::{DType, Tensor, Type};
 
 /// One operation applied to inputs of fixed types.
@@ -194,6 +194,23 @@ fn reductions(s: &mut Samples, dtype: DType) {
             s.add("reduce", &what, &[ty], (-2.0, 2.0), dtype.is_float(), |b, x| {
                 b.reduce(reduction, x[0], &axes)
             });
+        }
+    }
+    if dtype.is_float() {
+        for stable in Stable::ALL {
+            for reduction in [Reduction::Sum, Reduction::Mean] {
+                let op = Reduce { reduction, axes: Some(vec![0, 2]), stable: Some(stable) };
+                let what = format!("{} {} over [0, 2]", stable.name(), reduction.name());
+                s.add("reduce", &what, &[any(dtype, &[3, 2])], (-2.0, 2.0), true, |b, x| {
+                    b.apply(Arc::new(op), x)
+                });
+            }
+            for rest in [&[][..], &[3], &[2, 3]] {
+                let inputs = [any(dtype, rest), any(dtype, rest)];
+                s.add("dot", stable.name(), &inputs, (-2.0, 2.0), true, |b, x| {
+                    b.apply(Arc::new(Dot { stable: Some(stable) }), x)
+                });
+            }
         }
     }
     s.add("size", "", &[any(dtype, &[3])], (-1.0, 1.0), false, |b, x| {

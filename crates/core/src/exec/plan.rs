@@ -8,6 +8,7 @@
 
 use super::batch;
 use crate::ir::{DType, Graph, Origin, Value};
+use crate::numerics::tree::BLOCK;
 use crate::ops::{Kernel, RowUse, Rows};
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -236,6 +237,13 @@ fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
         let rows = (node.results.len() == 1).then(|| node.op.rows(&types, y)).flatten();
         let rows = rows.filter(|rows| (rows.reduced || y.ndim() > 0) && !whole.contains(&i));
         let leading = |value: Value| graph.ty(value).shape.first().and_then(|e| e.known());
+        // A reduction of what lies whole in memory shares no tile with anything before it. It runs whole, unless it has
+        // rows enough for all threads and a tile to share with what comes after.
+        let made_whole = |&v: &Value| class_of(graph, &classes, v).is_none_or(|class| class.rows.is_none());
+        let reduces = matches!(node.op.kernel(), Kernel::Reduce { .. } | Kernel::Dot { .. });
+        let few = y.shape.first().and_then(|e| e.known()).is_none_or(|rows| rows <= BLOCK);
+        let rows =
+            rows.filter(|rows| !(reduces && node.operands.iter().all(made_whole) && (rows.reduced || few)));
         let extent = rows.as_ref().and_then(|rows| {
             let pointwise = rows.operands.iter().position(|&r| r == RowUse::Pointwise);
             if rows.reduced { leading(node.operands[pointwise?]) } else { leading(node.results[0]) }

@@ -154,6 +154,10 @@ pub trait Lanes: Number {
     /// `target` must be valid for writing them; it needs only the alignment of one number.
     unsafe fn store(self, target: *mut Self::Scalar);
 
+    /// Cuts both vectors into groups of `2·half` lanes; gives the lower halves of the groups, of `self` and `other` in
+    /// turn, and the upper halves likewise. A reduction joins the two, for half the width, a quarter, …, 1.
+    fn halves(self, other: Self, half: usize) -> (Self, Self);
+
     /// The lanes of `source`, then `fill`; reads at most [`Self::WIDTH`] numbers.
     #[inline(always)]
     fn load_slice(source: &[Self::Scalar], fill: Self::Scalar) -> Self {

@@ -5,4 +5,5 @@ pub mod dispatch;
 pub mod lanes;
 pub mod math;
 pub mod random;
+pub mod reduce;
 pub mod tree;

@@ -1,4 +1,4 @@
-//! The one order of every sum (laws 3 to 5), as plain code and as a fast kernel with the same bits.
+//! The one order of every sum (laws 3 to 5), as plain code; [`reduce`](super::reduce) has the fast kernels with the same bits.
 //!
 //! The n elements are cut into blocks of [`BLOCK`]. Inside a block, lane j of [`lanes`] many adds the elements whose
 //! index in the block is j mod L, in ascending order; then lane l is folded with lane l + L/2, l + L/4, …, l + 1.
@@ -7,9 +7,12 @@
 //!
 //! Who evaluates which subtree is free: threads split along this tree, and ranks exchange whole subtrees.
 
-use super::dispatch::{Kernel, Level, dispatch};
-use super::lanes::{Lanes, Real, Simd};
+use super::dispatch::{Level, dispatch};
+use super::lanes::Real;
+use super::reduce::Sum;
+use super::reduce::line::Line;
 use crate::ir::DType;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Elements in a block.
@@ -89,26 +92,76 @@ pub fn fold_lanes<P: Copy>(lanes: &mut [Option<P>], join: &mut impl FnMut(P, P) 
     lanes.first().copied().flatten()
 }
 
-/// One block by the law, element by element.
-pub fn reduce_block<P: Copy>(elements: &[P], lanes: usize, join: &mut impl FnMut(P, P) -> P) -> Option<P> {
-    let mut accumulators = [None; LANES_MAX];
-    for (index, &element) in elements.iter().enumerate() {
-        let lane = &mut accumulators[index % lanes];
-        *lane = Some(match *lane {
-            Some(sum) => join(sum, element),
-            None => element,
-        });
+/// One block by the law, term by term: `add` takes a lane's state, or nothing before its first term.
+pub fn reduce_block<E: Copy, P: Copy>(
+    terms: &[E],
+    lanes: usize,
+    add: &mut impl FnMut(Option<P>, E) -> P,
+    join: &mut impl FnMut(P, P) -> P,
+) -> Option<P> {
+    let mut states = [None; LANES_MAX];
+    for (index, &term) in terms.iter().enumerate() {
+        let lane = &mut states[index % lanes];
+        *lane = Some(add(*lane, term));
     }
-    fold_lanes(&mut accumulators[..lanes], join)
+    fold_lanes(&mut states[..lanes], join)
 }
 
-/// Reduces `x` by the law with any operator; nothing if `x` is empty. The law in code: slow and plain.
-pub fn reduce_reference<P: Copy>(x: &[P], lanes: usize, mut join: impl FnMut(P, P) -> P) -> Option<P> {
+/// Reduces `terms` by the law; nothing if there are none. The law in code: slow and plain.
+pub fn reduce_terms<E: Copy, P: Copy>(
+    terms: &[E],
+    lanes: usize,
+    mut add: impl FnMut(Option<P>, E) -> P,
+    mut join: impl FnMut(P, P) -> P,
+) -> Option<P> {
     let mut blocks = Vec::new();
-    for block in x.chunks(BLOCK) {
-        blocks.extend(reduce_block(block, lanes, &mut join));
+    for block in terms.chunks(BLOCK) {
+        blocks.extend(reduce_block(block, lanes, &mut add, &mut join));
     }
     combine(0..blocks.len(), &mut |index| blocks[index], &mut join)
+}
+
+/// Reduces `x` by the law with any operator; nothing if `x` is empty.
+pub fn reduce_reference<P: Copy>(x: &[P], lanes: usize, join: impl Fn(P, P) -> P) -> Option<P> {
+    reduce_terms(x, lanes, |state, x| state.map_or(x, |state| join(state, x)), &join)
+}
+
+/// The tree without recursion, for a stream of subtrees: complete ones wait in a stack, like the digits of a binary
+/// counter, and join as soon as their sizes agree.
+pub struct Tree<P> {
+    stack: [P; usize::BITS as usize],
+    depth: usize,
+    blocks: usize,
+}
+
+impl<P: Copy> Tree<P> {
+    /// No block yet; `blank` is any value.
+    #[inline(always)]
+    pub fn new(blank: P) -> Tree<P> {
+        Tree { stack: [blank; usize::BITS as usize], depth: 0, blocks: 0 }
+    }
+
+    /// Appends a subtree over `blocks` blocks, a power of two that divides the number of blocks so far.
+    #[inline(always)]
+    pub fn push(&mut self, mut subtree: P, blocks: usize, join: impl Fn(P, P) -> P) {
+        self.blocks += blocks;
+        for _ in blocks.trailing_zeros()..self.blocks.trailing_zeros() {
+            self.depth -= 1;
+            subtree = join(self.stack[self.depth], subtree);
+        }
+        self.stack[self.depth] = subtree;
+        self.depth += 1;
+    }
+
+    /// The whole, of at least one block.
+    #[inline(always)]
+    pub fn root(&self, join: impl Fn(P, P) -> P) -> P {
+        let mut root = self.stack[self.depth - 1];
+        for &left in self.stack[..self.depth - 1].iter().rev() {
+            root = join(left, root);
+        }
+        root
+    }
 }
 
 /// The sum of `x` by the law, element by element; the sum of nothing is +0.
@@ -118,81 +171,10 @@ pub fn sum_reference<T: Real>(x: &[T]) -> T {
 
 /// The sum of `x` by the law at a SIMD level: the bits of [`sum_reference`].
 pub fn sum<T: Real>(level: Level, x: &[T]) -> T {
-    dispatch(level, Sum(x))
-}
-
-/// [`sum`] as a kernel.
-struct Sum<'a, T>(&'a [T]);
-
-impl<T: Real> Kernel for Sum<'_, T> {
-    type Output = T;
-    #[inline(always)]
-    fn run<S: Simd>(self) -> T {
-        sum_lanes::<T::Vector<S>>(self.0)
+    match x {
+        [] => T::ZERO,
+        _ => dispatch(level, Line { x: [x], reducer: PhantomData::<Sum> })[0],
     }
-}
-
-/// The sum of `x` by the law with vectors of type `V`, for use inside a kernel.
-#[inline(always)]
-pub fn sum_lanes<V: Lanes>(x: &[V::Scalar]) -> V::Scalar {
-    if x.is_empty() {
-        return V::Scalar::ZERO;
-    }
-    // The tree without recursion, which could not be inlined into the level: partial sums of complete subtrees wait
-    // in a stack, like the digits of a binary counter, and join as soon as their sizes agree.
-    let mut stack = [V::Scalar::ZERO; usize::BITS as usize];
-    let mut depth = 0;
-    for (index, block) in x.chunks(BLOCK).enumerate() {
-        let mut sum = sum_block::<V>(block);
-        for _ in 0..(index + 1).trailing_zeros() {
-            depth -= 1;
-            sum = stack[depth] + sum;
-        }
-        stack[depth] = sum;
-        depth += 1;
-    }
-    let mut sum = stack[depth - 1];
-    for &left in stack[..depth - 1].iter().rev() {
-        sum = left + sum;
-    }
-    sum
-}
-
-/// The sum of one block, of at least one element and at most [`BLOCK`], with vectors of type `V`.
-///
-/// A missing operand is −0 here, which passes every other operand through: x + (−0) = x, also for x = ±0.
-#[inline(always)]
-pub fn sum_block<V: Lanes>(x: &[V::Scalar]) -> V::Scalar {
-    let lanes = V::Scalar::LAW_LANES;
-    let vectors = lanes / V::WIDTH;
-    let missing = -V::Scalar::ZERO;
-    let mut rows = x.chunks_exact(lanes);
-    let mut sums = [V::splat(missing); LANES_MAX];
-    for row in &mut rows {
-        for (v, sum) in sums[..vectors].iter_mut().enumerate() {
-            // SAFETY: a row has `lanes` elements, so vector `v` of `vectors` is inside it.
-            *sum = *sum + unsafe { V::load(row.as_ptr().add(v * V::WIDTH)) };
-        }
-    }
-    for (part, sum) in rows.remainder().chunks(V::WIDTH).zip(&mut sums) {
-        *sum = *sum + V::load_slice(part, missing);
-    }
-    let mut half = vectors / 2;
-    while half > 0 {
-        for v in 0..half {
-            sums[v] = sums[v] + sums[v + half];
-        }
-        half /= 2;
-    }
-    let mut last = sums[0].to_array();
-    let mut half = V::WIDTH / 2;
-    while half > 0 {
-        for l in 0..half {
-            last[l] = last[l] + last[l + half];
-        }
-        half /= 2;
-    }
-    last[0]
 }
 
 #[cfg(test)]
@@ -251,11 +233,13 @@ mod tests {
     fn a_block_adds_by_lanes_and_folds_by_halves() {
         // 70 named elements, 64 lanes: lanes 0 to 5 hold two each.
         let names: Vec<usize> = (0..70).collect();
-        let mut order = Vec::new();
-        reduce_block(&names, 64, &mut |a, b| {
-            order.push((a, b));
+        let order = std::cell::RefCell::new(Vec::new());
+        let join = |a, b| {
+            order.borrow_mut().push((a, b));
             a
-        });
+        };
+        reduce_reference(&names, 64, join);
+        let order = order.into_inner();
         assert_eq!(order[..7], [(0, 64), (1, 65), (2, 66), (3, 67), (4, 68), (5, 69), (0, 32)]);
         assert_eq!(order[order.len() - 3..], [(0, 2), (1, 3), (0, 1)]);
     }

@@ -5,7 +5,7 @@ use super::registry::only;
 use super::*;
 use crate::each_dtype;
 use crate::ir::{Attribute, DType};
-use crate::numerics::lanes::{Mask, Number, Real};
+use crate::numerics::lanes::{Integer, Mask, Number, Real};
 use crate::numerics::math::Elementary;
 use crate::tensor::{Data, Element};
 
@@ -149,8 +149,8 @@ impl Function {
             Function::MulStrong => V::select(x.eq(zero), zero, x * y),
             Function::Div => x / y,
             Function::Pow => x.pow(y),
-            Function::Max => extreme(x, y, y.lt(x), ordered_signs(y, x)),
-            Function::Min => extreme(x, y, x.lt(y), ordered_signs(x, y)),
+            Function::Max => extreme(x, y, x.bits().and(y.bits()), x.greater(y)),
+            Function::Min => extreme(x, y, x.bits().or(y.bits()), x.lesser(y)),
             // On masks of 1 and 0, as engines hold them beside floats.
             Function::Not => one - x,
             Function::And => x * y,
@@ -159,18 +159,10 @@ impl Function {
     }
 }
 
-/// Where `x` has the smaller sign: −0 against +0.
+/// `x` and `y` where they are equal, which for two zeros is the one that wins; else the winner, which is `y` for a NaN.
 #[inline(always)]
-fn ordered_signs<V: Elementary>(x: V, y: V) -> V::Mask {
-    let one = V::splat(V::Scalar::ONE);
-    one.copysign(x).lt(one.copysign(y))
-}
-
-/// `x` where it `wins`, or is equal and wins by its sign (two zeros), else `y`; NaN wins.
-#[inline(always)]
-fn extreme<V: Elementary>(x: V, y: V, wins: V::Mask, wins_by_sign: V::Mask) -> V {
-    let chosen = V::select(wins.or(x.eq(y).and(wins_by_sign)), x, y);
-    V::select(x.is_nan(), x, V::select(y.is_nan(), y, chosen))
+fn extreme<V: Elementary>(x: V, y: V, equal: V::Bits, winner: V) -> V {
+    V::select(x.is_nan(), x, V::select(x.eq(y), V::from_bits(equal), winner))
 }
 
 /// The direction of a comparison.

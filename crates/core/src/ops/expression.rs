@@ -143,7 +143,7 @@ impl Builder {
 
     /// A reduction over `axes`.
     pub fn reduce(&mut self, reduction: Reduction, x: Value, axes: &[usize]) -> Value {
-        self.apply(Arc::new(Reduce { reduction, axes: Some(axes.to_vec()) }), &[x])
+        self.apply(Arc::new(Reduce { reduction, axes: Some(axes.to_vec()), stable: None }), &[x])
     }
 
     /// The sum over `axes`; over none, `x` itself.
@@ -161,6 +161,11 @@ impl Builder {
     pub fn mean_all(&mut self, x: Value) -> Value {
         let axes: Vec<usize> = (0..self.ty(x).ndim()).collect();
         self.reduce(Reduction::Mean, x, &axes)
+    }
+
+    /// The dot product over the last axis.
+    pub fn dot(&mut self, x: Value, y: Value) -> Value {
+        self.apply(Arc::new(Dot::default()), &[x, y])
     }
 
     /// The matrix product.

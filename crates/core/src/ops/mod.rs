@@ -6,6 +6,7 @@
 
 mod composite;
 mod constant;
+mod dot;
 mod elementwise;
 pub mod expression;
 mod matmul;
@@ -18,10 +19,11 @@ mod structured;
 
 pub use composite::{CrossEntropy, LogSumExp, Softmax};
 pub use constant::{Constant, Iota};
+pub use dot::Dot;
 pub use elementwise::{Compare, Convert, Direction, Elementwise, Function};
 pub use matmul::{Extents, Matmul};
 pub use part::{Concat, Pad, Slice};
-pub use reduce::{Reduce, Reduction, Size};
+pub use reduce::{Reduce, Reduction, Size, Stable};
 pub use registry::{Constraint, Entry, constraints, entries, entry, explain};
 pub use select::Select;
 pub use shape::{Broadcast, Reshape, Transpose};
@@ -267,6 +269,13 @@ pub enum Kernel<'a> {
         reduction: Reduction,
         /// Reduced axes, ascending.
         axes: &'a [usize],
+        /// How a sum keeps its error small.
+        stable: Stable,
+    },
+    /// The dot product over the last axis, by law 4.
+    Dot {
+        /// How it keeps its error small.
+        stable: Stable,
     },
     /// The same elements, row-major, under another shape.
     Reshape,

@@ -4,7 +4,8 @@ use super::registry::only;
 use super::shape::naturals;
 use super::*;
 use crate::ir::{Attribute, DType, Extent};
-use crate::numerics::tree;
+use crate::numerics::lanes::Real;
+use crate::numerics::{reduce, tree};
 use crate::tensor::{Data, Element, strides};
 
 use super::elementwise::integer_value;
@@ -51,6 +52,49 @@ impl Reduction {
     }
 }
 
+/// How a sum or a dot product keeps its rounding errors small; all run in the order of law 3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Stable {
+    /// Additions rounded one by one: the error grows with the depth of the tree.
+    #[default]
+    Pairwise,
+    /// The errors are summed beside and added at the end: as if in twice the precision, then rounded.
+    Kahan,
+    /// The sum is held in two numbers.
+    DoubleDouble,
+}
+
+impl Stable {
+    /// Every policy.
+    pub const ALL: [Stable; 3] = [Stable::Pairwise, Stable::Kahan, Stable::DoubleDouble];
+
+    /// The word in the IR's text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stable::Pairwise => "pairwise",
+            Stable::Kahan => "kahan",
+            Stable::DoubleDouble => "double_double",
+        }
+    }
+
+    /// The policy that an operation's attribute `stable` states; `id` is the constraint that it breaks otherwise.
+    pub(super) fn parse(attributes: &Attributes, id: &'static str) -> Result<Option<Stable>, Violation> {
+        let Some(attribute) = attributes.get("stable") else { return Ok(None) };
+        let word = if let Attribute::Text(word) = attribute { word } else { "" };
+        let stable = Stable::ALL.into_iter().find(|stable| stable.name() == word);
+        let got = || format!("stable must be \"pairwise\", \"kahan\" or \"double_double\", got \"{word}\"");
+        stable.map(Some).ok_or_else(|| Violation::new(id, got()))
+    }
+}
+
+/// `attributes` with the policy that an operation states.
+pub(super) fn with_stable(attributes: Attributes, stable: Option<Stable>) -> Attributes {
+    match stable {
+        None => attributes,
+        Some(stable) => attributes.with("stable", Attribute::Text(stable.name().into())),
+    }
+}
+
 /// A reduction over axes. Over several axes it is the reduction over the last, then over the one
 /// before it, and so on: each is law 3 over one axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +103,8 @@ pub struct Reduce {
     pub reduction: Reduction,
     /// Reduced axes, ascending; `None` is all.
     pub axes: Option<Vec<usize>>,
+    /// How a sum or a mean keeps its error small; `None` is [`Stable::Pairwise`].
+    pub stable: Option<Stable>,
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -82,9 +128,14 @@ pub(super) const ENTRIES: &[Entry] = &[
                 law: "max and min run over at least one element",
                 mend: "check for an extent of 0",
             },
+            Constraint {
+                id: "reduce-4",
+                law: "`stable` is \"pairwise\" (the default), \"kahan\" or \"double_double\", on a sum or mean of floats",
+                mend: "leave `stable` out",
+            },
         ],
         parse: |name, attributes, _, _| {
-            only(name, "reduce-1", attributes, &["op", "axes"])?;
+            only(name, "reduce-1", attributes, &["op", "axes", "stable"])?;
             let word = attributes.text("op").unwrap_or("");
             let Some(reduction) = Reduction::ALL.into_iter().find(|r| r.name() == word) else {
                 let got =
@@ -95,7 +146,8 @@ pub(super) const ENTRIES: &[Entry] = &[
                 Some(_) => Some(naturals(attributes, "axes", "reduce-2")?),
                 None => None,
             };
-            Ok(Arc::new(Reduce { reduction, axes }))
+            let stable = Stable::parse(attributes, "reduce-4")?;
+            Ok(Arc::new(Reduce { reduction, axes, stable }))
         },
     },
     Entry {
@@ -136,26 +188,41 @@ impl Reduce {
         resolve(&self.axes, ndim)
     }
 
-    /// Law 3 over one axis, combining with `join`.
-    fn along<T: Element>(
-        x: &[T],
-        shape: &[usize],
-        axis: usize,
-        empty: T,
-        mut join: impl FnMut(T, T) -> T,
-    ) -> Vec<T> {
+    /// The policy, stated or not.
+    pub fn stable(&self) -> Stable {
+        self.stable.unwrap_or_default()
+    }
+
+    /// The same reduction over these axes, with no default written out.
+    fn over(&self, axes: Vec<usize>) -> Op {
+        let stable = self.stable.filter(|&stable| stable != Stable::default());
+        Arc::new(Reduce { reduction: self.reduction, axes: Some(axes), stable })
+    }
+
+    /// Each line along one axis, reduced.
+    fn along<T: Element>(x: &[T], shape: &[usize], axis: usize, reduce: impl Fn(&[T]) -> T) -> Vec<T> {
         let (n, step) = (shape[axis], strides(shape)[axis]);
         let outer: usize = shape[..axis].iter().product();
-        let lanes = tree::lanes(T::DTYPE);
         let mut line = Vec::with_capacity(n);
         (0..outer * step)
             .map(|i| {
                 let start = i / step * step * n + i % step;
                 line.clear();
                 line.extend((0..n).map(|k| x[start + k * step]));
-                tree::reduce_reference(&line, lanes, &mut join).unwrap_or(empty)
+                reduce(&line)
             })
             .collect()
+    }
+
+    /// A line of floats by law 3.
+    fn float_line<T: Real>(&self, x: &[T]) -> T {
+        let combiner = self.reduction.combiner();
+        let value = match self.stable() {
+            Stable::Pairwise => tree::reduce_reference(x, T::LAW_LANES, |a, b| combiner.value(a, b)),
+            Stable::Kahan => reduce::reference::<T, reduce::stable::Kahan, 1, 2>([x]),
+            Stable::DoubleDouble => reduce::reference::<T, reduce::stable::DoubleDouble, 1, 3>([x]),
+        };
+        value.unwrap_or(if combiner == Function::Mul { T::ONE } else { T::ZERO })
     }
 }
 
@@ -166,10 +233,11 @@ impl Rule for Reduce {
 
     fn attributes(&self) -> Attributes {
         let attributes = Attributes::new().with("op", Attribute::Text(self.reduction.name().into()));
-        match &self.axes {
+        let attributes = match &self.axes {
             None => attributes,
             Some(axes) => attributes.with("axes", Attribute::Ints(axes.iter().map(|&a| a as i64).collect())),
-        }
+        };
+        with_stable(attributes, self.stable)
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
@@ -189,6 +257,12 @@ impl Rule for Reduce {
             let got = format!("{} must run over at least one element, got {x}", self.reduction.name());
             return Err(Violation::new("reduce-3", got));
         }
+        let sums = matches!(self.reduction, Reduction::Sum | Reduction::Mean) && x.dtype.is_float();
+        if self.stable.is_some() && !sums {
+            let got =
+                format!("stable must be on a sum or mean of floats, got {} of {x}", self.reduction.name());
+            return Err(Violation::new("reduce-4", got));
+        }
         let kept = (0..x.ndim()).filter(|axis| !axes.contains(axis)).map(|axis| x.shape[axis]);
         Ok(vec![Type::new(x.dtype, kept)])
     }
@@ -201,25 +275,24 @@ impl Rule for Reduce {
         for &axis in self.axes(x[0].ndim()).iter().rev() {
             let mut shape = y.shape().to_vec();
             let combiner = self.reduction.combiner();
-            let prod = self.reduction == Reduction::Prod;
-            macro_rules! along {
-                ($($variant:ident: $combine:expr;)*) => {
-                    match y.data() {
-                        $(Data::$variant(v) => {
-                            let empty = if prod { 1 as _ } else { Default::default() };
-                            Element::wrap(Self::along(v, &shape, axis, empty, $combine))
-                        })*
-                        Data::Bool(_) => unreachable!("refused by reduce-1"),
-                    }
+            macro_rules! integers {
+                ($v:expr) => {
+                    Element::wrap(Self::along($v, &shape, axis, |line| {
+                        let lanes = tree::lanes(y.dtype());
+                        let value =
+                            tree::reduce_reference(line, lanes, |a, b| integer_value!(combiner, a, b));
+                        value.unwrap_or(if combiner == Function::Mul { 1 } else { 0 })
+                    }))
                 };
             }
-            let data = along! {
-                F64: |a, b| combiner.value(a, b);
-                F32: |a, b| combiner.value(a, b);
-                I64: |a, b| integer_value!(combiner, a, b);
-                I32: |a, b| integer_value!(combiner, a, b);
-                U64: |a, b| integer_value!(combiner, a, b);
-                U32: |a, b| integer_value!(combiner, a, b);
+            let data = match y.data() {
+                Data::F64(v) => Element::wrap(Self::along(v, &shape, axis, |line| self.float_line(line))),
+                Data::F32(v) => Element::wrap(Self::along(v, &shape, axis, |line| self.float_line(line))),
+                Data::I64(v) => integers!(v),
+                Data::I32(v) => integers!(v),
+                Data::U64(v) => integers!(v),
+                Data::U32(v) => integers!(v),
+                Data::Bool(_) => unreachable!("refused by reduce-1"),
             };
             shape.remove(axis);
             y = Tensor::from_data(shape, data);
@@ -240,13 +313,14 @@ impl Rule for Reduce {
         match self.reduction {
             Reduction::Mean => {
                 let size = b.apply(Arc::new(Size { axes: Some(axes.clone()) }), x);
-                let sum = b.sum(x[0], &axes);
+                let sum = Reduce { reduction: Reduction::Sum, axes: Some(axes), stable: self.stable };
+                let sum = b.apply(Arc::new(sum), x);
                 let size = b.broadcast_like(size, &[], sum);
                 Some(vec![b.div(sum, size)])
             }
             _ if axes.len() > 1 => {
                 let single = axes.iter().rev();
-                Some(vec![single.fold(x[0], |y, &axis| b.reduce(self.reduction, y, &[axis]))])
+                Some(vec![single.fold(x[0], |y, &axis| b.apply(self.over(vec![axis]), &[y]))])
             }
             _ => None,
         }
@@ -291,15 +365,15 @@ impl Rule for Reduce {
             return Some(x[0]);
         }
         // One spelling of the same reduction.
-        self.axes
-            .is_none()
-            .then(|| b.apply(Arc::new(Reduce { reduction: self.reduction, axes: Some(axes) }), x))
+        let spelled_out = self.axes.is_none() || self.stable == Some(Stable::default());
+        spelled_out.then(|| b.apply(self.over(axes), x))
     }
 
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
         let axes = self.axes(x[0].ndim());
         let rows = |reduced| Rows { operands: vec![RowUse::Pointwise], reduced };
         match axes[..] {
+            _ if self.stable() != Stable::Pairwise => None,
             [0] => Some(rows(true)),
             [0, ..] => None,
             _ => Some(rows(false)),
@@ -308,12 +382,12 @@ impl Rule for Reduce {
 
     fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
         let axes = self.axes(x[0].ndim()).iter().map(|axis| axis.checked_sub(1)).collect::<Option<_>>()?;
-        Some(Arc::new(Reduce { reduction: self.reduction, axes: Some(axes) }))
+        Some(Arc::new(Reduce { reduction: self.reduction, axes: Some(axes), stable: self.stable }))
     }
 
     fn kernel(&self) -> Kernel<'_> {
         match &self.axes {
-            Some(axes) => Kernel::Reduce { reduction: self.reduction, axes },
+            Some(axes) => Kernel::Reduce { reduction: self.reduction, axes, stable: self.stable() },
             None => Kernel::Opaque,
         }
     }

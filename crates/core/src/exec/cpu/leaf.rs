@@ -10,9 +10,12 @@ use super::whole;
 use crate::ir::{DType, Graph, Value};
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Lanes, Real, Simd};
+use crate::numerics::reduce::line::lines as lines_of;
+use crate::numerics::reduce::{Max, Min, Prod, Sum};
 use crate::numerics::tree;
 use crate::ops::{Function, Kernel as Form};
 use crate::tensor::{Tensor, copy_elements};
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -98,24 +101,6 @@ impl<T: Real> Kernel for Combine<'_, T> {
             Function::Max => combine!(Function::Max),
             Function::Min => combine!(Function::Min),
             _ => combine!(Function::Add),
-        }
-    }
-}
-
-/// The sum of each line by law 3.
-struct Lines<'a, T> {
-    x: &'a [T],
-    n: usize,
-    y: &'a mut [T],
-}
-
-impl<T: Real> Kernel for Lines<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        for (line, y) in self.x.chunks(self.n).zip(self.y) {
-            *y = tree::sum_lanes::<T::Vector<S>>(line);
         }
     }
 }
@@ -369,6 +354,7 @@ impl<T: Real> Tile<'_, '_, T> {
             Instruction::Lines { x, n, lines, y, combiner } => {
                 self.lines(*x, *n, *lines, *y, *combiner, inputs)
             }
+            Instruction::Dots { x, n, lines, y } => self.dots(*x, *n, *lines, *y, inputs),
             Instruction::Columns { x, from, start, y, width } => {
                 let (x, y) = (self.start(*x, inputs), self.arena_mut(*y));
                 for row in 0..rows {
@@ -422,20 +408,29 @@ impl<T: Real> Tile<'_, '_, T> {
         combiner: Function,
         inputs: &[*const T],
     ) {
-        let count = lines * self.rows.len();
+        let (level, count) = (self.region.level, lines * self.rows.len());
         let target = self.arena_mut(y);
         let x = self.elements(x, n * lines, inputs);
         // SAFETY: the result's buffer holds `lines` elements per row and is not the operand's.
         let y = unsafe { std::slice::from_raw_parts_mut(target, count) };
         match combiner {
             _ if n == 0 => y.fill(if combiner == Function::Mul { T::ONE } else { T::ZERO }),
-            Function::Add => dispatch(self.region.level, Lines { x, n, y }),
-            _ => {
-                for (line, y) in x.chunks(n).zip(y) {
-                    let value = tree::reduce_reference(line, T::LAW_LANES, |a, b| combiner.value(a, b));
-                    *y = value.expect("lines are not empty");
-                }
-            }
+            Function::Mul => lines_of(level, [x], n, y, PhantomData::<Prod>),
+            Function::Max => lines_of(level, [x], n, y, PhantomData::<Max>),
+            Function::Min => lines_of(level, [x], n, y, PhantomData::<Min>),
+            _ => lines_of(level, [x], n, y, PhantomData::<Sum>),
+        }
+    }
+
+    fn dots(&mut self, x: [Buffer; 2], n: usize, lines: usize, y: usize, inputs: &[*const T]) {
+        let (level, count) = (self.region.level, lines * self.rows.len());
+        let target = self.arena_mut(y);
+        let x = x.map(|x| self.elements(x, n * lines, inputs));
+        // SAFETY: the result's buffer holds `lines` elements per row and is no operand's.
+        let y = unsafe { std::slice::from_raw_parts_mut(target, count) };
+        match n {
+            0 => y.fill(T::ZERO),
+            _ => lines_of(level, x, n, y, PhantomData::<Sum>),
         }
     }
 

@@ -6,7 +6,7 @@
 //! - `group` runs chains of elementwise operations chunk by chunk in L1.
 //! - `product` has the register kernels of the matrix products.
 //! - `gemm` multiplies whole operands with them.
-//! - `whole` runs single operations that no region holds.
+//! - `whole` runs single operations that no region holds; `reduce` are the reductions among them.
 //! - `leaf` runs a tile program over one block of rows and merges blocks.
 
 mod aligned;
@@ -14,6 +14,7 @@ mod gemm;
 mod group;
 mod leaf;
 mod product;
+mod reduce;
 mod schedule;
 mod whole;
 

@@ -75,6 +75,8 @@ pub(super) enum Instruction<T> {
     Lanes { x: Buffer, width: usize, lanes: usize, combiner: Function },
     /// Law 3 over the last axis: one line of `n` per result element, `lines` lines in a row.
     Lines { x: Buffer, n: usize, lines: usize, y: usize, combiner: Function },
+    /// Dot products over the last axis: as `Lines`, of two buffers.
+    Dots { x: [Buffer; 2], n: usize, lines: usize, y: usize },
     /// Columns `start..start + width` of rows of `from` elements.
     Columns { x: Buffer, from: usize, start: usize, y: usize, width: usize },
     /// Parts side by side.
@@ -548,20 +550,27 @@ impl<T: Real> Scheduler<'_, T> {
                 let payload = self.segment(y, m * n, Function::Add, false);
                 self.program.instructions.push(Instruction::Contract { a, m, b, n, payload });
             }
-            Kernel::Reduce { reduction, axes: [0] } => {
+            Kernel::Reduce { reduction, axes: [0], .. } => {
                 let (x, width) = (self.buffer(node.operands[0]), width(self.graph, node.operands[0]));
                 let combiner = reduction.combiner();
                 let lanes = self.program.lanes_len;
                 self.segment(y, width, combiner, true);
                 self.program.instructions.push(Instruction::Lanes { x, width, lanes, combiner });
             }
-            Kernel::Reduce { reduction, axes: [axis] } if axis + 1 == ndim => {
+            Kernel::Reduce { reduction, axes: [axis], .. } if axis + 1 == ndim => {
                 let x = self.buffer(node.operands[0]);
                 let shape = self.graph.ty(node.operands[0]).static_shape().expect("lowered");
                 let (n, lines) = (shape[*axis], shape[1..*axis].iter().product());
                 let y = self.allot(y);
                 let combiner = reduction.combiner();
                 self.program.instructions.push(Instruction::Lines { x, n, lines, y, combiner });
+            }
+            Kernel::Dot { .. } => {
+                let x = [self.buffer(node.operands[0]), self.buffer(node.operands[1])];
+                let shape = self.graph.ty(node.operands[0]).static_shape().expect("lowered");
+                let (n, lines) = (shape[ndim - 1], shape[1..ndim - 1].iter().product());
+                let y = self.allot(y);
+                self.program.instructions.push(Instruction::Dots { x, n, lines, y });
             }
             Kernel::Columns { start } => {
                 let (x, from) = (self.buffer(node.operands[0]), width(self.graph, node.operands[0]));

@@ -1,8 +1,9 @@
 //! Nodes that run whole: those with a kernel use all threads, the others are evaluated as the law says.
 
 use super::gemm;
+use super::reduce::Reduce;
 use crate::numerics::dispatch::Level;
-use crate::ops::{Kernel, Rule};
+use crate::ops::{Kernel, Reduction, Rule};
 use crate::tensor::Tensor;
 
 /// The results of an operation.
@@ -12,6 +13,7 @@ pub(super) fn run(
     op: &dyn Rule,
     operands: &[&Tensor],
 ) -> Vec<Tensor> {
+    let reduce = Reduce { level, pool };
     match op.kernel() {
         Kernel::Matmul(matmul) if matmul.strong.is_none() => {
             let [a, b] = [operands[0], operands[1]];
@@ -20,6 +22,10 @@ pub(super) fn run(
             shape.extend([e.m, e.n]);
             vec![gemm::matmul(level, pool, matmul, e, a, b).reshaped(shape)]
         }
+        Kernel::Reduce { reduction, axes: &[axis], stable } if reduction != Reduction::Mean => {
+            vec![reduce.reduce(reduction, stable, operands[0], axis)]
+        }
+        Kernel::Dot { stable } => vec![reduce.dot(stable, operands[0], operands[1])],
         _ => op.evaluate(operands),
     }
 }

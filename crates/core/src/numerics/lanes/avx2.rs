@@ -123,7 +123,7 @@ macro_rules! avx2 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal, $top:literal, $shifter:literal, $bias:literal, $fraction_bits:literal,
      $set1:ident, $loadu:ident, $storeu:ident, $maskload:ident, $maskstore:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
      $xor:ident, $cmp:ident, $min:ident, $max:ident, $blendv:ident, $movemask:ident, $to_int:ident, $from_int:ident,
-     |$table:ident, $index:ident| $gather:expr) => {
+     |$table:ident, $index:ident| $gather:expr, |$a:ident, $b:ident, $half:ident| $halves:expr) => {
         impl Mask for $mask {
             #[inline(always)]
             fn splat(value: bool) -> Self {
@@ -299,6 +299,13 @@ macro_rules! avx2 {
                 // SAFETY: as for `load_slice`.
                 unsafe { $maskstore(target.as_mut_ptr(), mask, self.0) }
             }
+            #[inline(always)]
+            fn halves(self, other: Self, $half: usize) -> (Self, Self) {
+                let ($a, $b) = (self.0, other.0);
+                // SAFETY: as above.
+                let (lower, upper) = unsafe { $halves };
+                (Self(lower), Self(upper))
+            }
         }
     };
 }
@@ -331,7 +338,11 @@ avx2!(
     _mm256_movemask_pd,
     _mm256_castpd_si256,
     _mm256_castsi256_pd,
-    |table, index| _mm256_i64gather_pd::<8>(table, index)
+    |table, index| _mm256_i64gather_pd::<8>(table, index),
+    |a, b, half| match half {
+        2 => (_mm256_permute2f128_pd::<0x20>(a, b), _mm256_permute2f128_pd::<0x31>(a, b)),
+        _ => (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)),
+    }
 );
 avx2!(
     F32x8,
@@ -362,5 +373,13 @@ avx2!(
     _mm256_movemask_ps,
     _mm256_castps_si256,
     _mm256_castsi256_ps,
-    |table, index| _mm256_i32gather_ps::<4>(table, index)
+    |table, index| _mm256_i32gather_ps::<4>(table, index),
+    |a, b, half| match half {
+        4 => (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)),
+        2 => (_mm256_shuffle_ps::<0x44>(a, b), _mm256_shuffle_ps::<0xEE>(a, b)),
+        _ => {
+            let (lower, upper) = (_mm256_moveldup_ps(b), _mm256_movehdup_ps(a));
+            (_mm256_blend_ps::<0xAA>(a, lower), _mm256_blend_ps::<0xAA>(upper, b))
+        }
+    }
 );

@@ -137,7 +137,8 @@ macro_rules! avx512 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal,
      $set1:ident, $loadu:ident, $storeu:ident, $mask_loadu:ident, $mask_storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
      $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $scale:ident,
-     |$table:ident, $index:ident| $permute:expr, $gather:expr) => {
+     |$table:ident, $index:ident| $permute:expr, $gather:expr,
+     $word:ident, $load_int:ident, $permute_two:ident) => {
         impl Number for $vector {
             type Scalar = $t;
             type Mask = $mask;
@@ -281,6 +282,33 @@ macro_rules! avx512 {
                 // SAFETY: as for `load_slice`.
                 unsafe { $mask_storeu(target.as_mut_ptr(), mask, self.0) }
             }
+            #[inline(always)]
+            fn halves(self, other: Self, half: usize) -> (Self, Self) {
+                /// Of the 2·WIDTH lanes of both vectors, those that a half takes, for each size of half.
+                const PICKS: [[[$word; $width]; 2]; WIDTH_MAX] = {
+                    let mut picks = [[[0; $width]; 2]; WIDTH_MAX];
+                    let mut half = 1;
+                    while half < $width {
+                        let mut l = 0;
+                        while l < $width {
+                            let from = l / half % 2 * $width + l / (2 * half) * (2 * half) + l % half;
+                            picks[half][0][l] = from as $word;
+                            picks[half][1][l] = (from + half) as $word;
+                            l += 1;
+                        }
+                        half *= 2;
+                    }
+                    picks
+                };
+                let [lower, upper] = &PICKS[half];
+                // SAFETY: as above; the picks are as wide as a vector.
+                unsafe {
+                    let pick = |picks: &[$word; $width]| {
+                        Self($permute_two(self.0, $load_int(picks.as_ptr().cast()), other.0))
+                    };
+                    (pick(lower), pick(upper))
+                }
+            }
         }
     };
 }
@@ -310,7 +338,10 @@ avx512!(
     _mm512_movepi64_mask,
     _mm512_scalef_pd,
     |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8))),
-    _mm512_i64gather_pd::<8>(index, table)
+    _mm512_i64gather_pd::<8>(index, table),
+    u64,
+    _mm512_loadu_si512,
+    _mm512_permutex2var_pd
 );
 avx512!(
     F32x16,
@@ -338,5 +369,8 @@ avx512!(
     _mm512_movepi32_mask,
     _mm512_scalef_ps,
     |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table)),
-    _mm512_i32gather_ps::<4>(index, table)
+    _mm512_i32gather_ps::<4>(index, table),
+    u32,
+    _mm512_loadu_si512,
+    _mm512_permutex2var_ps
 );

@@ -200,6 +200,10 @@ macro_rules! scalar {
                 // SAFETY: the caller's promise.
                 unsafe { target.write_unaligned(self) }
             }
+            #[inline(always)]
+            fn halves(self, _: $t, _: usize) -> ($t, $t) {
+                unreachable!("one lane has no halves")
+            }
         }
     };
 }

@@ -305,3 +305,35 @@ fn partial_slices_touch_nothing_beyond_them() {
         dispatch(level, Partial::<f32>(Default::default()));
     }
 }
+
+#[test]
+fn halves_takes_groups_of_both_in_turn() {
+    struct Halves<T>(std::marker::PhantomData<T>);
+    impl<T: Canonical> Kernel for Halves<T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self) {
+            let width = <T::Vector<S> as Lanes>::WIDTH;
+            let numbers: Vec<T> = (0..2 * width).map(|i| T::from_f64(i as f64)).collect();
+            let load = |x: &[T]| <T::Vector<S> as Lanes>::load_slice(x, T::ZERO);
+            let (a, b) = (load(&numbers[..width]), load(&numbers[width..]));
+            let mut half = width / 2;
+            while half > 0 {
+                let (lower, upper) = a.halves(b, half);
+                let (lower, upper) = (lower.to_array(), upper.to_array());
+                for l in 0..width {
+                    // Group g of the result is group g / 2 of `a` or, for odd g, of `b`.
+                    let group = l / half;
+                    let from = group % 2 * width + group / 2 * 2 * half + l % half;
+                    assert_eq!(lower[l].to_f64(), from as f64, "lower half {half} at {}", S::NAME);
+                    assert_eq!(upper[l].to_f64(), (from + half) as f64, "upper half {half} at {}", S::NAME);
+                }
+                half /= 2;
+            }
+        }
+    }
+    for level in Level::available() {
+        dispatch(level, Halves::<f64>(std::marker::PhantomData));
+        dispatch(level, Halves::<f32>(std::marker::PhantomData));
+    }
+}
