@@ -7,7 +7,7 @@
 use super::schedule::{Buffer, Place};
 use crate::numerics::dispatch::Kernel;
 use crate::numerics::lanes::{Lanes, Number, Real, Simd};
-use crate::numerics::math::{Elementary, UnaryFn, map_unary_lanes};
+use crate::numerics::math::{Elementary, UnaryFn, map_pow_lanes, map_unary_lanes};
 use crate::ops::{Direction, Function};
 
 /// Elements of a chunk: 2 KiB of f64, so that a dozen registers fit into 32 KiB of L1.
@@ -360,6 +360,12 @@ unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
                     let (x, y) = unsafe { (std::slice::from_raw_parts(a, count), std::slice::from_raw_parts_mut(y, count)) };
                     return map_unary_lanes::<V>(UnaryFn::$name, x, y);
                 })*
+                Function::Pow => {
+                    // SAFETY: as above.
+                    let (a, b) = unsafe { (std::slice::from_raw_parts(a, count), std::slice::from_raw_parts(b, count)) };
+                    // SAFETY: as above.
+                    return map_pow_lanes::<V>(a, b, unsafe { std::slice::from_raw_parts_mut(y, count) });
+                }
                 _ => {}
             }
         };
@@ -383,7 +389,7 @@ unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
     }
     // SAFETY: the caller's pointers are valid for `count` elements.
     unsafe {
-        loops! { Neg Abs Sign Sqrt Relu Reciprocal Not Add Sub Mul MulStrong Div Pow Max Min And Or }
+        loops! { Neg Abs Sign Sqrt Relu Reciprocal Not Add Sub Mul MulStrong Div Max Min And Or }
     }
 }
 

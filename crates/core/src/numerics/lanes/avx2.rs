@@ -106,7 +106,7 @@ integer!(
 macro_rules! avx2 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal, $top:literal, $shifter:literal, $bias:literal, $fraction_bits:literal,
      $set1:ident, $loadu:ident, $storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
-     $xor:ident, $cmp:ident, $min:ident, $max:ident, $blendv:ident, $movemask:ident, $to_int:ident, $from_int:ident,
+     $xor:ident, $cmp:ident, $min:ident, $max:ident, $blendv:ident, $movemask:ident, $to_int:ident, $from_int:ident, $equal:ident,
      |$table:ident, $index:ident| $gather:expr) => {
         impl Mask for $mask {
             #[inline(always)]
@@ -227,6 +227,12 @@ macro_rules! avx2 {
                 $mask(Self::from_bits(all).0)
             }
             #[inline(always)]
+            fn disjoint(a: $bits, b: $bits) -> $mask {
+                let zero = $bits::splat(0).0;
+                // SAFETY: as above.
+                $mask(Self::from_bits($bits(unsafe { $equal(a.and(b).0, zero) })).0)
+            }
+            #[inline(always)]
             fn scale(self, n: Self) -> Self {
                 // As the scalar level: two normal powers of two. Adding 1.5 · 2^52 (2^23) leaves n in the low bits.
                 let shifter = Self::splat($shifter);
@@ -298,6 +304,7 @@ avx2!(
     _mm256_movemask_pd,
     _mm256_castpd_si256,
     _mm256_castsi256_pd,
+    _mm256_cmpeq_epi64,
     |table, index| _mm256_i64gather_pd::<8>(table, index)
 );
 avx2!(
@@ -327,5 +334,6 @@ avx2!(
     _mm256_movemask_ps,
     _mm256_castps_si256,
     _mm256_castsi256_ps,
+    _mm256_cmpeq_epi32,
     |table, index| _mm256_i32gather_ps::<4>(table, index)
 );
