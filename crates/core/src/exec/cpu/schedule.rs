@@ -19,6 +19,9 @@ use std::collections::{BTreeMap, HashMap};
 /// (Burgers step, 10,000 points, f64, 23.6 KB a row; least CPU time of 15 calls): 16 rows 56 ms,
 /// 32 rows 48 ms, 48 rows 51 ms, 64 rows 55 ms.
 const TILE_BYTES: usize = 768 << 10;
+/// Bytes of buffers that the rows of a leaf may take for a leaf to have more than one block: small enough to stay in
+/// cache from one operation to the next, and enough work to pay for a leaf's beginning.
+const LEAF_BYTES: usize = 32 << 10;
 
 /// Where a row value lies while a tile runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,6 +96,8 @@ pub(super) struct Segment {
 pub(super) struct TileProgram<T> {
     pub rows: usize,
     pub tile_rows: usize,
+    /// Blocks of the law that a leaf has: one, or a power of two where nothing is reduced over the rows.
+    pub leaf_blocks: usize,
     /// Elements per row that the arena holds.
     pub arena_width: usize,
     pub inputs: Vec<Value>,
@@ -137,6 +142,7 @@ impl<T: Real> TileProgram<T> {
         let program = TileProgram {
             rows: region.rows,
             tile_rows: 0,
+            leaf_blocks: 1,
             arena_width: 0,
             inputs: region.inputs.clone(),
             stores: region.stores.clone(),
@@ -160,10 +166,15 @@ impl<T: Real> TileProgram<T> {
         scheduler.run();
         let mut program = scheduler.program;
         program.arena_width = scheduler.arena.end.max(1);
-        let fitting = TILE_BYTES / (program.arena_width * size_of::<T>());
+        let row_bytes = program.arena_width * size_of::<T>();
+        if program.segments.is_empty() {
+            let fitting = (LEAF_BYTES / (row_bytes * BLOCK)).max(1);
+            program.leaf_blocks = 1 << fitting.ilog2();
+        }
+        let rows_max = BLOCK * program.leaf_blocks;
         program.tile_rows = match tile_rows {
-            Some(rows) => rows.clamp(1, BLOCK),
-            None => (fitting / 8 * 8).clamp(8, BLOCK),
+            Some(rows) => rows.clamp(1, rows_max),
+            None => (TILE_BYTES / row_bytes / 8 * 8).clamp(8, rows_max),
         };
         program
     }
