@@ -5,6 +5,7 @@
 pub mod data;
 pub mod filetest;
 pub mod generate;
+pub mod golden;
 pub mod ir_docs;
 pub mod problems;
 pub mod samples;

@@ -235,9 +235,14 @@ fn composites(s: &mut Samples, dtype: DType) {
     }
     for strong in [0, 1] {
         let op = Matmul { strong: Some(strong), ..Matmul::default() };
-        s.add("matmul", "strong", &[any(dtype, &[3]), shape(3, 2)], range, true, |b, x| {
-            b.apply(Arc::new(op), x)
-        });
+        s.add(
+            "matmul",
+            &format!("strong {strong}"),
+            &[any(dtype, &[3]), shape(3, 2)],
+            range,
+            true,
+            |b, x| b.apply(Arc::new(op), x),
+        );
     }
     let batch = [any(dtype, &[2, 3]), any(dtype, &[3, 4])];
     s.add("matmul", "batched", &batch, range, true, |b, x| b.matmul(x[0], x[1]));

@@ -1,9 +1,10 @@
 //! The numeric trait over which every elementary function and kernel is written once.
 //!
 //! [`Number`] is pure arithmetic: IEEE operations rounded to nearest even, an explicit `fma`, compares, selects and
-//! integer operations on the bits. It has no data-dependent branch, so besides the scalar and SIMD instantiations
-//! here, one that prints device source text can implement it. The one escape is [`Number::rescue`]: lanes that a
-//! formula cannot serve (huge arguments of `sin`) are recomputed by the scalar function that [`Rare`] names.
+//! integer operations on the bits. Two of its methods branch on data, and only to save time: [`Number::unless`] skips a
+//! formula that no lane needs, and [`Number::rescue`] recomputes lanes that no formula serves (huge arguments of `sin`)
+//! by the scalar function that [`Rare`] names. So besides the scalar and SIMD instantiations here, one that prints
+//! device source text can implement it.
 //! [`Lanes`] adds what only a register in a CPU has: a width, loads and stores.
 //!
 //! A scalar `f64` or `f32` is itself an instantiation, of width 1; it is the reference for all others. The vector
@@ -123,12 +124,20 @@ pub trait Number:
     fn from_bits(bits: Self::Bits) -> Self;
     /// Where the top bit of `bits` is set.
     fn top_bit(bits: Self::Bits) -> Self::Mask;
+    /// Where `a` and `b` have no set bit in common.
+    fn disjoint(a: Self::Bits, b: Self::Bits) -> Self::Mask;
     /// `self · 2^n`, rounded once, for `self` in [0.25, 4] and an integral `n` of at most 2000 (f64) or 250 (f32) in size.
     fn scale(self, n: Self) -> Self;
     /// `table[index mod N]` per lane, for a power of two N; fastest for 16.
     fn lookup<const N: usize>(table: &'static [Self::Scalar; N], index: Self::Bits) -> Self;
     /// Replaces the lanes where `rare` holds by `R::value(x)`; free where no lane is rare.
     fn rescue<R: Rare<Self::Scalar>>(self, x: Self, rare: Self::Mask) -> Self;
+
+    /// `self`, but `other()` in the lanes where `rare` holds; free where no lane is rare.
+    #[inline(always)]
+    fn unless(self, rare: Self::Mask, other: impl FnOnce() -> Self) -> Self {
+        if rare.any() { Self::select(rare, other(), self) } else { self }
+    }
 
     /// +0 in every lane.
     #[inline(always)]

@@ -1,5 +1,8 @@
 //! The numerics law: everything that decides the bits of a result. Normative text: `docs/numerics.md`.
 
+/// The version of the law that this build follows; 0 is a draft that may still change.
+pub const VERSION: u32 = 0;
+
 pub mod contract;
 pub mod dispatch;
 pub mod lanes;

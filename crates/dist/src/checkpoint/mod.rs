@@ -42,8 +42,7 @@ use tessera_core::tensor::{canonical_bits_f64, hex};
 /// The version of the layout above. Readers refuse any other.
 pub const FORMAT_VERSION: u64 = 1;
 
-/// The version of the numerics law that this build follows; 0 is a draft that may still change.
-pub const NUMERICS_VERSION: u32 = 0;
+pub use tessera_core::numerics::VERSION as NUMERICS_VERSION;
 
 /// A run: its deterministic content, and the provenance that may differ between equal runs.
 #[derive(Clone, Debug, PartialEq)]

@@ -149,7 +149,9 @@ impl<'a, T: Real> Region<'a, T> {
         let blocks = tree::blocks(self.program.rows);
         let payload = match pool {
             _ if blocks == 0 => None,
-            Some(pool) if blocks > 1 => Some(pool.install(|| self.subtree(0..blocks, true))),
+            Some(pool) if blocks > self.program.leaf_blocks => {
+                Some(pool.install(|| self.subtree(0..blocks, true)))
+            }
             _ => Some(self.subtree(0..blocks, false)),
         };
         let mut results = Vec::new();
@@ -170,10 +172,10 @@ impl<'a, T: Real> Region<'a, T> {
         results
     }
 
-    /// The subtree over `blocks`, which are one block or the two subtrees of the law.
+    /// The subtree over `blocks`, which are a leaf or the two subtrees of the law.
     fn subtree(&self, blocks: Range<usize>, parallel: bool) -> Aligned<T> {
-        if blocks.len() == 1 {
-            return self.leaf(blocks.start);
+        if blocks.len() <= self.program.leaf_blocks {
+            return self.leaf(blocks);
         }
         let middle = blocks.start + tree::split(blocks.len());
         let (left, right) = (blocks.start..middle, middle..blocks.end);
@@ -210,8 +212,8 @@ impl<'a, T: Real> Region<'a, T> {
         })
     }
 
-    /// One block of rows, tile by tile.
-    fn leaf(&self, block: usize) -> Aligned<T> {
+    /// One block of rows, or several where nothing is reduced, tile by tile.
+    fn leaf(&self, blocks: Range<usize>) -> Aligned<T> {
         let program = self.program;
         let mut payload = self.payloads.lock().expect("no panic while held").pop().unwrap_or_default();
         payload.reset(program.payload_len);
@@ -221,7 +223,8 @@ impl<'a, T: Real> Region<'a, T> {
                 work.lanes[at..at + segment.len * T::LAW_LANES].fill(missing(segment.combiner));
             }
         }
-        let range = tree::block_range(block, program.rows);
+        let first = tree::block_range(blocks.start, program.rows);
+        let range = first.start..tree::block_range(blocks.end - 1, program.rows).end;
         let mut row = range.start;
         while row < range.end {
             let rows = row..range.end.min(row + program.tile_rows);

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Bytes of a tile's buffers that stay in L2 beside what all tiles share.
 const TILE_BYTES: usize = 1 << 20;
 
-/// Rows for a tile, of which each takes `row` bytes of buffers, where every tile also passes over `shared` bytes:
+/// Rows for a tile, at most `most`, of which each takes `row` bytes of buffers, where every tile also passes over `shared` bytes:
 /// packed operands, read, and accumulators over the rows, read and written.
 ///
 /// Larger tiles pass over the shared bytes less often; smaller ones keep their buffers in L2, where each byte is used
@@ -28,15 +28,19 @@ const TILE_BYTES: usize = 1 << 20;
 /// | Burgers step, 10,000 points, f64: row 23.6 KB, shared 1 MB | | 56 | 48 | 55 | | |
 /// | attention, 1024 positions, f64: row 33 KB, shared 4 MB | 295 | 245 | 191 | 182 | 193 | 246 |
 /// | attention, 4096 positions, f64: row 132 KB, shared 17 MB | 6916 | 3881 | 4036 | 4668 | 4797 | 5502 |
-fn tile_rows(row: usize, shared: usize) -> usize {
+fn tile_rows(row: usize, shared: usize, most: usize) -> usize {
     let cost = |rows: &usize| {
         let (row, rows) = (row as f64, *rows as f64);
         let missed = 1.0 - (TILE_BYTES as f64 / (row * rows)).min(1.0);
         shared as f64 / rows + 8.0 * row * missed
     };
-    let sizes = (8..=BLOCK).step_by(8).filter(|&rows| rows == 8 || row * rows <= 4 * TILE_BYTES);
+    let sizes = (8..=most).step_by(8).filter(|&rows| rows == 8 || row * rows <= 4 * TILE_BYTES);
     sizes.min_by(|a, b| cost(a).total_cmp(&cost(b))).expect("there is one")
 }
+
+/// Bytes of buffers that the rows of a leaf may take for a leaf to have more than one block: small enough to stay in
+/// cache from one operation to the next, and enough work to pay for a leaf's beginning.
+const LEAF_BYTES: usize = 32 << 10;
 
 /// Where a row value lies while a tile runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,6 +117,8 @@ pub(super) struct Segment {
 pub(super) struct TileProgram<T> {
     pub rows: usize,
     pub tile_rows: usize,
+    /// Blocks of the law that a leaf has: one, or a power of two where nothing is reduced over the rows.
+    pub leaf_blocks: usize,
     /// Elements per row that the arena holds.
     pub arena_width: usize,
     pub inputs: Vec<Value>,
@@ -170,6 +176,7 @@ impl<T: Real> TileProgram<T> {
         let program = TileProgram {
             rows: region.rows,
             tile_rows: 0,
+            leaf_blocks: 1,
             arena_width: 0,
             inputs: region.inputs.clone(),
             stores: region.stores.clone(),
@@ -194,13 +201,19 @@ impl<T: Real> TileProgram<T> {
         scheduler.run();
         let mut program = scheduler.program;
         program.arena_width = scheduler.arena.end.max(1);
+        let row_bytes = program.arena_width * size_of::<T>();
+        if program.segments.is_empty() {
+            let fitting = (LEAF_BYTES / (row_bytes * BLOCK)).max(1);
+            program.leaf_blocks = 1 << fitting.ilog2();
+        }
         let elements =
             |(v, _): &(Value, bool)| graph.ty(*v).static_shape().expect("lowered").iter().product::<usize>();
         let shared = program.packed.iter().map(elements).sum::<usize>() + 2 * program.payload_len;
-        let tile_rows = tile_rows.map(|rows| rows.clamp(1, BLOCK));
-        program.tile_rows = tile_rows.unwrap_or_else(|| {
-            self::tile_rows(program.arena_width * size_of::<T>(), shared * size_of::<T>())
-        });
+        let rows_max = BLOCK * program.leaf_blocks;
+        program.tile_rows = match tile_rows {
+            Some(rows) => rows.clamp(1, rows_max),
+            None => self::tile_rows(row_bytes, shared * size_of::<T>(), rows_max),
+        };
         program
     }
 }

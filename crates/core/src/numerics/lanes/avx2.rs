@@ -122,7 +122,7 @@ fn first(bytes: usize) -> __m256i {
 macro_rules! avx2 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal, $top:literal, $shifter:literal, $bias:literal, $fraction_bits:literal,
      $set1:ident, $loadu:ident, $storeu:ident, $maskload:ident, $maskstore:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
-     $xor:ident, $cmp:ident, $min:ident, $max:ident, $blendv:ident, $movemask:ident, $to_int:ident, $from_int:ident,
+     $xor:ident, $cmp:ident, $min:ident, $max:ident, $blendv:ident, $movemask:ident, $to_int:ident, $from_int:ident, $equal:ident,
      |$table:ident, $index:ident| $gather:expr, |$a:ident, $b:ident, $half:ident| $halves:expr) => {
         impl Mask for $mask {
             #[inline(always)]
@@ -243,6 +243,12 @@ macro_rules! avx2 {
                 $mask(Self::from_bits(all).0)
             }
             #[inline(always)]
+            fn disjoint(a: $bits, b: $bits) -> $mask {
+                let zero = $bits::splat(0).0;
+                // SAFETY: as above.
+                $mask(Self::from_bits($bits(unsafe { $equal(a.and(b).0, zero) })).0)
+            }
+            #[inline(always)]
             fn scale(self, n: Self) -> Self {
                 // As the scalar level: two normal powers of two. Adding 1.5 · 2^52 (2^23) leaves n in the low bits.
                 let shifter = Self::splat($shifter);
@@ -338,6 +344,7 @@ avx2!(
     _mm256_movemask_pd,
     _mm256_castpd_si256,
     _mm256_castsi256_pd,
+    _mm256_cmpeq_epi64,
     |table, index| _mm256_i64gather_pd::<8>(table, index),
     |a, b, half| match half {
         2 => (_mm256_permute2f128_pd::<0x20>(a, b), _mm256_permute2f128_pd::<0x31>(a, b)),
@@ -373,6 +380,7 @@ avx2!(
     _mm256_movemask_ps,
     _mm256_castps_si256,
     _mm256_castsi256_ps,
+    _mm256_cmpeq_epi32,
     |table, index| _mm256_i32gather_ps::<4>(table, index),
     |a, b, half| match half {
         4 => (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)),

@@ -136,7 +136,7 @@ fn first(count: usize) -> u16 {
 macro_rules! avx512 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal,
      $set1:ident, $loadu:ident, $storeu:ident, $mask_loadu:ident, $mask_storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
-     $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $scale:ident,
+     $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $testn:ident, $scale:ident,
      |$table:ident, $index:ident| $permute:expr, $gather:expr,
      $word:ident, $load_int:ident, $permute_two:ident) => {
         impl Number for $vector {
@@ -228,6 +228,11 @@ macro_rules! avx512 {
             fn top_bit(bits: $bits) -> $mask {
                 // SAFETY: as above.
                 unsafe { $top(bits.0) }
+            }
+            #[inline(always)]
+            fn disjoint(a: $bits, b: $bits) -> $mask {
+                // SAFETY: as above.
+                unsafe { $testn(a.0, b.0) }
             }
             #[inline(always)]
             fn scale(self, n: Self) -> Self {
@@ -336,6 +341,7 @@ avx512!(
     _mm512_castpd_si512,
     _mm512_castsi512_pd,
     _mm512_movepi64_mask,
+    _mm512_testn_epi64_mask,
     _mm512_scalef_pd,
     |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8))),
     _mm512_i64gather_pd::<8>(index, table),
@@ -367,6 +373,7 @@ avx512!(
     _mm512_castps_si512,
     _mm512_castsi512_ps,
     _mm512_movepi32_mask,
+    _mm512_testn_epi32_mask,
     _mm512_scalef_ps,
     |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table)),
     _mm512_i32gather_ps::<4>(index, table),

@@ -170,6 +170,10 @@ macro_rules! scalar {
                 (bits as $signed) < 0
             }
             #[inline(always)]
+            fn disjoint(a: $word, b: $word) -> bool {
+                a & b == 0
+            }
+            #[inline(always)]
             fn scale(self, n: $t) -> $t {
                 // Two factors, so that each is a normal power of two. The first product is exact.
                 let half = (n as $signed) >> 1;

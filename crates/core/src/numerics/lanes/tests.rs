@@ -81,7 +81,7 @@ type Tables<T> = (&'static [T; 16], &'static [T; 64]);
 
 /// Every operation on one triple of vectors, as vectors; masks as a select, integers as floats with their bits.
 #[inline(always)]
-fn operations<T: Canonical, V: Lanes<Scalar = T>>(a: V, b: V, c: V, tables: Tables<T>) -> [V; 39] {
+fn operations<T: Canonical, V: Lanes<Scalar = T>>(a: V, b: V, c: V, tables: Tables<T>) -> [V; 41] {
     let pick = |mask: V::Mask| V::select(mask, a, b);
     let raw = |bits: V::Bits| V::from_bits(bits);
     let (i, j) = (a.bits(), b.bits());
@@ -111,6 +111,7 @@ fn operations<T: Canonical, V: Lanes<Scalar = T>>(a: V, b: V, c: V, tables: Tabl
         pick(V::Mask::splat(true)),
         pick(V::Mask::splat(false)),
         pick(V::top_bit(i)),
+        pick(V::disjoint(i, j.shift_left(20))),
         raw(i.plus(j)),
         raw(i.minus(j)),
         raw(i.and(j)),
@@ -127,6 +128,7 @@ fn operations<T: Canonical, V: Lanes<Scalar = T>>(a: V, b: V, c: V, tables: Tabl
         V::lookup(tables.0, i.shift_right(3)),
         V::lookup(tables.1, i.shift_right(3)),
         a.rescue::<Bump>(b, a.lt(b)),
+        a.unless(a.lt(b), || b + c),
     ]
 }
 

@@ -168,6 +168,10 @@ impl<V: Number> Number for Twin<V> {
         Twin(V::top_bit(bits.0), V::top_bit(bits.1))
     }
     #[inline(always)]
+    fn disjoint(a: Self::Bits, b: Self::Bits) -> Self::Mask {
+        Twin(V::disjoint(a.0, b.0), V::disjoint(a.1, b.1))
+    }
+    #[inline(always)]
     fn scale(self, n: Self) -> Self {
         Twin(self.0.scale(n.0), self.1.scale(n.1))
     }

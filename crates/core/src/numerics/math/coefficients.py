@@ -82,6 +82,9 @@ def do_exp():
     f = lambda r: (expm1(r) - r) / r ** 2
     c, e = fit(f, lambda r: r * r / abs(r), [0, 1, 2, 3, 4, 5], -h * 1.001, h * 1.001)
     rust("EXP", f"(e^r - 1 - r) / r^2 on |r| <= ln 2 / 32; error of (e^r - 1) / r: {size(e)}.", c)
+    h *= mpf("1.001")
+    c, e = fit(f, lambda r: r * r, [0, 1, 2, 3], -h, h)
+    rust("EXP_GUESS", f"The coefficients of [`EXP`] for four; error of (e^r - 1) / r: {size(e)}.", c)
     hi = chop(ln2, 37)
     scalar("LN2_HIGH", "ln 2 in 37 bits.", hi)
     scalar("LN2_LOW", "ln 2 - LN2_HIGH.", ln2 - hi)
@@ -125,19 +128,19 @@ def do_log():
 
 
 def do_trig():
-    q = pi / 4 * mpf("1.0001")
+    q = pi / 2 * mpf("1.0001")
     f = lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z
-    c, e = fit(f, lambda z: z, list(range(7)), mpf(10) ** -9, q * q)
-    scalar("SIN_FIRST", "The first coefficient of (sin r - r) / r^3 in r^2 on |r| <= pi/4: -1/6, rounded.", c[0])
-    rust("SIN", f"The others; error of sin(r) / r with all: {size(e)}.", c[1:])
-    g = lambda z: (cos(sqrt(z)) - 1 + z / 2) / z ** 2
-    c, e = fit(g, lambda z: z * z, list(range(7)), mpf(10) ** -9, q * q)
-    rust("COS", f"(cos r - 1 + r^2/2) / r^4 in r^2 on |r| <= pi/4; error of cos(r): {size(e)}.", c)
-    h = pi / 2
-    p1 = to_f64(h)
-    p2 = to_f64(h - p1)
-    p3 = to_f64(h - p1 - p2)
-    rust("HALF_PI", "pi/2 as three f64.", [p1, p2, p3])
+    w = lambda z: z * sqrt(z) / sin(sqrt(z))
+    c, e = fit(f, w, list(range(8)), mpf(10) ** -9, q * q)
+    scalar("SIN_FIRST", "The first coefficient of (sin r - r) / r^3 in r^2 on |r| <= pi/2: -1/6, rounded.", c[0])
+    scalar("SIN_SECOND", "The second: 1/120, nearly.", c[1])
+    rust("SIN", f"The others; error of sin(r) / r with all: {size(e)}.", c[2:])
+    c, e = fit(f, w, list(range(6)), mpf(10) ** -9, q * q)
+    rust("SIN_GUESS", f"All coefficients of (sin r - r) / r^3 in r^2 for six; error of sin(r) / r: {size(e)}.", c)
+    p1 = to_f64(pi)
+    p2 = to_f64(pi - p1)
+    p3 = to_f64(pi - p1 - p2)
+    rust("PI", "pi as three f64.", [p1, p2, p3])
     with mp.workprec(1400):
         n = int(floor(ldexp(2 / +pi, 1280)))
     words = [0] + [(n >> (64 * (19 - i))) & (2**64 - 1) for i in range(20)]

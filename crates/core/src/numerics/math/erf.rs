@@ -1,6 +1,7 @@
 //! erf: sixteen intervals of |x|, in each the value and slope at its centre c and a polynomial in h = |x| − c.
 
-use super::super::lanes::{Number, Wide};
+use super::super::lanes::{Mask, Number, Wide};
+use super::settle_guess;
 
 /// erf(c), c = 49 i / 128.
 static VALUE: [f64; 16] = [
@@ -312,9 +313,9 @@ fn quad<V: Number<Scalar = f64>>(row: usize, index: V::Bits, h: V, h2: V) -> V {
     d.fma(h, c).fma(h2, b.fma(h, a))
 }
 
-/// The error function 2/√π ∫₀ˣ e^(−t²) dt.
+/// |x| as a centre's index and h, and the polynomial: (erf(|x|) − value − h slope) / h².
 #[inline(always)]
-pub fn erf<V: Number<Scalar = f64>>(x: V) -> V {
+fn expand<V: Number<Scalar = f64>>(x: V) -> (V::Bits, V, V) {
     // From 5.93 on the result is 1. The order of operands lets a NaN through.
     let size = V::splat(5.93).lesser(x.abs());
     let shifter = V::splat(INTEGERS);
@@ -325,6 +326,13 @@ pub fn erf<V: Number<Scalar = f64>>(x: V) -> V {
     // Estrin's scheme over the twelve coefficients.
     let (h2, h4) = (h * h, h * h * (h * h));
     let rest = quad(8, index, h, h2).fma(h4, quad(4, index, h, h2)).fma(h4, quad(0, index, h, h2));
+    (index, h, rest)
+}
+
+/// The error function 2/√π ∫₀ˣ e^(−t²) dt.
+#[inline(always)]
+pub fn erf<V: Number<Scalar = f64>>(x: V) -> V {
+    let (index, h, rest) = expand(x);
     // value + h slope + h (slope_low + h rest) + value_low, where the first sum keeps its rounding error.
     let (value, slope) = (V::lookup(&VALUE, index), V::lookup(&SLOPE, index));
     let low = h.fma(rest, V::lookup(&SLOPE_LOW, index)).fma(h, V::lookup(&VALUE_LOW, index));
@@ -339,5 +347,16 @@ impl Wide for Erf {
     #[inline(always)]
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
         erf(x)
+    }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
+        let (index, h, rest) = expand(x);
+        let y = h.fma(h.fma(rest, V::lookup(&SLOPE, index)), V::lookup(&VALUE, index)).copysign(x);
+        settle_guess(
+            y,
+            V::Mask::splat(false),
+            #[inline(always)]
+            || erf(x),
+        )
     }
 }

@@ -3,8 +3,8 @@
 //! x = k ln 2 + log T + r, where T is one of 16 numbers near 2^(j/16), so e^x = 2^k · T · (1 + s) with s = e^r − 1.
 //! T is an f64 and exact; the table SHIFTS says how far its logarithm is from j ln 2 / 16.
 
-use super::super::lanes::{Integer, Number, Wide};
-use super::polynomial;
+use super::super::lanes::{Integer, Mask, Number, Wide};
+use super::{pair, polynomial, settle_guess};
 
 /// (e^r - 1 - r) / r^2 on |r| <= ln 2 / 32; error of (e^r - 1) / r: 2^-59.7.
 pub(super) const EXP: [f64; 6] = [
@@ -59,6 +59,21 @@ pub(super) static SHIFTS: [f64; 16] = [
     5.5450656186394274e-17,
 ];
 
+/// The coefficients of [`EXP`] for four; error of (e^r - 1) / r: 2^-47.3.
+const EXP_GUESS: [f64; 4] =
+    [0.4999999998656959, 0.16666666664364316, 0.04166758081945538, 0.008333473254431545];
+/// [`POWERS`] with 2^-4 j taken from the exponent field, bits and all. Added to n in sixteenths, shifted to the
+/// exponent, this gives 2^k T without masking n's fraction j out.
+pub(super) static POWERS_LESS_INDEX: [f64; 16] = {
+    let mut table = POWERS;
+    let mut j = 0;
+    while j < 16 {
+        table[j] = f64::from_bits(table[j].to_bits() - ((j as u64) << 48));
+        j += 1;
+    }
+    table
+};
+
 /// 1.5 · 2^48: adding it rounds a small number to a multiple of 1/16, whose sixteenths stand in the low bits.
 pub(super) const SIXTEENTHS: f64 = 422212465065984.0;
 
@@ -109,6 +124,26 @@ pub fn exp<V: Number<Scalar = f64>>(x: V) -> V {
     e.power.fma(s, e.power).scale(e.k)
 }
 
+/// P = 2^k T and s with e^x = P (1 + s) to 2^−46, for |x| ≤ 200.
+#[inline(always)]
+pub(super) fn guess<V: Number<Scalar = f64>>(x: V) -> (V, V) {
+    let shifter = V::splat(SIXTEENTHS);
+    let shifted = x.fma(V::splat(std::f64::consts::LOG2_E), shifter);
+    let r = (shifted - shifter).fnma(V::splat(std::f64::consts::LN_2), x);
+    let index = shifted.bits();
+    let power = V::from_bits(V::lookup(&POWERS_LESS_INDEX, index).bits().plus(index.shift_left(48)));
+    let r2 = r * r;
+    let tail = pair(2, r, &EXP_GUESS).fma(r2, pair(0, r, &EXP_GUESS));
+    (power, r2.fma(tail, r))
+}
+
+/// e^x to 2^−46; beyond 110 in size as for 110, where no f32 needs more.
+#[inline(always)]
+pub(super) fn guess_clamped<V: Number<Scalar = f64>>(x: V) -> V {
+    let (power, s) = guess(V::splat(110.0).lesser(V::splat(-110.0).greater(x)));
+    power.fma(s, power)
+}
+
 /// e^x − 1.
 #[inline(always)]
 pub fn expm1<V: Number<Scalar = f64>>(x: V) -> V {
@@ -131,6 +166,15 @@ impl Wide for Exp {
     #[inline(always)]
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
         exp(x)
+    }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
+        settle_guess(
+            guess_clamped(x),
+            V::Mask::splat(false),
+            #[inline(always)]
+            || exp(x),
+        )
     }
 }
 

@@ -1,8 +1,8 @@
 //! tanh and the logistic function, as quotients of sums that are kept with their rounding errors.
 
-use super::super::lanes::{Integer, Number, Rare, Wide};
+use super::super::lanes::{Integer, Mask, Number, Rare, Wide};
 use super::exp::{self, reduce, tail};
-use super::{polynomial, round_to_odd, settle};
+use super::{polynomial, round_to_odd, settle, settle_guess};
 
 /// The largest number whose tanh is not 1 when rounded: log(2^55 − 1) / 2, rounded down.
 const TANH_ONE: f64 = 19.061547465398494;
@@ -15,18 +15,6 @@ fn quotient<V: Number<Scalar = f64>>(n: V, n_low: V, d: V, d_low: V) -> (V, V, V
     let error = q.fnma(d, n) + q.fnma(d_low, n_low);
     (q, error, inverse)
 }
-
-/// `exp::POWERS[j]` with 2^-4 j taken from the exponent field, bits and all. Added to n in sixteenths, shifted to the
-/// exponent, this gives 2^k T without masking n's fraction j out.
-static POWERS_LESS_INDEX: [f64; 16] = {
-    let mut table = exp::POWERS;
-    let mut j = 0;
-    while j < 16 {
-        table[j] = f64::from_bits(table[j].to_bits() - ((j as u64) << 48));
-        j += 1;
-    }
-    table
-};
 
 /// Half of `exp::SHIFTS`.
 static HALF_SHIFTS: [f64; 16] = {
@@ -69,7 +57,7 @@ pub fn tanh<V: Number<Scalar = f64>>(x: V) -> V {
     let r = r_high - correction;
     let r_low = (r_high - r) - correction;
     // E = p (1 + 2 (r + r_low + r² tail)), p = 2^k T. The sum (p − 1)/2 is exact, and it is larger than p·r or zero.
-    let p = V::from_bits(V::lookup(&POWERS_LESS_INDEX, index).bits().plus(index.shift_left(48)));
+    let p = V::from_bits(V::lookup(&exp::POWERS_LESS_INDEX, index).bits().plus(index.shift_left(48)));
     let half = V::splat(0.5);
     let a = p.fma(half, -half);
     let r2 = r * r;
@@ -120,6 +108,20 @@ impl Wide for Tanh {
     fn value<V: Number<Scalar = f64>>(x: V) -> V {
         tanh(x)
     }
+    #[inline(always)]
+    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
+        // From 10 on the result is 1 in f32. With E = e^{2|x|}, (E − 1) / (E + 1).
+        let size = V::splat(10.0).lesser(x.abs());
+        let (power, s) = exp::guess(size + size);
+        let n = power.fma(s, power - V::splat(1.0));
+        let y = (n / (n + V::splat(2.0))).copysign(x);
+        settle_guess(
+            y,
+            V::Mask::splat(false),
+            #[inline(always)]
+            || tanh(x),
+        )
+    }
 }
 
 /// [`sigmoid`], as a type.
@@ -131,7 +133,14 @@ impl Wide for Sigmoid {
     }
     #[inline(always)]
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
-        settle::<V, Sigmoid>(sigmoid(x), x)
+        let one = V::splat(1.0);
+        let y = one / (one + exp::guess_clamped(-x));
+        settle_guess(
+            y,
+            V::Mask::splat(false),
+            #[inline(always)]
+            || settle::<V, Sigmoid>(sigmoid(x), x),
+        )
     }
 }
 impl Rare<f64> for Sigmoid {

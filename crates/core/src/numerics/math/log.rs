@@ -4,7 +4,7 @@
 //! The sixteenth that contains 1 has v = 1 and log v = 0, so there is no cancellation near 1 and no branch for it.
 
 use super::super::lanes::{Integer, Mask, Number, Rare, Wide};
-use super::{polynomial, round_to_odd, settle};
+use super::{polynomial, round_to_odd, settle, settle_guess};
 
 /// (log(1+r) - r + r^2/2) / r^3 on |r| <= 1/32; error of log(1+r) / r: 2^-62.2.
 const LOG1P: [f64; 8] = [
@@ -78,6 +78,16 @@ static LOG_LOW: [f64; 16] = [
     -6.953972872620724e-13,
     5.425667755245378e-13,
 ];
+/// -log(`INVERSE[i]`).
+static LOG: [f64; 16] = {
+    let mut table = LOG_HIGH;
+    let mut i = 0;
+    while i < 16 {
+        table[i] += LOG_LOW[i];
+        i += 1;
+    }
+    table
+};
 
 /// The bits of 0.671875, where the range of m begins.
 const START: u64 = 0x3fe5_8000_0000_0000;
@@ -105,11 +115,13 @@ fn reduce<V: Number<Scalar = f64>>(x: V) -> Reduced<V> {
     let product = m * inverse;
     let r = product - V::splat(1.0);
     let r_low = m.fma(inverse, -product);
-    // 2^52 + (k + 1023) has k + 1023 as its last bits.
-    let two52 = 0x4330_0000_0000_0000;
-    let k = V::from_bits(biased.shift_right(52).or(V::Bits::splat(two52)))
-        - V::splat(4503599627370496.0 + 1023.0);
-    Reduced { k, log_high: V::lookup(&LOG_HIGH, index), log_low: V::lookup(&LOG_LOW, index), r, r_low }
+    Reduced {
+        k: whole(biased),
+        log_high: V::lookup(&LOG_HIGH, index),
+        log_low: V::lookup(&LOG_LOW, index),
+        r,
+        r_low,
+    }
 }
 
 /// The logarithm of what was reduced, as a sum of two numbers.
@@ -140,8 +152,44 @@ fn parts<V: Number<Scalar = f64>>(x: V) -> (V, V) {
 /// Natural logarithm; −∞ at ±0, NaN below.
 #[inline(always)]
 pub fn log<V: Number<Scalar = f64>>(x: V) -> V {
-    let (y, y_low) = parts(x);
-    special(x, x, y + y_low)
+    let (y, y_low) = finish(reduce(x));
+    (y + y_low).unless(
+        is_normal(x).not(),
+        #[inline(always)]
+        || {
+            let (y, y_low) = parts(x);
+            special(x, x, y + y_low)
+        },
+    )
+}
+
+/// Whether a number is positive, normal and finite.
+#[inline(always)]
+pub(super) fn is_normal<V: Number<Scalar = f64>>(x: V) -> V::Mask {
+    V::splat(f64::MIN_POSITIVE).le(x).and(x.lt(V::splat(f64::INFINITY)))
+}
+
+/// The logarithm of a positive number that is an f32, to 2^−51.
+#[inline(always)]
+pub(super) fn guess<V: Number<Scalar = f64>>(x: V) -> V {
+    let biased = x.bits().plus(V::Bits::splat(ONE - START));
+    let exponent = biased.and(V::Bits::splat(0xfff << 52)).minus(V::Bits::splat(ONE));
+    let index = biased.shift_right(48);
+    let m = V::from_bits(x.bits().minus(exponent));
+    // Exact: 24 bits times 20.
+    let r = m.fma(V::lookup(&INVERSE, index), V::splat(-1.0));
+    let k: V = whole(biased);
+    let r2 = r * r;
+    let tail = r.fma(polynomial(r, r2, &LOG1P), V::splat(-0.5));
+    k.fma(V::splat(std::f64::consts::LN_2), V::lookup(&LOG, index)) + r2.fma(tail, r)
+}
+
+/// k of an exponent field k + 1023, whatever the bits below it are.
+#[inline(always)]
+pub(super) fn whole<V: Number<Scalar = f64>>(biased: V::Bits) -> V {
+    // 2^52 + (k + 1023) has k + 1023 as its last bits.
+    let two52 = 0x4330_0000_0000_0000;
+    V::from_bits(biased.shift_right(52).or(V::Bits::splat(two52))) - V::splat(4503599627370496.0 + 1023.0)
 }
 
 /// `y`, or what the logarithm of `argument` is where that is not positive and finite; `x` where it is +∞ or NaN.
@@ -190,7 +238,12 @@ impl Wide for Log {
     }
     #[inline(always)]
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
-        settle::<V, Log>(log(x), x)
+        settle_guess(
+            guess(x),
+            is_normal(x).not(),
+            #[inline(always)]
+            || settle::<V, Log>(log(x), x),
+        )
     }
 }
 impl Rare<f64> for Log {

@@ -1,7 +1,8 @@
 //! Elementary functions (law 6), each written once, generic over [`Number`].
 //!
-//! An f64 function is a fixed sequence of IEEE operations and fma; tests bound its error. An f32 function is its
-//! f64 sister on widened halves, rounded once. `coefficients.py` beside this file derives every constant.
+//! An f64 function is a fixed sequence of IEEE operations and fma; tests bound its error. An f32 function is evaluated in
+//! f64 and rounded once: most by a short formula that is good to 2^-40 (a guess), which decides on nearly all arguments
+//! how to round; the f64 function decides on the others. `coefficients.py` beside this file derives every constant.
 
 pub mod erf;
 pub mod exp;
@@ -16,7 +17,7 @@ mod reference;
 mod tests;
 
 use super::dispatch::{Kernel, Level, dispatch};
-use super::lanes::{Integer, Lanes, Number, Rare, Real, Scalar, Simd, Twin, Wide};
+use super::lanes::{Integer, Lanes, Mask, Number, Rare, Real, Scalar, Simd, Twin, Wide};
 
 /// Declares the unary functions: the enum and the trait's methods.
 macro_rules! unary {
@@ -50,6 +51,8 @@ macro_rules! unary {
             fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self>;
             /// `self` to the power `y`, by the table of C99.
             fn pow(self, y: Self) -> Self;
+            /// The same of two vectors.
+            fn pow_twin(x: Twin<Self>, y: Twin<Self>) -> Twin<Self>;
 
             $($(#[$doc])*
             #[inline(always)]
@@ -105,6 +108,10 @@ macro_rules! elementary_f64 {
             fn pow(self, y: Self) -> Self {
                 pow::pow(self, y)
             }
+            #[inline(always)]
+            fn pow_twin(x: Twin<Self>, y: Twin<Self>) -> Twin<Self> {
+                pow::pow(x, y)
+            }
         }
     };
 }
@@ -123,6 +130,10 @@ macro_rules! elementary_f32 {
             #[inline(always)]
             fn pow(self, y: Self) -> Self {
                 <$simd>::through_f64_pair::<pow::Pow>(self, y)
+            }
+            #[inline(always)]
+            fn pow_twin(x: Twin<Self>, y: Twin<Self>) -> Twin<Self> {
+                Twin(x.0.pow(y.0), x.1.pow(y.1))
             }
         }
     };
@@ -168,6 +179,19 @@ fn settle<V: Number<Scalar = f64>, R: Rare<f64>>(y: V, x: V) -> V {
     y.rescue::<R>(x, middle)
 }
 
+/// An f64 whose rounding to f32 is that of the true value: `guess` where it decides, else what `exact` gives.
+///
+/// The guess must be off by less than a share of 2^−40 of the true value, except in lanes that are `unsure` anyway. It
+/// decides unless it lies within 2^13 of its units of the middle between two f32, or where f32 has fewer bits.
+#[inline(always)]
+fn settle_guess<V: Number<Scalar = f64>>(guess: V, unsure: V::Mask, exact: impl FnOnce() -> V) -> V {
+    // The 29 bits that an f32 lacks are 2^28 in the middle. Moved by less than 2^28, those near it start with 15 zeros.
+    let moved = guess.bits().plus(V::Bits::splat((1_u64 << 13).wrapping_sub(1 << 28)));
+    let near_middle = V::disjoint(moved, V::Bits::splat((1 << 29) - (1 << 14)));
+    let subnormal = guess.abs().lt(V::splat(f32::MIN_POSITIVE as f64));
+    guess.unless(near_middle.or(subnormal).or(unsure), exact)
+}
+
 /// high + low rounded to odd: truncated, with the last bit set if that was not exact. A second rounding, to at least two
 /// bits fewer, then gives the nearest number to the exact sum (Boldo and Melquiond).
 fn round_to_odd(high: f64, low: f64) -> f64 {
@@ -196,6 +220,28 @@ fn map<V: Elementary, F: Wide>(x: &[V::Scalar], out: &mut [V::Scalar]) {
     }
     for (x, out) in x.remainder().chunks(V::WIDTH).zip(out.into_remainder().chunks_mut(V::WIDTH)) {
         V::load_slice(x, V::Scalar::ONE).evaluate::<F>().store_slice(out);
+    }
+}
+
+/// `out[i] = x[i]^y[i]` inside a kernel, for slices of the same length.
+#[inline(always)]
+pub fn map_pow_lanes<V: Elementary>(x: &[V::Scalar], y: &[V::Scalar], out: &mut [V::Scalar]) {
+    let pair = 2 * V::WIDTH;
+    let (mut x, mut y, mut out) = (x.chunks_exact(pair), y.chunks_exact(pair), out.chunks_exact_mut(pair));
+    for ((x, y), out) in (&mut x).zip(&mut y).zip(&mut out) {
+        // SAFETY: each chunk has twice WIDTH numbers.
+        unsafe {
+            let load =
+                |from: &[V::Scalar]| Twin(V::load(from.as_ptr()), V::load(from.as_ptr().add(V::WIDTH)));
+            let power = V::pow_twin(load(x), load(y));
+            power.0.store(out.as_mut_ptr());
+            power.1.store(out.as_mut_ptr().add(V::WIDTH));
+        }
+    }
+    let rest = x.remainder().chunks(V::WIDTH).zip(y.remainder().chunks(V::WIDTH));
+    for ((x, y), out) in rest.zip(out.into_remainder().chunks_mut(V::WIDTH)) {
+        let load = |from: &[V::Scalar]| V::load_slice(from, V::Scalar::ONE);
+        load(x).pow(load(y)).store_slice(out);
     }
 }
 
@@ -242,11 +288,7 @@ impl<T: Real> Kernel for MapPow<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let width = <T::Vector<S> as Lanes>::WIDTH;
-        for ((x, y), out) in self.x.chunks(width).zip(self.y.chunks(width)).zip(self.out.chunks_mut(width)) {
-            let load = |source: &[T]| <T::Vector<S> as Lanes>::load_slice(source, T::ONE);
-            load(x).pow(load(y)).store_slice(out);
-        }
+        map_pow_lanes::<T::Vector<S>>(self.x, self.y, self.out);
     }
 }
 

@@ -3,9 +3,8 @@
 //! The logarithm works like [`log`](super::log), with a table of 128 intervals so that |r| ≤ 0.0039.
 
 use super::super::lanes::{Integer, Mask, Number, WidePair};
-use super::exp;
 use super::log::{LN2_HIGH, LN2_LOW};
-use super::polynomial;
+use super::{exp, log, polynomial, settle_guess};
 
 /// (log(1+r) - r + r^2/2) / r^3 on |r| <= 0.0039; error of log(1+r) / r: 2^-75.6.
 const LOG1P: [f64; 7] = [
@@ -416,17 +415,13 @@ const START: u64 = 0x3fe5_9000_0000_0000;
 /// The bits of 1.
 const ONE: u64 = 0x3ff0_0000_0000_0000;
 
-/// The logarithm of a positive finite number, as a sum of two numbers.
+/// The logarithm of a positive normal number times 2^−`unscaled`, as a sum of two numbers.
 #[inline(always)]
-fn log<V: Number<Scalar = f64>>(x: V) -> (V, V) {
-    let small = x.lt(V::splat(f64::MIN_POSITIVE));
-    let x = V::select(small, x * V::splat(18014398509481984.0), x);
+fn log<V: Number<Scalar = f64>>(x: V, unscaled: V) -> (V, V) {
     let biased = x.bits().plus(V::Bits::splat(ONE - START));
     let exponent = biased.and(V::Bits::splat(0xfff << 52)).minus(V::Bits::splat(ONE));
     let index = biased.shift_right(45);
-    let two52 = V::Bits::splat(0x4330_0000_0000_0000);
-    let shift = V::select(small, V::splat(54.0), V::zero());
-    let k = V::from_bits(biased.shift_right(52).or(two52)) - V::splat(4503599627370496.0 + 1023.0) - shift;
+    let k = log::whole::<V>(biased) - unscaled;
     // 1 + r + r_low = m / m_0, exactly.
     let (m, inverse) = (V::from_bits(x.bits().minus(exponent)), V::lookup(&INVERSE, index));
     let product = m * inverse;
@@ -455,35 +450,68 @@ fn is_integer<V: Number<Scalar = f64>>(x: V) -> V::Mask {
     two52.le(x).or(((x + two52) - two52).eq(x))
 }
 
-/// x^y by the table of C99, annex F.9.4.4; `join` adds the two parts of a positive result.
+/// y times a logarithm in two parts, in two parts. The second is useful only where the first is in reach of exp.
 #[inline(always)]
-fn power<V: Number<Scalar = f64>>(x: V, y: V, join: impl Fn(V, V) -> V) -> V {
-    let (zero, one, infinity) = (V::zero(), V::splat(1.0), V::splat(f64::INFINITY));
-    let size = x.abs();
-    let ordinary = zero.lt(size).and(size.lt(infinity));
-    let (log_high, log_low) = log(V::select(ordinary, size, one));
-    let log_high = V::select(ordinary, log_high, V::select(size.eq(zero), -infinity, size));
-    // The exponent y log|x|; a second part only where the first is finite and in reach.
+fn exponent<V: Number<Scalar = f64>>(y: V, (log_high, log_low): (V, V)) -> (V, V) {
     let product = y * log_high;
-    let product_low = y.fma(log_low, y.fma(log_high, -product));
-    let near = product.abs().lt(V::splat(1000.0));
-    let product_low = V::select(near, product_low, zero);
+    (product, y.fma(log_low, y.fma(log_high, -product)))
+}
+
+/// e^(product + low), added up by `join`.
+#[inline(always)]
+fn raise<V: Number<Scalar = f64>>((product, low): (V, V), join: impl Fn(V, V) -> V) -> V {
     let e = exp::reduce(V::splat(710.0).lesser(V::splat(-750.0).greater(product)));
     // The second part can be 2^−44, too large for a mere correction of s.
-    let low = e.r_low + product_low;
+    let low = e.r_low + low;
     let r = e.r + low;
     let s = (r * r).fma(exp::tail(r), (e.r - r) + low) + r;
-    let magnitude = join(e.power, e.power * s).scale(e.k);
-    // Signs and exceptions, the strongest last. 1^y is 1, also for y = NaN, and so is (−1)^±∞.
+    join(e.power, e.power * s).scale(e.k)
+}
+
+/// |x|^y for any x and y, but 0 · ∞ and 1^NaN are left to [`signed`].
+#[inline(always)]
+fn extended<V: Number<Scalar = f64>>(size: V, y: V, join: impl Fn(V, V) -> V) -> V {
+    let (zero, infinity) = (V::zero(), V::splat(f64::INFINITY));
+    let ordinary = zero.lt(size).and(size.lt(infinity));
+    let finite = V::select(ordinary, size, V::splat(1.0));
+    let subnormal = finite.lt(V::splat(f64::MIN_POSITIVE));
+    let scaled = V::select(subnormal, finite * V::splat(18014398509481984.0), finite);
+    let (log_high, log_low) = log(scaled, V::select(subnormal, V::splat(54.0), zero));
+    let log_high = V::select(ordinary, log_high, V::select(size.eq(zero), -infinity, size));
+    let (product, low) = exponent(y, (log_high, log_low));
+    raise((product, V::select(product.abs().lt(V::splat(1000.0)), low, zero)), join)
+}
+
+/// x^y from |x|^y: signs and exceptions, the strongest last. 1^y is 1, also for y = NaN, and so is (−1)^±∞.
+#[inline(always)]
+fn signed<V: Number<Scalar = f64>>(x: V, y: V, magnitude: V) -> V {
+    let (zero, one, infinity) = (V::zero(), V::splat(1.0), V::splat(f64::INFINITY));
     let y_size = y.abs();
     let integer = is_integer(y_size);
     let odd = integer.and(is_integer(y_size * V::splat(0.5)).not());
-    let negative = V::top_bit(x.bits());
-    let result = V::select(negative.and(odd), -magnitude, magnitude);
+    let result = V::select(V::top_bit(x.bits()).and(odd), -magnitude, magnitude);
     let undefined = x.lt(zero).and((-infinity).lt(x)).and(integer.not());
     let result = V::select(undefined, V::splat(f64::NAN), result);
     let unit = y.eq(zero).or(x.eq(one)).or(x.eq(-one).and(y_size.eq(infinity)));
     V::select(unit, one, result)
+}
+
+/// x^y by the table of C99, annex F.9.4.4; `join` adds the two parts of a positive result.
+#[inline(always)]
+fn power<V: Number<Scalar = f64>>(x: V, y: V, join: impl Fn(V, V) -> V + Copy) -> V {
+    let size = x.abs();
+    let product = exponent(y, log(size, V::zero()));
+    let usual = log::is_normal(size).and(product.0.abs().lt(V::splat(1000.0)));
+    let magnitude = raise(product, join).unless(
+        usual.not(),
+        #[inline(always)]
+        || extended(size, y, join),
+    );
+    magnitude.unless(
+        V::top_bit(x.bits()).or(usual.not()),
+        #[inline(always)]
+        || signed(x, y, magnitude),
+    )
 }
 
 /// high + low, both positive or the second much smaller, rounded to odd: see [`round_to_odd`](super::round_to_odd).
@@ -518,6 +546,20 @@ impl WidePair for Pow {
     }
     #[inline(always)]
     fn before_f32<V: Number<Scalar = f64>>(x: V, y: V) -> V {
-        power(x, y, join_odd)
+        let size = x.abs();
+        let product = y * log::guess(size);
+        let usual = log::is_normal(size).and(product.abs().lt(V::splat(1000.0)));
+        let magnitude = exp::guess_clamped(product);
+        let guess = magnitude.unless(
+            V::top_bit(x.bits()),
+            #[inline(always)]
+            || signed(x, y, magnitude),
+        );
+        settle_guess(
+            guess,
+            usual.not(),
+            #[inline(always)]
+            || power(x, y, join_odd),
+        )
     }
 }

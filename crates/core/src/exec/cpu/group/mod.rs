@@ -17,7 +17,7 @@ pub(super) use build::{GroupBuilder, Source};
 use super::schedule::Buffer;
 use crate::numerics::dispatch::Kernel;
 use crate::numerics::lanes::{Lanes, Number, Real, Simd};
-use crate::numerics::math::{Elementary, UnaryFn, map_unary_lanes};
+use crate::numerics::math::{Elementary, UnaryFn, map_pow_lanes, map_unary_lanes};
 use crate::ops::{Direction, Function};
 use chain::Link;
 
@@ -238,6 +238,12 @@ unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
                     let (x, y) = unsafe { (std::slice::from_raw_parts(a, count), std::slice::from_raw_parts_mut(y, count)) };
                     return map_unary_lanes::<V>(UnaryFn::$name, x, y);
                 })*
+                Function::Pow => {
+                    // SAFETY: as above.
+                    let (a, b) = unsafe { (std::slice::from_raw_parts(a, count), std::slice::from_raw_parts(b, count)) };
+                    // SAFETY: as above.
+                    return map_pow_lanes::<V>(a, b, unsafe { std::slice::from_raw_parts_mut(y, count) });
+                }
                 _ => {}
             }
         };
@@ -261,7 +267,7 @@ unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
     }
     // SAFETY: the caller's pointers are valid for `count` elements.
     unsafe {
-        loops! { Neg Abs Sign Sqrt Relu Reciprocal Not Add Sub Mul MulStrong Div Pow Max Min And Or }
+        loops! { Neg Abs Sign Sqrt Relu Reciprocal Not Add Sub Mul MulStrong Div Max Min And Or }
     }
 }
 
