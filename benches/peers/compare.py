@@ -27,6 +27,7 @@ from workload import Workload, product
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+TIMEOUT_S = 300
 # In the order of the report. Each is a file here that declares `WORKLOAD`.
 WORKLOADS = ["pinn_step", "memory", "compile", "hvp", "attention", "small_call"]
 
@@ -91,9 +92,12 @@ def run(command: list[str], threads: int, samples: int, seconds: float) -> list[
     """One process of one implementation: its records."""
     cores = measure.cores(threads)
     command = [*command, "--samples", str(samples), "--seconds", str(seconds), "--json"]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE, preexec_fn=lambda: os.sched_setaffinity(0, cores)
-    )
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=HERE, timeout=TIMEOUT_S, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{' '.join(command)} must end within {TIMEOUT_S} s") from None
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}\n{done.stderr[-2000:]}")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

@@ -63,8 +63,8 @@ class Workload:
     # The work of a case for Tessera's program `machine`, as {"work": "fma", "amount": 2e9}: its time is the least possible.
     limit: Callable[[dict], dict | None] = lambda case: None
     # Times that all programs of a case are run, and seconds of sampling in each.
-    rounds: int = 3
-    seconds: float = 1.5
+    rounds: int = 2
+    seconds: float = 1.0
 
     def installed(self) -> list[str]:
         """The peers whose library this Python has."""
