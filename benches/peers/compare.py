@@ -151,7 +151,7 @@ class Comparison:
         self.lines.extend(record for records in kept.values() for record in records)
 
     def fault(self, workload: Workload, case: dict, name: str, what: str, kept: dict) -> None:
-        self.faults.append(f"{workload.name}, {report.spelled(case)}, {name}: {what}")
+        self.faults.append(f"{workload.name}, {report.spelled(workload, case)}, {name}: {what}")
         print(f"error: {self.faults[-1]}", file=sys.stderr)
         del kept[name]
 
@@ -160,7 +160,7 @@ class Comparison:
         minutes = (time.monotonic() - self.start) / 60
         ahead = minutes / self.done * (self.total - self.done)
         print(
-            f"[{self.done}/{self.total}, {minutes:.0f} min, about {ahead:.0f} to go] {workload.name} {report.spelled(case)}: "
+            f"[{self.done}/{self.total}, {minutes:.0f} min, about {ahead:.0f} to go] {workload.name} {report.spelled(workload, case)}: "
             f"{name} {report.figure(figure * workload.scale)} {workload.unit}",
             file=sys.stderr,
         )

@@ -70,10 +70,14 @@ def figure(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def spelled(case: dict) -> str:
+def spelled(workload: Workload, case: dict) -> str:
     """A case in a few words."""
-    words = {"points": lambda v: f"{v:,}", "threads": lambda v: f"{v} thread" + "s" * (v != 1)}
-    return ", ".join(words.get(name, str)(value).replace("_", " ") for name, value in case.items())
+    words = {"points": lambda v: f"{v:,} {workload.counted}", "threads": lambda v: f"{v} thread" + "s" * (v != 1)}
+    return ", ".join(words.get(name, named)(value) for name, value in case.items())
+
+
+def named(value) -> str:
+    return str(value).replace("_", "-")
 
 
 def table(head: list[str], body: list[list[str]]) -> str:
@@ -117,13 +121,13 @@ def ratios(rows: list[Row]) -> str:
     forms = [name for name in workload.forms if any(name in row.records for row in rows)]
     peers = [name for name in workload.peers if any(name in row.records for row in rows)]
     limited = any("limit" in row.records for row in rows)
-    head = [*rows[0].label, *(f"{name}, {workload.unit}" for name in forms), *(["share of peak"] if limited else []), *peers]
+    head = [*(workload.counted if name == "points" else name for name in rows[0].label), *(f"{name}, {workload.unit}" for name in forms), *(["share of peak"] if limited else []), *peers]
     body = []
     for row in rows:
         share = [f"{100 * row.ratio('limit'):.0f} %" if "limit" in row.records else "–"] if limited else []
         own = [figure(row.median(name)) if name in row.records else "–" for name in forms]
         times = [f"{row.ratio(name):.1f}×" if name in row.records else "–" for name in peers]
-        label = [f"{v:,}" if isinstance(v, int) else str(v).replace("_", " ") for v in row.label.values()]
+        label = [f"{v:,}" if isinstance(v, int) else named(v) for v in row.label.values()]
         body.append([*label, *own, *share, *times])
     return table(head, body)
 
@@ -133,7 +137,7 @@ def bars(rows: list[Row]) -> list[chart.Bar]:
     most = max(row.label["threads"] for row in rows)
     shown = [row for row in rows if row.label["threads"] == most and row.fastest()]
     constant = {name for name in rows[0].label if len({str(row.label[name]) for row in rows}) == 1}
-    label = lambda row: spelled({k: v for k, v in row.label.items() if k != "threads" and (k not in constant or k == "points")})
+    label = lambda row: spelled(row.workload, {k: v for k, v in row.label.items() if k != "threads" and (k not in constant or k == "points")})
     return [chart.Bar(label(row), row.ratio(row.fastest()), row.fastest()) for row in shown]
 
 
@@ -150,7 +154,7 @@ def keep(lines: list[dict], workloads: list[Workload]) -> None:
     _, after = rest.split(END)
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n{source}\n\n{tables}\n\n{END}{after}")
     groups = [(rows[0].workload.title, shown) for rows in measured if (shown := bars(rows))]
-    PICTURE.write_text(chart.picture("Time of the fastest peer, as a multiple of Tessera's", groups))
+    PICTURE.write_text(chart.picture("Time, or memory, of the best peer as a multiple of Tessera's", groups))
 
 
 def main() -> None:

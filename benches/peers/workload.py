@@ -56,6 +56,8 @@ class Workload:
     # The figure: smaller is better.
     values: Callable[[dict], list[float]] = times
     unit: str = "ms"
+    # What the option `points` counts.
+    counted: str = "points"
     scale: float = 1e3
     # What two answers may differ by; None where there is nothing to hold against each other.
     tolerance: dict[str, float] | None = field(default_factory=lambda: {"f64": 1e-10, "f32": 1e-5})
