@@ -109,7 +109,8 @@ def machine() -> dict[str, str]:
     model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), platform.machine())
     level = next((name for flag, name in (("avx512dq", "AVX-512"), ("avx2", "AVX2")) if f" {flag} " in info), "no AVX2")
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    describe = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    commit = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     return {
         "machine": f"{model}, {len(os.sched_getaffinity(0))} cores, {level}, {memory_gib:.0f} GiB, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
