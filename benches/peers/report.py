@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 RECORD = ROOT / "benches" / "record"
 DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURE = DOCUMENT.with_suffix(".svg")
+CAPTION = "Time, or memory, of the best peer as a multiple of Tessera's"
 BEGIN, END = "<!-- figures: written by benches/peers/report.py -->", "<!-- end of figures -->"
 
 
@@ -152,9 +153,9 @@ def keep(lines: list[dict], workloads: list[Workload]) -> None:
     source = f"From [this record](../{path.with_suffix('.md').relative_to(ROOT)}): {run['machine']}; {run['date']}, commit {run['commit']}; {versions(lines)}."
     before, rest = DOCUMENT.read_text().split(BEGIN)
     _, after = rest.split(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{source}\n\n{tables}\n\n{END}{after}")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n![{CAPTION}]({PICTURE.name})\n\n{source}\n\n{tables}\n\n{END}{after}")
     groups = [(rows[0].workload.title, shown) for rows in measured if (shown := bars(rows))]
-    PICTURE.write_text(chart.picture("Time, or memory, of the best peer as a multiple of Tessera's", groups))
+    PICTURE.write_text(chart.picture(CAPTION, groups))
 
 
 def main() -> None:
