@@ -86,6 +86,12 @@ def table(head: list[str], body: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def quiet(records: list[dict]) -> tuple[int, int]:
+    """How many samples were quiet, and how many there are."""
+    samples = [is_quiet(s, record["threads"]) for record in records for s in record.get("samples", [])]
+    return sum(samples), len(samples)
+
+
 def versions(lines: list[dict]) -> str:
     return ", ".join(dict.fromkeys(record["version"] for record in lines[1:]))
 
@@ -94,13 +100,12 @@ def details(row: Row) -> list[list[str]]:
     """A line for each implementation, with everything."""
     body = []
     for name, records in row.records.items():
-        samples = [(s, r["threads"]) for r in records for s in r.get("samples", [])]
         ratio = row.ratio(name)
         body.append([
             *(str(value) for value in row.label.values()), name, figure(row.median(name)), figure(row.workload.scale * min(row.values(name))),
-            "–" if ratio is None else f"{ratio:.2f}×",
+            "–" if ratio is None else f"{figure(ratio)}×",
             *(f"{median(r[key] for r in records):{form}}" if key in records[0] else "–" for key, form in (("first_s", ".3f"), ("peak_mib", ".0f"))),
-            f"{sum(is_quiet(s, threads) for s, threads in samples)}/{len(samples)}",
+            "/".join(map(str, quiet(records))),
         ])  # fmt: skip
     return body
 
@@ -127,7 +132,7 @@ def ratios(rows: list[Row]) -> str:
     for row in rows:
         share = [f"{100 * row.ratio('limit'):.0f} %" if "limit" in row.records else "–"] if limited else []
         own = [figure(row.median(name)) if name in row.records else "–" for name in forms]
-        times = [f"{row.ratio(name):.1f}×" if name in row.records else "–" for name in peers]
+        times = [f"{figure(row.ratio(name))}×" if name in row.records else "–" for name in peers]
         label = [f"{v:,}" if isinstance(v, int) else named(v) for v in row.label.values()]
         body.append([*label, *own, *share, *times])
     return table(head, body)
@@ -150,7 +155,8 @@ def keep(lines: list[dict], workloads: list[Workload]) -> None:
     path.with_suffix(".md").write_text(f"# Benchmarks, {run['date']}\n\nColumns: `benches/README.md`.\n\n{markdown(lines, workloads)}\n")
     measured = [rows for workload in workloads if (rows := rows_of(lines, workload)) and rows[0].own]
     tables = "\n\n".join(f"**{rows[0].workload.title}** (`{rows[0].workload.name}`)\n\n{ratios(rows)}" for rows in measured)
-    source = f"From [this record](../{path.with_suffix('.md').relative_to(ROOT)}): {run['machine']}; {run['date']}, commit {run['commit']}; {versions(lines)}."
+    of_samples = "{} of {} samples were quiet".format(*quiet(lines[1:]))
+    source = f"From [this record](../{path.with_suffix('.md').relative_to(ROOT)}): {run['machine']}; {run['date']}, commit {run['commit']}; {versions(lines)}; {of_samples}."
     before, rest = DOCUMENT.read_text().split(BEGIN)
     _, after = rest.split(END)
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n![{CAPTION}]({PICTURE.name})\n\n{source}\n\n{tables}\n\n{END}{after}")

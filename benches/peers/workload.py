@@ -36,7 +36,7 @@ def difference(record: dict, reference: dict, tolerance: float) -> str | None:
 
 @dataclass(frozen=True)
 class Workload:
-    """One thing to be measured, in several cases. A case is a set of options of the programs, such as points=1000."""
+    """One thing to be measured, in several cases. A case is a set of options of the programs, such as points=1000; it has threads and dtype."""
 
     name: str
     title: str
