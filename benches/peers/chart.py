@@ -60,7 +60,8 @@ def picture(title: str, groups: list[tuple[str, list[Bar]]]) -> str:
             kind = "faster" if bar.ratio >= 1 else "slower"
             parts.append(f'<text x="{LEFT - 12}" y="{y + BAR - 2}" text-anchor="end">{escape(bar.label)}</text>')
             parts.append(f'<rect class="{kind}" x="{start:.1f}" y="{y + 1}" width="{max(end - start, 1):.1f}" height="{BAR}" rx="2"/>')
-            note = f"{bar.ratio:,.{0 if bar.ratio >= 100 else 1}f}× {bar.note}"
+            digits = 0 if bar.ratio >= 100 else 1 if bar.ratio >= 1 else 2
+            note = f"{bar.ratio:,.{digits}f}× {bar.note}"
             parts.append(f'<text x="{end + 6:.1f}" y="{y + BAR - 2}">{escape(note)}</text>')
         y += LINE + GAP
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">'

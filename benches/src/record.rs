@@ -58,7 +58,7 @@ pub enum Precision {
     F64,
 }
 
-/// The time of one call: of several, divided by their number, where one is shorter than [`SAMPLE_MIN_S`].
+/// The time of one call: of several, divided by their number, where one is short.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Sample {
     /// Wall time, seconds.
