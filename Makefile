@@ -1,11 +1,11 @@
 # Tessera. `make` alone says what can be done here.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint unit docs examples bench
+.PHONY: help build demo test lint unit docs examples bench bench-quick
 SHELL := bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 build: ## the program, optimised: target/release/tessera
 	@scripts/install.sh
@@ -33,8 +33,12 @@ examples: ## run the numbered examples
 	@scripts/install.sh
 	@scripts/examples.sh
 
-bench: ## measure Tessera, alone and side by side with its peers
+bench: ## measure Tessera side by side with its peers, 20 minutes; keeps the figures and updates docs/performance.md
 	@scripts/install.sh
-	cargo bench --workspace --locked
-	@benches/peers/setup.sh
-	benches/peers/.venv/bin/python benches/peers/compare.py
+	@benches/peers/setup.sh --torch
+	benches/peers/.venv/bin/python benches/peers/compare.py --record
+
+bench-quick: ## the same in 3 minutes, few cases; keeps nothing
+	@scripts/install.sh
+	@benches/peers/setup.sh --torch
+	benches/peers/.venv/bin/python benches/peers/compare.py --quick

@@ -43,22 +43,25 @@ def picture(title: str, groups: list[tuple[str, list[Bar]]]) -> str:
     x = lambda ratio: LEFT + (math.log2(ratio) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
     height = TOP + sum(LINE * (1 + len(bars)) + GAP for _, bars in groups)
     step = max(1, math.ceil((high - low) / 8))
-    ticks = [power for power in range(low, high + 1) if power % step == 0]
+    ticks = {power: f"{x(2.0**power):.1f}" for power in range(low, high + 1) if power % step == 0}
     parts = [f'<text class="title" x="16" y="24">{escape(title)}</text>']
-    for power in ticks:
-        name, where = f"{2**power}×" if power >= 0 else f"1/{2**-power}×", x(2.0**power)
-        parts.append(f'<text class="faint" x="{where:.1f}" y="46" text-anchor="middle">{name}</text>')
-        parts.append(f'<line class="{"grid" if power else "one"}" x1="{where:.1f}" x2="{where:.1f}" y1="{TOP - 6}" y2="{height - GAP}"/>')
+    for power, where in ticks.items():
+        name = f"{2**power}×" if power >= 0 else f"1/{2**-power}×"
+        parts.append(f'<text class="faint" x="{where}" y="46" text-anchor="middle">{name}</text>')
     y = TOP
     for heading, bars in groups:
         parts.append(f'<text class="group" x="16" y="{y + BAR}">{escape(heading)}</text>')
+        for power, where in ticks.items():
+            kind, top = "grid" if power else "one", y + LINE - 2
+            parts.append(f'<line class="{kind}" x1="{where}" x2="{where}" y1="{top}" y2="{top + LINE * len(bars)}"/>')
         for bar in bars:
             y += LINE
             start, end = sorted((x(1.0), x(bar.ratio)))
             kind = "faster" if bar.ratio >= 1 else "slower"
             parts.append(f'<text x="{LEFT - 12}" y="{y + BAR - 2}" text-anchor="end">{escape(bar.label)}</text>')
             parts.append(f'<rect class="{kind}" x="{start:.1f}" y="{y + 1}" width="{max(end - start, 1):.1f}" height="{BAR}" rx="2"/>')
-            note = f"{bar.ratio:.1f}× {bar.note}"
+            digits = 0 if bar.ratio >= 100 else 1 if bar.ratio >= 1 else 2
+            note = f"{bar.ratio:,.{digits}f}× {bar.note}"
             parts.append(f'<text x="{end + 6:.1f}" y="{y + BAR - 2}">{escape(note)}</text>')
         y += LINE + GAP
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">'

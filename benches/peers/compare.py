@@ -27,6 +27,7 @@ from workload import Workload, product
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+TIMEOUT_S = 300
 # In the order of the report. Each is a file here that declares `WORKLOAD`.
 WORKLOADS = ["pinn_step", "memory", "compile", "hvp", "attention", "small_call"]
 
@@ -91,9 +92,12 @@ def run(command: list[str], threads: int, samples: int, seconds: float) -> list[
     """One process of one implementation: its records."""
     cores = measure.cores(threads)
     command = [*command, "--samples", str(samples), "--seconds", str(seconds), "--json"]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE, preexec_fn=lambda: os.sched_setaffinity(0, cores)
-    )
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=HERE, timeout=TIMEOUT_S, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{' '.join(command)} must end within {TIMEOUT_S} s") from None
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}\n{done.stderr[-2000:]}")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -105,7 +109,8 @@ def machine() -> dict[str, str]:
     model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), platform.machine())
     level = next((name for flag, name in (("avx512dq", "AVX-512"), ("avx2", "AVX2")) if f" {flag} " in info), "no AVX2")
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    describe = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    commit = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     return {
         "machine": f"{model}, {len(os.sched_getaffinity(0))} cores, {level}, {memory_gib:.0f} GiB, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -147,7 +152,7 @@ class Comparison:
         self.lines.extend(record for records in kept.values() for record in records)
 
     def fault(self, workload: Workload, case: dict, name: str, what: str, kept: dict) -> None:
-        self.faults.append(f"{workload.name}, {report.spelled(case)}, {name}: {what}")
+        self.faults.append(f"{workload.name}, {report.spelled(workload, case)}, {name}: {what}")
         print(f"error: {self.faults[-1]}", file=sys.stderr)
         del kept[name]
 
@@ -156,7 +161,7 @@ class Comparison:
         minutes = (time.monotonic() - self.start) / 60
         ahead = minutes / self.done * (self.total - self.done)
         print(
-            f"[{self.done}/{self.total}, {minutes:.0f} min, about {ahead:.0f} to go] {workload.name} {report.spelled(case)}: "
+            f"[{self.done}/{self.total}, {minutes:.0f} min, about {ahead:.0f} to go] {workload.name} {report.spelled(workload, case)}: "
             f"{name} {report.figure(figure * workload.scale)} {workload.unit}",
             file=sys.stderr,
         )

@@ -78,7 +78,7 @@ def first(step: Callable[[], object]) -> tuple[float, object]:
 
 def sample(step: Callable[[], object], count: int, seconds: float) -> list[dict[str, float]]:
     """Samples of calls of `step`, which returns when its result is there. Raw: the statistics are the report's."""
-    calls = max(1, math.ceil(SAMPLE_MIN_S / timed(step, 1)["seconds"]))
+    calls = math.ceil(SAMPLE_MIN_S / max(timed(step, 1)["seconds"], 1e-9))
     taken: list[dict[str, float]] = []
     end = time.perf_counter() + seconds
     while len(taken) < count and (len(taken) < 3 or time.perf_counter() < end):

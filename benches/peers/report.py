@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 RECORD = ROOT / "benches" / "record"
 DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURE = DOCUMENT.with_suffix(".svg")
+CAPTION = "Time, or memory, of the best peer as a multiple of Tessera's"
 BEGIN, END = "<!-- figures: written by benches/peers/report.py -->", "<!-- end of figures -->"
 
 
@@ -70,15 +71,25 @@ def figure(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def spelled(case: dict) -> str:
+def spelled(workload: Workload, case: dict) -> str:
     """A case in a few words."""
-    words = {"points": lambda v: f"{v:,}", "threads": lambda v: f"{v} thread" + "s" * (v != 1)}
-    return ", ".join(words.get(name, str)(value).replace("_", " ") for name, value in case.items())
+    words = {"points": lambda v: f"{v:,} {workload.counted}", "threads": lambda v: f"{v} thread" + "s" * (v != 1)}
+    return ", ".join(words.get(name, named)(value) for name, value in case.items())
+
+
+def named(value) -> str:
+    return str(value).replace("_", "-")
 
 
 def table(head: list[str], body: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def quiet(records: list[dict]) -> tuple[int, int]:
+    """How many samples were quiet, and how many there are."""
+    samples = [is_quiet(s, record["threads"]) for record in records for s in record.get("samples", [])]
+    return sum(samples), len(samples)
 
 
 def versions(lines: list[dict]) -> str:
@@ -89,13 +100,12 @@ def details(row: Row) -> list[list[str]]:
     """A line for each implementation, with everything."""
     body = []
     for name, records in row.records.items():
-        samples = [(s, r["threads"]) for r in records for s in r.get("samples", [])]
         ratio = row.ratio(name)
         body.append([
             *(str(value) for value in row.label.values()), name, figure(row.median(name)), figure(row.workload.scale * min(row.values(name))),
-            "–" if ratio is None else f"{ratio:.2f}×",
+            "–" if ratio is None else f"{figure(ratio)}×",
             *(f"{median(r[key] for r in records):{form}}" if key in records[0] else "–" for key, form in (("first_s", ".3f"), ("peak_mib", ".0f"))),
-            f"{sum(is_quiet(s, threads) for s, threads in samples)}/{len(samples)}",
+            "/".join(map(str, quiet(records))),
         ])  # fmt: skip
     return body
 
@@ -117,13 +127,13 @@ def ratios(rows: list[Row]) -> str:
     forms = [name for name in workload.forms if any(name in row.records for row in rows)]
     peers = [name for name in workload.peers if any(name in row.records for row in rows)]
     limited = any("limit" in row.records for row in rows)
-    head = [*rows[0].label, *(f"{name}, {workload.unit}" for name in forms), *(["share of peak"] if limited else []), *peers]
+    head = [*(workload.counted if name == "points" else name for name in rows[0].label), *(f"{name}, {workload.unit}" for name in forms), *(["share of peak"] if limited else []), *peers]
     body = []
     for row in rows:
         share = [f"{100 * row.ratio('limit'):.0f} %" if "limit" in row.records else "–"] if limited else []
         own = [figure(row.median(name)) if name in row.records else "–" for name in forms]
-        times = [f"{row.ratio(name):.1f}×" if name in row.records else "–" for name in peers]
-        label = [f"{v:,}" if isinstance(v, int) else str(v).replace("_", " ") for v in row.label.values()]
+        times = [f"{figure(row.ratio(name))}×" if name in row.records else "–" for name in peers]
+        label = [f"{v:,}" if isinstance(v, int) else named(v) for v in row.label.values()]
         body.append([*label, *own, *share, *times])
     return table(head, body)
 
@@ -133,7 +143,7 @@ def bars(rows: list[Row]) -> list[chart.Bar]:
     most = max(row.label["threads"] for row in rows)
     shown = [row for row in rows if row.label["threads"] == most and row.fastest()]
     constant = {name for name in rows[0].label if len({str(row.label[name]) for row in rows}) == 1}
-    label = lambda row: spelled({k: v for k, v in row.label.items() if k != "threads" and (k not in constant or k == "points")})
+    label = lambda row: spelled(row.workload, {k: v for k, v in row.label.items() if k != "threads" and (k not in constant or k == "points")})
     return [chart.Bar(label(row), row.ratio(row.fastest()), row.fastest()) for row in shown]
 
 
@@ -145,12 +155,13 @@ def keep(lines: list[dict], workloads: list[Workload]) -> None:
     path.with_suffix(".md").write_text(f"# Benchmarks, {run['date']}\n\nColumns: `benches/README.md`.\n\n{markdown(lines, workloads)}\n")
     measured = [rows for workload in workloads if (rows := rows_of(lines, workload)) and rows[0].own]
     tables = "\n\n".join(f"**{rows[0].workload.title}** (`{rows[0].workload.name}`)\n\n{ratios(rows)}" for rows in measured)
-    source = f"From [this record](../{path.with_suffix('.md').relative_to(ROOT)}): {run['machine']}; {run['date']}, commit {run['commit']}; {versions(lines)}."
+    of_samples = "{} of {} samples were quiet".format(*quiet(lines[1:]))
+    source = f"From [this record](../{path.with_suffix('.md').relative_to(ROOT)}): {run['machine']}; {run['date']}, commit {run['commit']}; {versions(lines)}; {of_samples}."
     before, rest = DOCUMENT.read_text().split(BEGIN)
     _, after = rest.split(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{source}\n\n{tables}\n\n{END}{after}")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n![{CAPTION}]({PICTURE.name})\n\n{source}\n\n{tables}\n\n{END}{after}")
     groups = [(rows[0].workload.title, shown) for rows in measured if (shown := bars(rows))]
-    PICTURE.write_text(chart.picture("Time of the fastest peer, as a multiple of Tessera's", groups))
+    PICTURE.write_text(chart.picture(CAPTION, groups))
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ def difference(record: dict, reference: dict, tolerance: float) -> str | None:
 
 @dataclass(frozen=True)
 class Workload:
-    """One thing to be measured, in several cases. A case is a set of options of the programs, such as points=1000."""
+    """One thing to be measured, in several cases. A case is a set of options of the programs, such as points=1000; it has threads and dtype."""
 
     name: str
     title: str
@@ -56,6 +56,8 @@ class Workload:
     # The figure: smaller is better.
     values: Callable[[dict], list[float]] = times
     unit: str = "ms"
+    # What the option `points` counts.
+    counted: str = "points"
     scale: float = 1e3
     # What two answers may differ by; None where there is nothing to hold against each other.
     tolerance: dict[str, float] | None = field(default_factory=lambda: {"f64": 1e-10, "f32": 1e-5})
@@ -63,8 +65,8 @@ class Workload:
     # The work of a case for Tessera's program `machine`, as {"work": "fma", "amount": 2e9}: its time is the least possible.
     limit: Callable[[dict], dict | None] = lambda case: None
     # Times that all programs of a case are run, and seconds of sampling in each.
-    rounds: int = 3
-    seconds: float = 1.5
+    rounds: int = 2
+    seconds: float = 1.0
 
     def installed(self) -> list[str]:
         """The peers whose library this Python has."""

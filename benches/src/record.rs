@@ -58,7 +58,7 @@ pub enum Precision {
     F64,
 }
 
-/// The time of one call: of several, divided by their number, where one is shorter than [`SAMPLE_MIN_S`].
+/// The time of one call: of several, divided by their number, where one is short.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Sample {
     /// Wall time, seconds.
@@ -138,7 +138,7 @@ impl Run {
         let first = step();
         let first_s = start.elapsed().as_secs_f64();
         let answer = answer(first);
-        let calls = (SAMPLE_MIN_S / timed(&mut step, 1).seconds).ceil().max(1.0) as u32;
+        let calls = calls_of(timed(&mut step, 1).seconds);
         let mut samples = Vec::new();
         let sampling = Instant::now();
         while samples.len() < options.samples
@@ -186,6 +186,11 @@ impl Run {
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("a record of numbers and text is always JSON")
     }
+}
+
+/// How many calls of so many seconds a sample has.
+fn calls_of(seconds: f64) -> u32 {
+    (SAMPLE_MIN_S / seconds.max(1e-9)).ceil() as u32
 }
 
 fn timed<R>(step: &mut impl FnMut() -> R, calls: u32) -> Sample {
@@ -275,9 +280,10 @@ mod tests {
 
     #[test]
     fn short_calls_are_sampled_many_at_a_time() {
-        let mut calls = 0;
-        let run = Run::measure("sample", &options(), || calls += 1, |()| Answer::new(0.0, []));
-        assert!(calls > 4 * 100, "a call of nothing must be repeated, was called {calls} times");
-        assert!(run.samples.iter().all(|sample| sample.seconds < SAMPLE_MIN_S));
+        assert_eq!(
+            [1.0, SAMPLE_MIN_S, SAMPLE_MIN_S / 1.5, SAMPLE_MIN_S / 99.5].map(calls_of),
+            [1, 1, 2, 100]
+        );
+        assert_eq!(calls_of(0.0), calls_of(1e-9));
     }
 }

@@ -5,8 +5,9 @@
 //! accumulators. Both run at the best SIMD level, on as many threads as asked, all of them at the same work.
 
 use clap::{Parser, ValueEnum};
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::hint::black_box;
+use std::marker::PhantomData;
 use tessera_bench::{Answer, Options, Precision, Run};
 use tessera_core::numerics::dispatch::{Kernel, Level, dispatch};
 use tessera_core::numerics::lanes::{Lanes, Number, Real, Simd};
@@ -56,7 +57,7 @@ impl<T: Real> Kernel for Fma<T> {
     }
 }
 
-struct Width<T>(std::marker::PhantomData<T>);
+struct Width<T>(PhantomData<T>);
 
 impl<T: Real> Kernel for Width<T> {
     type Output = usize;
@@ -82,33 +83,46 @@ impl<T: Real> Kernel for Read<'_, T> {
     }
 }
 
+/// Threads that do the same work at the same time. One alone is the caller, whom nobody has to wake.
+struct Team {
+    threads: usize,
+    pool: Option<ThreadPool>,
+}
+
+impl Team {
+    fn new(threads: usize) -> Team {
+        let pool = || ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+        Team { threads, pool: (threads > 1).then(pool) }
+    }
+
+    /// Calls `work` with each thread's number.
+    fn all<R: Send>(&self, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        match &self.pool {
+            Some(pool) => pool.broadcast(|context| work(context.index())),
+            None => vec![work(0)],
+        }
+    }
+}
+
 fn measure<T: Real>(arguments: &Arguments) -> Run {
     let (options, level) = (&arguments.options, Level::current());
-    let pool = ThreadPoolBuilder::new().num_threads(options.threads).build().expect("threads can be started");
-    let share = arguments.amount / options.threads as f64;
-    let nothing = |()| Answer::new(0.0, []);
+    let team = Team::new(options.threads);
+    let share = arguments.amount / team.threads as f64;
+    let nothing = |_| Answer::new(0.0, []);
     match arguments.work {
         Work::Fma => {
-            let per_round = 2 * CHAINS * dispatch(level, Width::<T>(std::marker::PhantomData));
+            let per_round = 2 * CHAINS * dispatch(level, Width::<T>(PhantomData));
             let rounds = (share / per_round as f64).ceil() as usize;
             let (factor, term) = (T::ONE / (T::ONE + T::ONE), T::ONE);
-            let step = || {
-                pool.broadcast(|_| {
-                    black_box(dispatch(level, Fma { rounds, factor: black_box(factor), term }));
-                });
-            };
-            Run::measure("machine", options, step, nothing)
+            let work = |_| dispatch(level, Fma { rounds, factor: black_box(factor), term });
+            Run::measure("machine", options, || black_box(team.all(work)), nothing)
         }
         Work::Read => {
             let length = (share / size_of::<T>() as f64) as usize;
             // Every thread reads what it wrote, so that the memory is its own.
-            let parts = pool.broadcast(|_| vec![T::ONE; length]);
-            let step = || {
-                pool.broadcast(|context| {
-                    black_box(dispatch(level, Read(black_box(&parts[context.index()][..]))));
-                });
-            };
-            Run::measure("machine", options, step, nothing)
+            let parts = team.all(|_| vec![T::ONE; length]);
+            let work = |i: usize| dispatch(level, Read(black_box(&parts[i][..])));
+            Run::measure("machine", options, || black_box(team.all(work)), nothing)
         }
     }
 }
