@@ -394,13 +394,14 @@ impl<T: Real> Kernel for Product<'_, T> {
         let &Packed { ref data, k, n, width: packed_for } = self.b;
         debug_assert_eq!(packed_for, width);
         let slabs = blocks(k).max(1);
+        let mut planes = [Plane { start: self.y, row: n }; usize::BITS as usize];
         let mut start = 0;
         while start < n {
             let step = panel_columns(n - start, width);
             let columns = step.min(n - start);
             // SAFETY: the caller's buffers hold rows × k, rows × n and the scratch asked for.
             unsafe {
-                let mut planes = [Plane { start: self.y.add(start), row: n }; usize::BITS as usize];
+                planes[0].start = self.y.add(start);
                 for (i, plane) in planes[1..=waiting_planes(slabs)].iter_mut().enumerate() {
                     *plane = Plane { start: self.scratch.add(i * self.rows * columns), row: columns };
                 }
