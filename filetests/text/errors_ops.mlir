@@ -28,9 +28,9 @@ tgraph.module @m {
   %23 = tgraph.pad %v {low = [9223372036854775807], high = [0]}
   %24 = tgraph.pad %a {low = [9223372036854775807, 0], high = [9, 0]}  // error: type-2 a tensor must have at most 2^48 elements, got tensor<9223372036854775818x3xf64>
   %25 = tgraph.sin %a : tensor<?x3xf64>
-  %26 = tgraph.reduce %a {op = "sum", stable = "fast"}  // error: reduce-4
-  %27 = tgraph.reduce %a {op = "max", stable = "kahan"}  // error: reduce-4
-  %28 = tgraph.dot %a, %b  // error: dot-2
-  %29 = tgraph.dot %a, %a {stable = "kahan", op = "sum"}  // error: dot-1
+  %26 = tgraph.reduce %a {op = "sum", stable = "fast"}  // error: reduce-4 stable must be "pairwise", "kahan" or "double_double", got "fast"
+  %27 = tgraph.reduce %a {op = "max", stable = "kahan"}  // error: reduce-4 stable must be on a sum or mean of floats, got max of tensor<2x3xf64>
+  %28 = tgraph.dot %a, %b  // error: dot-2 shapes must agree, got tensor<2x3xf64> and tensor<4x5xf64>
+  %29 = tgraph.dot %a, %a {stable = "kahan", op = "sum"}  // error: dot-1 dot must have only the attributes `stable`, got `op`
   tgraph.return %25 : tensor<2x4xf64>  // error: type-3 written type of returned values must agree with the inferred one, got tensor<2x4xf64> for tensor<2x3xf64>
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use tessera_core::ir::{Attribute, Attributes, Builder, Graph, Program, Type, Value};
-use tessera_core::ops::{self, Call, Entry, Op, Reduction};
+use tessera_core::ops::{self, Call, Entry, Op, Reduction, Stable};
 use tessera_core::{DType, Data, Extent, Tensor};
 
 /// Choices from numbers: what shrinks to zeros shrinks to the simplest graph.
@@ -142,13 +142,16 @@ fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -
         Attribute::Ints(axes)
     };
     let text = |words: &[&str], choices: &mut Choices| Attribute::Text(choices.of(words).to_string());
+    let stable = |choices: &mut Choices| text(&Stable::ALL.map(Stable::name), choices);
     let attributes = match entry.name {
         "constant" => none().with("value", Attribute::Tensor(Arc::new(tensor(declared, choices)?))),
         "iota" | "concat" => none().with("axis", Attribute::Int(choices.below(n + 1) as i64)),
         "reduce" => {
             let op = none().with("op", text(&Reduction::ALL.map(Reduction::name), choices));
-            if choices.below(2) == 0 { op } else { op.with("axes", axes(choices)) }
+            let op = if choices.below(2) == 0 { op } else { op.with("axes", axes(choices)) };
+            if choices.below(4) > 0 { op } else { op.with("stable", stable(choices)) }
         }
+        "dot" if choices.below(2) == 0 => none().with("stable", stable(choices)),
         "size" => none().with("axes", axes(choices)),
         "compare" => none().with("direction", text(&["eq", "ne", "lt", "le", "gt", "ge"], choices)),
         "convert" => none().with("to", text(&DType::ALL.map(DType::name), choices)),

@@ -7,7 +7,7 @@
 //! A value that costs little (a broadcast) is computed again where a later region needs it.
 
 use super::batch;
-use crate::ir::{DType, Graph, Origin, Value};
+use crate::ir::{DType, Graph, Node, Origin, Value};
 use crate::numerics::tree::BLOCK;
 use crate::ops::{Kernel, RowUse, Rows};
 use crate::tensor::Tensor;
@@ -89,7 +89,7 @@ impl Plan {
             let nodes: Vec<usize> = (0..classes.len()).filter(here).collect();
             steps.extend(nodes.iter().filter(|&&i| classes[i].rows.is_none()).map(|&i| Step::Whole(i)));
             for members in components(&graph, &classes, &nodes) {
-                steps.push(Step::Region(region(&graph, &classes, &members)));
+                steps.push(step(&graph, &classes, &members));
             }
         }
         let mut plan = Plan { graph, steps };
@@ -204,6 +204,28 @@ fn class_of<'a>(graph: &Graph, classes: &'a [Class], value: Value) -> Option<&'a
     }
 }
 
+/// Whether a reduction of values that lie whole in memory is faster whole than row by row, even where what uses it could
+/// share its tiles: if a region would be one block, which is one thread's, or has no kernel for the axis.
+fn prefers_whole(graph: &Graph, node: &Node) -> bool {
+    let ndim = |node: &Node| graph.ty(node.operands[0]).ndim();
+    let few = || graph.ty(node.results[0]).shape.first().is_none_or(|rows| rows.known() <= Some(BLOCK));
+    match node.op.kernel() {
+        Kernel::Reduce { axes, .. } => few() || axes.iter().any(|axis| axis + 1 < ndim(node)),
+        Kernel::Dot { .. } => few(),
+        _ => false,
+    }
+}
+
+/// The step for linked nodes of one level: a reduction that is linked with nothing runs whole.
+fn step(graph: &Graph, classes: &[Class], members: &[usize]) -> Step {
+    match members {
+        &[only] if matches!(graph.nodes()[only].op.kernel(), Kernel::Reduce { .. } | Kernel::Dot { .. }) => {
+            Step::Whole(only)
+        }
+        _ => Step::Region(region(graph, classes, members)),
+    }
+}
+
 /// Classes in which every reduction over rows has the float type of its region, so that the
 /// region's kernels can do it; any other reduction runs whole.
 fn classify_all(graph: &Graph) -> Vec<Class> {
@@ -237,13 +259,8 @@ fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
         let rows = (node.results.len() == 1).then(|| node.op.rows(&types, y)).flatten();
         let rows = rows.filter(|rows| (rows.reduced || y.ndim() > 0) && !whole.contains(&i));
         let leading = |value: Value| graph.ty(value).shape.first().and_then(|e| e.known());
-        // A reduction of what lies whole in memory shares no tile with anything before it. It runs whole, unless it has
-        // rows enough for all threads and a tile to share with what comes after.
         let made_whole = |&v: &Value| class_of(graph, &classes, v).is_none_or(|class| class.rows.is_none());
-        let reduces = matches!(node.op.kernel(), Kernel::Reduce { .. } | Kernel::Dot { .. });
-        let few = y.shape.first().and_then(|e| e.known()).is_none_or(|rows| rows <= BLOCK);
-        let rows =
-            rows.filter(|rows| !(reduces && node.operands.iter().all(made_whole) && (rows.reduced || few)));
+        let rows = rows.filter(|_| !(node.operands.iter().all(made_whole) && prefers_whole(graph, node)));
         let extent = rows.as_ref().and_then(|rows| {
             let pointwise = rows.operands.iter().position(|&r| r == RowUse::Pointwise);
             if rows.reduced { leading(node.operands[pointwise?]) } else { leading(node.results[0]) }

@@ -126,11 +126,10 @@ unsafe fn join_rows<V: Elementary, R: super::State<N>, const N: usize>(
                 b[n] = part(right.add(n * stride + at), count);
             }
         }
-        let joined = R::join(a, b);
-        for n in 0..N {
+        for (n, joined) in R::join(a, b).into_iter().enumerate() {
             // SAFETY: the caller's promise.
             let target = unsafe { std::slice::from_raw_parts_mut(left.add(n * stride + at), count) };
-            joined[n].store_slice(target);
+            joined.store_slice(target);
         }
         at += count;
     }
@@ -228,17 +227,16 @@ unsafe fn chains<V: Elementary, R: Reducer<1, N>, const N: usize>(
     let mut at = 0;
     while at < len {
         let count = V::WIDTH.min(len - at);
-        let mut state = R::missing();
+        let mut state: [V; N] = R::missing();
         for row in 0..rows {
             // SAFETY: the caller's promise.
             unsafe {
                 state = R::add(state, [part(x.add(row * step + at), count)]);
             }
         }
-        for n in 0..N {
+        for (n, part) in state.into_iter().enumerate() {
             // SAFETY: the caller's promise.
             let target = unsafe { std::slice::from_raw_parts_mut(y.add(n * stride + at), count) };
-            let part: V = state[n];
             part.store_slice(target);
         }
         at += count;

@@ -21,7 +21,7 @@ fn values<T: Real>(n: usize, seed: u64, narrow: impl Fn(f64) -> T) -> Vec<T> {
 /// Puts a special number here and there.
 fn with_specials<T: Real>(mut x: Vec<T>, every: usize) -> Vec<T> {
     let infinity = T::ONE / T::ZERO;
-    let specials = [-T::ZERO, infinity, T::ZERO, -T::ZERO, infinity, -infinity, infinity - infinity];
+    let specials = [-T::ZERO, infinity, T::ZERO, -T::ZERO, infinity, -infinity, (-T::ONE).sqrt()];
     for (i, x) in x.iter_mut().enumerate().filter(|(i, _)| i % every == every - 1) {
         *x = specials[i / every % specials.len()];
     }
