@@ -27,10 +27,11 @@ use crate::numerics::tree::{BLOCK, block_range, blocks, joins, split};
 use crate::ops::{Extents, Matmul};
 use crate::tensor::Tensor;
 
-/// The most rows of a part: with 256 terms 1 MiB of f64, half of a large L2.
+/// The most rows of a part: each copied line of the right operand serves as many.
 const ROWS: usize = 512;
 
-/// The most columns of a part.
+/// The most columns of a part: with 256 terms 1 MiB of f64, half of a large L2. (On a Xeon with 2 MiB of L2, products of
+/// 1024² and 2048² ran at 0.85 and 0.98 with 256 rows, and at 0.92 and 1.04 with 288 columns.)
 const COLUMNS: usize = 528;
 
 /// Results below which a product is cut along its terms rather than into smaller blocks.
