@@ -75,7 +75,7 @@ fn attention_never_holds_the_whole_score_matrix() {
     let shape = [2, 512, 8];
     let graph = problems::attention(DType::F32, shape);
     let types: Vec<_> = graph.inputs().iter().map(|input| graph.ty(input.value).clone()).collect();
-    let plan = Plan::new(lower(&graph, &types).unwrap());
+    let plan = Plan::new(lower(&graph, &types).unwrap(), 2);
     let mut plans = vec![&plan];
     let mut positions = 0;
     while let Some(plan) = plans.pop() {

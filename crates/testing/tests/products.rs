@@ -170,7 +170,7 @@ fn a_region_that_is_one_product_runs_whole() {
     let y = b.matmul(rows, w);
     let y = b.reshape(y, &[6, 5, 1]);
     let graph = b.finish(vec![y]);
-    let plan = Plan::new(graph.clone());
+    let plan = Plan::new(graph.clone(), 1);
     let products = plan.steps.iter().filter(|step| matches!(step, Step::Product(_))).count();
     assert_eq!(products, 1, "{plan}");
     let (x, w) = (operand(DType::F64, 1, &[2, 3, 4]), operand(DType::F64, 2, &[4, 5]));

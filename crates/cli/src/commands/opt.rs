@@ -100,7 +100,7 @@ impl Opt {
         let lowered = lower(graph, &types).map_err(|error| {
             format!("cannot plan @{name} with every `?` as {extent}: {error}\nhelp: choose another --extent")
         })?;
-        let plan = Plan::new(lowered);
+        let plan = Plan::new(lowered, 1);
         Ok(format!("{}\n{BOLD}plan of @{name}{RESET}\n{plan}\n", plan.graph))
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn members(graph: &Graph) -> Vec<bool> {
 
 impl Batch {
     /// The batch of a region of members.
-    pub(super) fn new(graph: &Graph, region: Region) -> Batch {
+    pub(super) fn new(graph: &Graph, region: Region, threads: usize) -> Batch {
         let mut b = Builder::new(&graph.name);
         // What a value is at one position, and whole.
         let (mut parts, mut wholes) = (HashMap::new(), HashMap::new());
@@ -105,7 +105,7 @@ impl Batch {
             parts.insert(node.results[0], b.push(op, &operands).expect("as the whole is valid")[0]);
         }
         let outputs = region.stores.iter().map(|v| parts[v]).collect();
-        let plan = Box::new(Plan::new(b.finish(outputs)));
+        let plan = Box::new(Plan::new(b.finish(outputs), threads / region.rows.max(1)));
         Batch { count: region.rows, rows: region.inputs, whole, stores: region.stores, plan }
     }
 }

@@ -197,7 +197,7 @@ impl Function {
                 Arc::new(Interpreted(self.graph.clone()))
             }
             Backend::Cpu(options) => {
-                let plan = Plan::new(lowered);
+                let plan = Plan::new(lowered, options.threads());
                 self.check_memory(plan.stored().map(|v| plan.graph.ty(v)))?;
                 Arc::new(cpu::Engine::new(plan, options.clone()))
             }

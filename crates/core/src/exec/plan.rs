@@ -8,7 +8,7 @@
 
 use super::batch;
 use crate::ir::{DType, Graph, Node, Origin, Value};
-use crate::numerics::tree::BLOCK;
+use crate::numerics::tree::{self, BLOCK};
 use crate::ops::{Kernel, RowUse, Rows};
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,22 +79,22 @@ struct Class {
 }
 
 impl Plan {
-    /// The plan of a lowered graph.
-    pub fn new(graph: Graph) -> Plan {
+    /// The plan of a lowered graph for so many threads.
+    pub fn new(graph: Graph, threads: usize) -> Plan {
         let mut steps = Vec::new();
-        let classes = classify_all(&graph);
+        let (classes, users) = (classify_all(&graph, threads), users(&graph));
         let levels = classes.iter().map(|c| c.level + 1).max().unwrap_or(0);
         for level in 0..levels {
             let here = |i: &usize| classes[*i].level == level;
             let nodes: Vec<usize> = (0..classes.len()).filter(here).collect();
             steps.extend(nodes.iter().filter(|&&i| classes[i].rows.is_none()).map(|&i| Step::Whole(i)));
             for members in components(&graph, &classes, &nodes) {
-                steps.push(step(&graph, &classes, &members));
+                steps.push(step(&graph, &classes, &users, &members));
             }
         }
         let mut plan = Plan { graph, steps };
         plan.drop_unused();
-        plan.specialise(&classes);
+        plan.specialise(&classes, threads);
         plan
     }
 
@@ -109,13 +109,13 @@ impl Plan {
     }
 
     /// Regions that are one matrix product run whole; regions of batched nodes become batches.
-    fn specialise(&mut self, classes: &[Class]) {
+    fn specialise(&mut self, classes: &[Class], threads: usize) {
         for step in &mut self.steps {
             let Step::Region(region) = step else { continue };
             if let Some(product) = region.product(&self.graph) {
                 *step = Step::Product(product);
             } else if region.nodes.iter().any(|&i| classes[i].batched) {
-                *step = Step::Batch(Batch::new(&self.graph, region.clone()));
+                *step = Step::Batch(Batch::new(&self.graph, region.clone(), threads));
             }
         }
     }
@@ -217,18 +217,19 @@ fn prefers_whole(graph: &Graph, node: &Node) -> bool {
 }
 
 /// The step for linked nodes of one level: a reduction that is linked with nothing runs whole.
-fn step(graph: &Graph, classes: &[Class], members: &[usize]) -> Step {
+fn step(graph: &Graph, classes: &[Class], users: &[Vec<usize>], members: &[usize]) -> Step {
     match members {
         &[only] if matches!(graph.nodes()[only].op.kernel(), Kernel::Reduce { .. } | Kernel::Dot { .. }) => {
             Step::Whole(only)
         }
-        _ => Step::Region(region(graph, classes, members)),
+        _ => Step::Region(region(graph, classes, users, members)),
     }
 }
 
 /// Classes in which every reduction over rows has the float type of its region, so that the
-/// region's kernels can do it; any other reduction runs whole.
-fn classify_all(graph: &Graph) -> Vec<Class> {
+/// region's kernels can do it; any other reduction runs whole. So do large products of regions that
+/// are too few blocks for the threads: they can share one product, not one block.
+fn classify_all(graph: &Graph, threads: usize) -> Vec<Class> {
     let mut whole = BTreeSet::new();
     loop {
         let classes = classify(graph, &whole);
@@ -237,10 +238,12 @@ fn classify_all(graph: &Graph) -> Vec<Class> {
         for level in 0..levels {
             let nodes: Vec<usize> = (0..classes.len()).filter(|&i| classes[i].level == level).collect();
             for members in components(graph, &classes, &nodes) {
-                let dtype = region(graph, &classes, &members).dtype;
+                let dtype = float_type(graph, &members);
+                let few = 2 * tree::blocks(classes[members[0]].extent) <= threads;
                 whole.extend(members.into_iter().filter(|&i| {
                     let result = graph.nodes()[i].results[0];
-                    classes[i].rows.as_ref().is_some_and(|r| r.reduced) && graph.ty(result).dtype != dtype
+                    let reduced = classes[i].rows.as_ref().is_some_and(|r| r.reduced);
+                    (reduced && graph.ty(result).dtype != dtype) || (few && is_large_product(graph, i))
                 }));
             }
         }
@@ -248,6 +251,16 @@ fn classify_all(graph: &Graph) -> Vec<Class> {
             return classes;
         }
     }
+}
+
+/// Whether node `i` is a product of matrices with work for several threads.
+fn is_large_product(graph: &Graph, i: usize) -> bool {
+    let node = &graph.nodes()[i];
+    let Kernel::Matmul(op) = node.op.kernel() else { return false };
+    let shape = |v: Value| graph.ty(v).static_shape().expect("lowered");
+    let [a, b] = [shape(node.operands[0]), shape(node.operands[1])];
+    let e = op.extents(&a, &b);
+    a.len() == 2 && op.strong.is_none() && e.m * e.k * e.n >= 1 << 23
 }
 
 fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
@@ -360,7 +373,7 @@ fn is_cheap(graph: &Graph, value: Value) -> Option<usize> {
     matches!(graph.nodes()[node].op.kernel(), Kernel::Broadcast { .. }).then_some(node)
 }
 
-fn region(graph: &Graph, classes: &[Class], members: &[usize]) -> Region {
+fn region(graph: &Graph, classes: &[Class], users: &[Vec<usize>], members: &[usize]) -> Region {
     let mut nodes: BTreeSet<usize> = members.iter().copied().collect();
     let (mut inputs, mut whole) = (BTreeSet::new(), BTreeSet::new());
     let mut queue: Vec<usize> = members.to_vec();
@@ -399,14 +412,11 @@ fn region(graph: &Graph, classes: &[Class], members: &[usize]) -> Region {
         .iter()
         .filter(|i| !reductions.contains(i))
         .flat_map(|&i| graph.nodes()[i].results.iter().copied())
-        .filter(|&v| used_outside(graph, classes, v, members))
+        .filter(|&v| is_used_outside(graph, classes, &users[v.index()], v, members))
         .collect();
-    let values =
-        nodes.iter().flat_map(|&i| graph.nodes()[i].operands.iter().chain(&graph.nodes()[i].results));
-    let wide = values.into_iter().any(|&v| graph.ty(v).dtype == DType::F64);
     Region {
         rows: classes[members[0]].extent,
-        dtype: if wide { DType::F64 } else { DType::F32 },
+        dtype: float_type(graph, &nodes),
         nodes: nodes.into_iter().collect(),
         inputs: inputs.into_iter().collect(),
         whole: whole.into_iter().collect(),
@@ -415,15 +425,39 @@ fn region(graph: &Graph, classes: &[Class], members: &[usize]) -> Region {
     }
 }
 
-fn used_outside(graph: &Graph, classes: &[Class], value: Value, members: &[usize]) -> bool {
+/// For each value, the nodes that read it.
+fn users(graph: &Graph) -> Vec<Vec<usize>> {
+    let mut users = vec![Vec::new(); graph.value_count()];
+    for (i, node) in graph.nodes().iter().enumerate() {
+        node.operands.iter().for_each(|v| users[v.index()].push(i));
+    }
+    users
+}
+
+/// Whether an output or a node beyond `members`, which ascend, needs a value's elements.
+fn is_used_outside(
+    graph: &Graph,
+    classes: &[Class],
+    users: &[usize],
+    value: Value,
+    members: &[usize],
+) -> bool {
     graph.outputs().contains(&value)
-        || graph.nodes().iter().enumerate().any(|(i, node)| {
-            let uses = node.operands.iter().enumerate().any(|(k, &v)| {
-                let usage = classes[i].rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
-                v == value && usage != RowUse::Shape
-            });
-            uses && !members.contains(&i)
+        || users.iter().filter(|i| members.binary_search(i).is_err()).any(|&i| {
+            let usage = |k: usize| classes[i].rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
+            let operands = graph.nodes()[i].operands.iter().enumerate();
+            operands.into_iter().any(|(k, &v)| v == value && usage(k) != RowUse::Shape)
         })
+}
+
+/// The float type of the kernels for `nodes`: f64 where a value has it, else f32.
+fn float_type<'a>(graph: &Graph, nodes: impl IntoIterator<Item = &'a usize>) -> DType {
+    let values = |&i: &usize| {
+        let node = &graph.nodes()[i];
+        node.operands.iter().chain(&node.results)
+    };
+    let wide = nodes.into_iter().flat_map(values).any(|&v| graph.ty(v).dtype == DType::F64);
+    if wide { DType::F64 } else { DType::F32 }
 }
 
 impl fmt::Display for Plan {

@@ -41,15 +41,21 @@ pub struct Options {
     pub tile_rows: Option<usize>,
 }
 
+impl Options {
+    /// How many threads there are to be.
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            n => n,
+        }
+    }
+}
+
 /// Threads to run on, made once and shared by all graphs that ask for as many.
 fn pool(threads: usize) -> Option<Arc<rayon::ThreadPool>> {
     use std::collections::HashMap;
     use std::sync::LazyLock;
     static POOLS: LazyLock<Mutex<HashMap<usize, Arc<rayon::ThreadPool>>>> = LazyLock::new(Mutex::default);
-    let threads = match threads {
-        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
-        n => n,
-    };
     if threads == 1 {
         return None;
     }
@@ -124,7 +130,7 @@ impl Engine {
             })
             .collect();
         let level = options.level.unwrap_or_else(Level::current);
-        Engine { plan, stages, level, pool: pool(options.threads) }
+        Engine { plan, stages, level, pool: pool(options.threads()) }
     }
 
     /// The plan it runs.
