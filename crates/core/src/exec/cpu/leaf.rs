@@ -29,8 +29,7 @@ pub(super) struct Region<'a, T> {
     packed: Vec<Packed<T>>,
     vectors: Vec<Vec<T>>,
     stores: Vec<Store>,
-    workspaces: Mutex<Vec<Workspace<T>>>,
-    payloads: Mutex<Vec<Aligned<T>>>,
+    spare: &'a Spare<T>,
 }
 
 enum Input<'a, T> {
@@ -46,6 +45,24 @@ enum Input<'a, T> {
 struct Store {
     tensor: Mutex<Tensor>,
     row: usize,
+}
+
+/// Buffers that nobody uses now: what one leaf, and one call, leaves for the next.
+#[derive(Default)]
+pub(super) struct Spare<T> {
+    workspaces: Mutex<Vec<Workspace<T>>>,
+    payloads: Mutex<Vec<Aligned<T>>>,
+    packed: Mutex<Vec<Packed<T>>>,
+}
+
+/// Takes what lies on top.
+fn take<B>(buffers: &Mutex<Vec<B>>) -> Option<B> {
+    buffers.lock().expect("no panic while held").pop()
+}
+
+/// Puts something back.
+fn give<B>(buffers: &Mutex<Vec<B>>, buffer: B) {
+    buffers.lock().expect("no panic while held").push(buffer);
 }
 
 /// Buffers of one thread.
@@ -106,7 +123,13 @@ impl<T: Real> Kernel for Combine<'_, T> {
 }
 
 impl<'a, T: Real> Region<'a, T> {
-    pub fn new(program: &'a TileProgram<T>, graph: &'a Graph, slots: &'a [Slot<'a>], level: Level) -> Self {
+    pub fn new(
+        program: &'a TileProgram<T>,
+        spare: &'a Spare<T>,
+        graph: &'a Graph,
+        slots: &'a [Slot<'a>],
+        level: Level,
+    ) -> Self {
         let mask = |b: &bool| if *b { T::ONE } else { T::ZERO };
         let row = |v: &Value| graph.ty(*v).static_shape().expect("lowered")[1..].iter().product::<usize>();
         let inputs = program.inputs.iter().map(|v| {
@@ -121,7 +144,7 @@ impl<'a, T: Real> Region<'a, T> {
             let tensor = slots[v.index()].get();
             let (r, c) = (tensor.shape()[0], tensor.shape()[1]);
             let (k, n) = if transposed { (c, r) } else { (r, c) };
-            let mut packed = Packed::default();
+            let mut packed = take(&spare.packed).unwrap_or_default();
             dispatch(level, Pack { b: tensor.values::<T>(), k, n, transposed, into: &mut packed });
             packed
         });
@@ -135,8 +158,7 @@ impl<'a, T: Real> Region<'a, T> {
             packed: packed.collect(),
             vectors: program.vectors.iter().map(|&i| vector(graph, slots, i)).collect(),
             stores: stores.collect(),
-            workspaces: Mutex::default(),
-            payloads: Mutex::default(),
+            spare,
             program,
             graph,
             slots,
@@ -166,6 +188,10 @@ impl<'a, T: Real> Region<'a, T> {
             let shape = self.graph.ty(segment.value).static_shape().expect("lowered");
             results.push((segment.value, Tensor::new(shape, values)));
         }
+        if let Some(payload) = payload {
+            give(&self.spare.payloads, payload);
+        }
+        self.packed.into_iter().for_each(|packed| give(&self.spare.packed, packed));
         for (value, store) in self.program.stores.iter().zip(self.stores) {
             results.push((*value, store.tensor.into_inner().expect("no panic while held")));
         }
@@ -187,13 +213,12 @@ impl<'a, T: Real> Region<'a, T> {
             let (x, y) = (&mut left[*at..at + len], &right[*at..at + len]);
             dispatch(self.level, Combine { combiner: *combiner, x, y });
         }
-        self.payloads.lock().expect("no panic while held").push(right);
+        give(&self.spare.payloads, right);
         left
     }
 
     fn workspace(&self) -> Workspace<T> {
-        let free = self.workspaces.lock().expect("no panic while held").pop();
-        free.unwrap_or_else(|| {
+        take(&self.spare.workspaces).unwrap_or_else(|| {
             let program = self.program;
             let count =
                 |f: &dyn Fn(&Instruction<T>) -> usize| program.instructions.iter().map(f).max().unwrap_or(0);
@@ -215,7 +240,7 @@ impl<'a, T: Real> Region<'a, T> {
     /// One block of rows, or several where nothing is reduced, tile by tile.
     fn leaf(&self, blocks: Range<usize>) -> Aligned<T> {
         let program = self.program;
-        let mut payload = self.payloads.lock().expect("no panic while held").pop().unwrap_or_default();
+        let mut payload = take(&self.spare.payloads).unwrap_or_default();
         payload.reset(program.payload_len);
         let mut work = self.workspace();
         for segment in &program.segments {
@@ -249,7 +274,7 @@ impl<'a, T: Real> Region<'a, T> {
             }
             payload[segment.at..segment.at + segment.len].copy_from_slice(&lanes[..segment.len]);
         }
-        self.workspaces.lock().expect("no panic while held").push(work);
+        give(&self.spare.workspaces, work);
         payload
     }
 }

@@ -19,13 +19,13 @@ mod schedule;
 mod whole;
 
 use super::Executable;
-use super::plan::{Batch, Plan, Product, Step};
-use crate::ir::{DType, Origin, Value};
+use super::plan::{self, Batch, Plan, Product, Step};
+use crate::ir::{DType, Graph, Origin, Value};
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
 use crate::ops::Kernel;
 use crate::tensor::{Tensor, copy_elements};
-use leaf::Region;
+use leaf::{Region, Spare};
 use rayon::prelude::*;
 use schedule::TileProgram;
 use std::sync::{Arc, Mutex};
@@ -76,12 +76,24 @@ fn assert_subnormals() {
     assert!(smallest / 2.0 > 0.0, "flush-to-zero must be off; something in this process set it");
 }
 
+/// A region's program, and buffers for its calls.
+struct Tiles<T> {
+    program: TileProgram<T>,
+    spare: Spare<T>,
+}
+
 enum Stage {
     Whole(usize),
     Product(Product),
-    F64(TileProgram<f64>),
-    F32(TileProgram<f32>),
+    F64(Tiles<f64>),
+    F32(Tiles<f32>),
     Batch(Batch, Box<Engine>),
+}
+
+impl<T: Real> Tiles<T> {
+    fn new(graph: &Graph, region: &plan::Region, tile_rows: Option<usize>) -> Tiles<T> {
+        Tiles { program: TileProgram::new(graph, region, tile_rows), spare: Spare::default() }
+    }
 }
 
 /// A graph prepared for the CPU.
@@ -120,9 +132,9 @@ impl Engine {
                 Step::Whole(node) => Stage::Whole(*node),
                 Step::Product(product) => Stage::Product(product.clone()),
                 Step::Region(region) if region.dtype == DType::F64 => {
-                    Stage::F64(TileProgram::new(&plan.graph, region, options.tile_rows))
+                    Stage::F64(Tiles::new(&plan.graph, region, options.tile_rows))
                 }
-                Step::Region(region) => Stage::F32(TileProgram::new(&plan.graph, region, options.tile_rows)),
+                Step::Region(region) => Stage::F32(Tiles::new(&plan.graph, region, options.tile_rows)),
                 Step::Batch(batch) => {
                     let engine = Engine::new((*batch.plan).clone(), options.clone());
                     Stage::Batch(batch.clone(), Box::new(engine))
@@ -158,8 +170,9 @@ impl Engine {
         slots[product.result.index()] = Slot::Owned(y.reshaped(shape(product.result)));
     }
 
-    fn run_region<T: Real>(&self, program: &TileProgram<T>, slots: &mut [Slot]) {
-        let results = Region::new(program, &self.plan.graph, slots, self.level).run(self.pool.as_deref());
+    fn run_region<T: Real>(&self, tiles: &Tiles<T>, slots: &mut [Slot]) {
+        let region = Region::new(&tiles.program, &tiles.spare, &self.plan.graph, slots, self.level);
+        let results = region.run(self.pool.as_deref());
         for (value, tensor) in results {
             slots[value.index()] = Slot::Owned(tensor);
         }
@@ -211,8 +224,8 @@ impl Executable for Engine {
             match stage {
                 Stage::Whole(node) => self.run_whole(*node, &mut slots),
                 Stage::Product(product) => self.run_product(product, &mut slots),
-                Stage::F64(program) => self.run_region(program, &mut slots),
-                Stage::F32(program) => self.run_region(program, &mut slots),
+                Stage::F64(tiles) => self.run_region(tiles, &mut slots),
+                Stage::F32(tiles) => self.run_region(tiles, &mut slots),
                 Stage::Batch(batch, engine) => self.run_batch(batch, engine, &mut slots),
             }
         }
