@@ -2,6 +2,7 @@
 
 Runs every implementation in a process of its own, one after the other, and that whole round several times (A B C A B C …), so that a
 machine that slows down slows everybody down. Gives no times where the answers differ. Prints Markdown; says on standard error how far it is.
+Interrupted, it prints the cases it has ended; with --record their raw figures are kept, of which report.py makes the tables.
 
   compare.py                                        every workload, all its cases
   compare.py --quick                                every workload, one or two cases each
@@ -15,6 +16,7 @@ import importlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -28,8 +30,8 @@ from workload import Workload, product
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TIMEOUT_S = 300
-# In the order of the report. Each is a file here that declares `WORKLOAD`.
-WORKLOADS = ["pinn_step", "memory", "compile", "hvp", "attention", "small_call"]
+# In the order of the run and of the report, the most important first. Each is a file here that declares `WORKLOAD`.
+WORKLOADS = ["pinn_step", "compile", "memory", "attention", "hvp", "matmul", "reduce", "elementwise", "small_call"]
 
 
 def arguments() -> argparse.Namespace:
@@ -63,6 +65,11 @@ def cases_of(workload: Workload, args: argparse.Namespace) -> list[dict]:
         chosen = {name: [type(value)(word) for word in options[name].split(",")] if name in options else [value] for name, value in cases[0].items()}
         cases = product(**chosen)
     return [case for case in cases if case["threads"] <= len(os.sched_getaffinity(0))]
+
+
+def rounds(args: argparse.Namespace, workload: Workload, case: dict) -> int:
+    """How many times all programs of a case are run."""
+    return args.rounds or (1 if args.quick else workload.rounds(case))
 
 
 def build(names: set[str]) -> Path:
@@ -122,16 +129,15 @@ def machine() -> dict[str, str]:
 class Comparison:
     """Runs cases and keeps every record, one line each."""
 
-    def __init__(self, args: argparse.Namespace, lines: list[dict], total: int):
-        self.args, self.lines, self.total = args, lines, total
+    def __init__(self, args: argparse.Namespace, total: int):
+        self.args, self.lines, self.total = args, [machine()], total
         self.done, self.start, self.faults = 0, time.monotonic(), []
 
     def case(self, workload: Workload, case: dict, programs: dict[str, list[str]]) -> None:
         """All rounds of one case. A program that fails, or whose answer differs from the first one's, gives no figures for it."""
         references: dict[tuple, dict] = {}
         kept: dict[str, list[dict]] = {name: [] for name in programs}
-        rounds = self.args.rounds or (1 if self.args.quick else workload.rounds)
-        for turn in range(rounds):
+        for turn in range(rounds(self.args, workload, case)):
             for name in list(kept):
                 self.done += 1
                 seconds = workload.seconds / (2 if self.args.quick else 1)
@@ -175,14 +181,20 @@ def main() -> None:
     for workload in workloads:
         peers = [peer for peer in workload.peers if peer in args.impl] if args.impl else workload.installed()
         plan += [(workload, case, commands(workload, case, peers, programs)) for case in cases_of(workload, args)]
-    rounds = lambda workload: args.rounds or (1 if args.quick else workload.rounds)
-    lines = [machine()]
-    comparison = Comparison(args, lines, sum(len(found) * rounds(workload) for workload, _, found in plan))
-    for workload, case, found in plan:
-        comparison.case(workload, case, found)
-    print(report.markdown(lines, workloads))
-    if args.record:
-        report.keep(lines, workloads)
+    comparison = Comparison(args, sum(len(found) * rounds(args, workload, case) for workload, case, found in plan))
+    # `kill` ends a run as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for workload, case, found in plan:
+            comparison.case(workload, case, found)
+            if args.record:
+                report.save(comparison.lines)
+    except KeyboardInterrupt:
+        comparison.faults.append(f"interrupted after {comparison.done} of {comparison.total} programs")
+    else:
+        if args.record:
+            report.keep(comparison.lines, workloads)
+    print(report.markdown(comparison.lines, workloads))
     if comparison.faults:
         raise SystemExit("error: not everything could be compared\n" + "\n".join(comparison.faults))
 

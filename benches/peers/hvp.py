@@ -79,7 +79,7 @@ def matmul_flops(case) -> dict:
 WORKLOAD = Workload(
     name="hvp",
     title="Hessian-vector product of a classifier, 784-256-256-10",
-    cases=product(dtype=["f32"], points=[256, 4096], threads=[2]) + product(dtype=["f64"], points=[4096], threads=[2]),
+    cases=product(dtype=["f32"], points=[4096, 256], threads=[2]) + product(dtype=["f64"], points=[4096], threads=[2]),
     quick=product(dtype=["f32"], points=[256], threads=[2]),
     peers={"jax_fwd_rev": jax_step, "jax_rev_rev": jax_step, "torch_rev_rev": torch_step},
     counted="images",

@@ -4,33 +4,15 @@
   torch   Tensor.sum, max; torch.dot
   jax     jit of jnp.sum, max, dot
 
-`--points` are the elements of the operand. A step is as many calls as together read ten million elements. The answer's loss is
-the (first) result.
+`points` are the elements of the operand, `operation` says what is computed of them. The answer's loss is the (first) result.
 """
 
-import sys
-import time
-
-import measure
-
-WORKLOADS = ["sum", "dot", "max", "rows", "columns"]
+import data
+from workload import Workload, product
 
 
-def workload() -> str:
-    """`--workload NAME`, taken off the command line that all programs share."""
-    if "--workload" not in sys.argv:
-        return "sum"
-    at = sys.argv.index("--workload")
-    name = sys.argv[at + 1]
-    if name not in WORKLOADS:
-        raise SystemExit(f"error: --workload must be one of {', '.join(WORKLOADS)}, got {name}")
-    del sys.argv[at : at + 2]
-    return name
-
-
-def vector(seed, count, dtype):
+def vector(seed: int, count: int, dtype: str):
     """`unit(seed, 1..count)`, in pieces, so that it takes little memory beside itself."""
-    import data
     import numpy as np
 
     x = np.empty(count, data.DTYPES[dtype])
@@ -41,57 +23,73 @@ def vector(seed, count, dtype):
     return x
 
 
-def call_of(args, name):
-    """The call, which returns when its result is there, and the library's version."""
-    operands = [vector(seed, args.points, args.dtype) for seed in ((5, 6) if name == "dot" else (5,))]
-    if name in ("rows", "columns"):
-        operands = [x.reshape(-1, 1000) for x in operands]
-    axis = {"rows": 1, "columns": 0}.get(name)
-    if args.impl == "numpy":
-        import numpy as np
+def operands(args) -> tuple[list, int | None]:
+    """The operands, and the axis that is reduced."""
+    arrays = [vector(seed, args.points, args.dtype) for seed in ((5, 6) if args.operation == "dot" else (5,))]
+    axis = {"rows": 1, "columns": 0}.get(args.operation)
+    return [x if axis is None else x.reshape(-1, 1000) for x in arrays], axis
 
-        x = operands[0]
-        forms = {"dot": lambda: np.dot(*operands), "max": x.max}
-        return forms.get(name, lambda: x.sum(axis)), f"numpy {np.__version__}"
-    if args.impl == "torch":
-        import torch
 
-        torch.set_num_threads(args.threads)
-        tensors = [torch.from_numpy(x) for x in operands]
-        x = tensors[0]
-        forms = {"dot": lambda: torch.dot(*tensors), "max": x.max}
-        return forms.get(name, (lambda: x.sum()) if axis is None else (lambda: x.sum(axis))), f"torch {torch.__version__}"
+def answer(result) -> dict[str, float]:
+    import numpy as np
+
+    return data.answer(np.asarray(result).ravel()[0], [np.zeros(0)])
+
+
+def numpy_step(args):
+    """The call, how to read its answer, and the library's version."""
+    import numpy as np
+
+    (x, *y), axis = operands(args)
+    forms = {"dot": lambda: np.dot(x, *y), "max": x.max}
+    return forms.get(args.operation, lambda: x.sum(axis)), answer, f"numpy {np.__version__}"
+
+
+def torch_step(args):
+    """The same of PyTorch."""
+    import torch
+
+    torch.set_num_threads(args.threads)
+    arrays, axis = operands(args)
+    x, *y = map(torch.from_numpy, arrays)
+    forms = {"dot": lambda: torch.dot(x, *y), "max": x.max}
+    return forms.get(args.operation, x.sum if axis is None else lambda: x.sum(axis)), answer, f"torch {torch.__version__}"
+
+
+def jax_step(args):
+    """The same of JAX."""
     import jax
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", args.dtype == "f64")
-    arrays = [jnp.asarray(x) for x in operands]
-    forms = {"dot": jnp.dot, "max": jnp.max}
-    compiled = jax.jit(forms.get(name, lambda x: jnp.sum(x, axis)))
-    return lambda: compiled(*arrays).block_until_ready(), f"jax {jax.__version__}"
+    arrays, axis = operands(args)
+    arrays = [jnp.asarray(x) for x in arrays]
+    compiled = jax.jit({"dot": jnp.dot, "max": jnp.max}.get(args.operation, lambda x: jnp.sum(x, axis)))
+    return lambda: compiled(*arrays).block_until_ready(), answer, f"jax {jax.__version__}"
 
 
-def main():
-    name = workload()
-    args = measure.arguments("reduce", ["numpy", "torch", "jax"])
-    measure.confine(args.threads)
-    import numpy as np
+def bytes_read(case) -> dict:
+    operands = 2 if case["operation"] == "dot" else 1
+    return {"work": "read", "amount": float(operands * case["points"] * int(case["dtype"][1:]) // 8)}
 
-    call, version = call_of(args, name)
-    repeats = max(1, 10_000_000 // args.points)
 
-    def step():
-        for _ in range(repeats - 1):
-            call()
-        return call()
-
-    start = time.perf_counter()
-    result = step()
-    first_s = time.perf_counter() - start
-    samples = measure.sample(step, args.samples, args.seconds)
-    loss = float(np.asarray(result).ravel()[0])
-    measure.emit(f"reduce_{name}", args, version=version, first_s=first_s, samples=samples, loss=loss, gnorm=0.0, gdot=0.0)
-
+WORKLOAD = Workload(
+    name="reduce",
+    title="Sums and dot products",
+    cases=product(operation=["sum", "dot"], points=[10_000, 1_000_000], dtype=["f64"], threads=[1])
+    + product(operation=["sum", "dot"], points=[100_000_000], dtype=["f64"], threads=[2]),
+    quick=product(operation=["sum"], points=[1_000_000], dtype=["f64"], threads=[1]),
+    peers={"numpy": numpy_step, "torch": torch_step, "jax": jax_step},
+    # The same with the roundings made good, which no peer offers.
+    forms={"tessera": {}, "tessera_kahan": {"stable": "kahan"}},
+    limit=bytes_read,
+    counted="elements",
+    unit="µs",
+    scale=1e6,
+    # Making the longest operands takes longer than all samples.
+    rounds=lambda case: 1 if case["points"] > 10_000_000 else 2,
+    seconds=0.3,
+)
 
 if __name__ == "__main__":
-    main()
+    WORKLOAD.main()

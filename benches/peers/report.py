@@ -139,21 +139,28 @@ def ratios(rows: list[Row]) -> str:
 
 
 def bars(rows: list[Row]) -> list[chart.Bar]:
-    """The picture's bars of a workload: the cases with the most threads."""
-    most = max(row.label["threads"] for row in rows)
-    shown = [row for row in rows if row.label["threads"] == most and row.fastest()]
-    constant = {name for name in rows[0].label if len({str(row.label[name]) for row in rows}) == 1}
-    label = lambda row: spelled(row.workload, {k: v for k, v in row.label.items() if k != "threads" and (k not in constant or k == "points")})
+    """The picture's bars of a workload: of cases that differ in threads alone the one with the most."""
+    case = lambda row: json.dumps({**row.label, "threads": None})
+    most = {case(row): row for row in sorted(rows, key=lambda row: row.label["threads"])}
+    shown = [row for row in rows if row is most[case(row)] and row.fastest()]
+    options = [name for name in rows[0].label if name != "threads"]
+    differ = [name for name in options if len({str(row.label[name]) for row in shown}) > 1] or options
+    label = lambda row: spelled(row.workload, {name: row.label[name] for name in differ})
     return [chart.Bar(label(row), row.ratio(row.fastest()), row.fastest()) for row in shown]
+
+
+def save(lines: list[dict]) -> Path:
+    """Writes the raw record of a run; where it is."""
+    path = RECORD / f"{lines[0]['date']}-{lines[0]['commit']}.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
 
 
 def keep(lines: list[dict], workloads: list[Workload]) -> None:
     """Writes the record of a run, the figures of docs/performance.md and its picture."""
-    run = lines[0]
-    path = RECORD / f"{run['date']}-{run['commit']}.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run, path = lines[0], save(lines)
     path.with_suffix(".md").write_text(f"# Benchmarks, {run['date']}\n\nColumns: `benches/README.md`.\n\n{markdown(lines, workloads)}\n")
-    measured = [rows for workload in workloads if (rows := rows_of(lines, workload)) and rows[0].own]
+    measured = [rows for workload in workloads if (rows := [row for row in rows_of(lines, workload) if row.own])]
     tables = "\n\n".join(f"**{rows[0].workload.title}** (`{rows[0].workload.name}`)\n\n{ratios(rows)}" for rows in measured)
     of_samples = "{} of {} samples were quiet".format(*quiet(lines[1:]))
     source = f"From [this record](../{path.with_suffix('.md').relative_to(ROOT)}): {run['machine']}; {run['date']}, commit {run['commit']}; {versions(lines)}; {of_samples}."

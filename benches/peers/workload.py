@@ -51,8 +51,8 @@ class Workload:
     forms: dict[str, dict] = field(default_factory=lambda: {"tessera": {}})
     # Cases that a peer cannot do, or only in hours.
     skips: Callable[[str, dict], bool] = lambda peer, case: False
-    # Keys of a record that tell its rows apart where a program prints several.
-    keys: tuple[str, ...] = ()
+    # Where one process measures several things, one record each: the options that tell them apart, set in turn.
+    rows: list[dict] = field(default_factory=lambda: [{}])
     # The figure: smaller is better.
     values: Callable[[dict], list[float]] = times
     unit: str = "ms"
@@ -64,9 +64,14 @@ class Workload:
     difference: Callable[[dict, dict, float], str | None] = difference
     # The work of a case for Tessera's program `machine`, as {"work": "fma", "amount": 2e9}: its time is the least possible.
     limit: Callable[[dict], dict | None] = lambda case: None
-    # Times that all programs of a case are run, and seconds of sampling in each.
-    rounds: int = 2
-    seconds: float = 1.0
+    # Times that all programs of a case are run, and seconds of sampling in each; a row has its own.
+    rounds: Callable[[dict], int] = lambda case: 2
+    seconds: float = 0.5
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of a record that tell the rows of a process apart."""
+        return list(self.rows[0])
 
     def installed(self) -> list[str]:
         """The peers whose library this Python has."""
@@ -77,13 +82,16 @@ class Workload:
         options = {name: value for case in self.quick + self.cases for name, value in case.items()}
         args = measure.arguments(self.name, list(self.peers), options)
         measure.confine(args.threads)
-        step, answer, version = self.peers[args.impl](args)
-        base_mib = measure.resident_mib()
-        first_s, result = measure.first(step)
-        answer = answer(result)
-        del result
-        samples = measure.sample(step, args.samples, args.seconds)
-        measure.emit(self.name, args, version=version, first_s=first_s, samples=samples, base_mib=base_mib, **answer)
+        args.options += self.keys
+        for row in self.rows:
+            vars(args).update(row)
+            step, answer, version = self.peers[args.impl](args)
+            base_mib = measure.resident_mib()
+            first_s, result = measure.first(step)
+            answered = answer(result)
+            del result
+            samples = measure.sample(step, args.samples, args.seconds)
+            measure.emit(self.name, args, version=version, first_s=first_s, samples=samples, base_mib=base_mib, **answered)
 
 
 def product(**options: list) -> list[dict]:

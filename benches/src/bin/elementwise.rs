@@ -1,16 +1,13 @@
-//! Elementary functions over arrays that stay in cache, one thread: `benches/README.md`.
-//!
-//! Each function is timed twice: `map`, the kernel on slices, and `graph`, a call of a graph with that one operation.
+//! Elementary functions over arrays that stay in cache: `benches/README.md`. One record a function.
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use serde::Serialize;
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
-use tessera_bench::Precision;
-use tessera_core::exec::{Backend, Function as Callable, cpu};
-use tessera_core::ir::Builder;
+use tessera_bench::{Answer, Options, Precision, Run};
+use tessera_core::exec::Function as Callable;
+use tessera_core::ir::{Builder, Graph};
 use tessera_core::numerics::dispatch::Level;
 use tessera_core::numerics::lanes::Real;
 use tessera_core::numerics::math::{UnaryFn, map_pow, map_unary};
@@ -19,21 +16,34 @@ use tessera_core::{DType, Extent, Tensor, Type};
 use tessera_testing::data::between;
 use tessera_testing::problems::rounded;
 
-/// Time elementary functions.
+/// Time elementary functions of `--points` elements.
 #[derive(Parser)]
 struct Arguments {
-    /// Element type.
-    #[arg(long, value_enum, default_value = "f64")]
-    dtype: Precision,
-    /// Seconds for each function and size.
-    #[arg(long, default_value_t = 0.15)]
-    seconds: f64,
+    #[command(flatten)]
+    options: Options,
+    /// What is called.
+    #[arg(long, value_enum, default_value = "graph")]
+    form: Form,
     /// A folder for the results, little-endian: `<impl>-<function>`.
     #[arg(long)]
     values: Option<PathBuf>,
-    /// One line of JSON a function (the only form there is).
-    #[arg(long)]
-    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Form {
+    /// A prepared graph of the one operation.
+    Graph,
+    /// The kernel on slices: one thread, no memory to find.
+    Map,
+}
+
+impl Form {
+    fn implementation(self) -> &'static str {
+        match self {
+            Form::Graph => "tessera_graph",
+            Form::Map => "tessera_map",
+        }
+    }
 }
 
 /// A function, and where its first and second argument lie.
@@ -54,55 +64,56 @@ const CASES: [Case; 11] = [
     ("pow", (0.1, 10.0), (-5.0, 5.0)),
 ];
 
-/// Elements of the array that is reported, and of the larger one that separates the cost of a call from that of an element.
-const SIZES: [usize; 2] = [16_384, 49_152];
-
-/// What was measured of one function: `benches/README.md` says what each key means.
+/// A record with its function.
 #[derive(Serialize)]
-struct Record {
-    workload: &'static str,
-    #[serde(rename = "impl")]
-    implementation: &'static str,
-    version: &'static str,
+struct Row {
     function: &'static str,
-    dtype: Precision,
-    threads: usize,
-    elements: usize,
-    call_ns: f64,
-    element_ns: f64,
+    #[serde(flatten)]
+    run: Run,
 }
 
 fn main() {
     let arguments = Arguments::parse();
-    match arguments.dtype {
+    match arguments.options.dtype {
         Precision::F64 => measure::<f64>(&arguments),
         Precision::F32 => measure::<f32>(&arguments),
     }
 }
 
-fn measure<T: Real>(arguments: &Arguments) {
+fn measure<T: Real>(Arguments { options, form, values }: &Arguments) {
     for case @ (name, ..) in CASES {
-        let mut seconds = [[0.0; 2]; 2];
-        for (i, n) in SIZES.into_iter().enumerate() {
-            let (x, y) = inputs(T::DTYPE, case, n);
-            let mut out = vec![T::ZERO; n];
-            let values = (x.values::<T>(), y.values::<T>());
-            seconds[0][i] = best(arguments.seconds, || map(name, black_box(values), black_box(&mut out)));
-            save(arguments.values.as_deref(), "tessera_map", name, &Tensor::new([n], out));
-            let Some(function) = Function::all().find(|function| function.name() == name) else { continue };
-            let inputs = [&x, &y];
-            let inputs = &inputs[..function.arity()];
-            let graph = graph(T::DTYPE, function);
-            let engine = Backend::Cpu(cpu::Options { threads: 1, ..cpu::Options::default() });
-            let ready = Callable::new(graph, engine).prepare(inputs).expect("the arguments fit");
-            seconds[1][i] = best(arguments.seconds, || drop(black_box(ready.run(black_box(inputs)))));
-            save(arguments.values.as_deref(), "tessera_graph", name, &ready.run(inputs)[0]);
-        }
-        for (implementation, seconds) in ["tessera_map", "tessera_graph"].into_iter().zip(seconds) {
-            if seconds[0] > 0.0 {
-                println!("{}", record(implementation, name, arguments.dtype, seconds));
+        let (x, y) = inputs(T::DTYPE, case, options.points);
+        let answer = |y: Tensor| {
+            save(values.as_deref(), form.implementation(), name, &y);
+            Answer::new(0.0, [rounded(y, DType::F64).values::<f64>()])
+        };
+        let run = match form {
+            Form::Map => {
+                let slices = (x.values::<T>(), y.values::<T>());
+                let mut out = vec![T::ZERO; options.points];
+                map(name, slices, &mut out);
+                let result = Tensor::new([options.points], out.clone());
+                let step = || map(name, black_box(slices), black_box(&mut out));
+                Run::measure("elementwise", options, step, |()| answer(result))
             }
-        }
+            Form::Graph => {
+                let Some(function) = Function::all().find(|function| function.name() == name) else {
+                    continue;
+                };
+                let inputs = [&x, &y];
+                let inputs = &inputs[..function.arity()];
+                let mut ready = None;
+                let step = || {
+                    let prepare =
+                        || Callable::new(graph(T::DTYPE, function), options.backend()).prepare(inputs);
+                    let ready = ready.get_or_insert_with(|| prepare().expect("the arguments fit"));
+                    ready.run(black_box(inputs)).remove(0)
+                };
+                Run::measure("elementwise", options, step, answer)
+            }
+        };
+        let row = Row { function: name, run: run.named(form.implementation()) };
+        println!("{}", serde_json::to_string(&row).expect("a record of numbers and text is always JSON"));
     }
 }
 
@@ -122,49 +133,12 @@ fn map<T: Real>(name: &str, (x, y): (&[T], &[T]), out: &mut [T]) {
     }
 }
 
-fn graph(dtype: DType, function: Function) -> tessera_core::ir::Graph {
+fn graph(dtype: DType, function: Function) -> Graph {
     let mut b = Builder::new(function.name());
     let ty = Type::new(dtype, [Extent::Dynamic]);
     let x: Vec<_> = ["x", "y"][..function.arity()].iter().map(|name| b.input(name, ty.clone())).collect();
     let y = b.elementwise(function, &x);
     b.finish(vec![y])
-}
-
-/// The shortest time of a call, over samples of about 0.2 ms each.
-fn best(seconds: f64, mut call: impl FnMut()) -> f64 {
-    let mut sample = |calls: usize| {
-        let start = Instant::now();
-        (0..calls).for_each(|_| call());
-        start.elapsed().as_secs_f64() / calls as f64
-    };
-    sample(3);
-    let calls = (2e-4 / sample(3)).ceil() as usize;
-    let end = Instant::now();
-    let mut best = f64::INFINITY;
-    while end.elapsed().as_secs_f64() < seconds {
-        best = best.min(sample(calls));
-    }
-    best
-}
-
-fn record(
-    implementation: &'static str,
-    function: &'static str,
-    dtype: Precision,
-    seconds: [f64; 2],
-) -> String {
-    let record = Record {
-        workload: "elementwise",
-        implementation,
-        version: concat!("tessera ", env!("CARGO_PKG_VERSION")),
-        function,
-        dtype,
-        threads: 1,
-        elements: SIZES[0],
-        call_ns: 1e9 * seconds[0] / SIZES[0] as f64,
-        element_ns: 1e9 * (seconds[1] - seconds[0]) / (SIZES[1] - SIZES[0]) as f64,
-    };
-    serde_json::to_string(&record).expect("a record of numbers and text is always JSON")
 }
 
 /// Writes results for the comparison, which finds their errors.

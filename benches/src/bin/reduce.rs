@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Instant;
-use tessera_bench::{Answer, Options, Precision, Run};
+use tessera_bench::{Answer, Options, Run};
 use tessera_core::exec::{Backend, Executable, Function, cpu};
 use tessera_core::ir::Builder;
 use tessera_core::numerics::dispatch::{Level, dispatch};
@@ -24,7 +24,7 @@ struct Arguments {
     options: Options,
     /// What is computed.
     #[arg(long, value_enum, default_value = "sum")]
-    workload: Workload,
+    operation: Operation,
     /// How its error is kept small.
     #[arg(long)]
     stable: Option<String>,
@@ -34,7 +34,7 @@ struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Workload {
+enum Operation {
     /// Σ x.
     Sum,
     /// Σ x·y.
@@ -47,20 +47,20 @@ enum Workload {
     Columns,
 }
 
-impl Workload {
+impl Operation {
     fn name(self) -> &'static str {
         match self {
-            Workload::Sum => "reduce_sum",
-            Workload::Dot => "reduce_dot",
-            Workload::Max => "reduce_max",
-            Workload::Rows => "reduce_rows",
-            Workload::Columns => "reduce_columns",
+            Operation::Sum => "sum",
+            Operation::Dot => "dot",
+            Operation::Max => "max",
+            Operation::Rows => "rows",
+            Operation::Columns => "columns",
         }
     }
 
     fn shape(self, elements: usize) -> Vec<usize> {
         match self {
-            Workload::Rows | Workload::Columns => vec![elements / 1000, 1000],
+            Operation::Rows | Operation::Columns => vec![elements / 1000, 1000],
             _ => vec![elements],
         }
     }
@@ -70,12 +70,15 @@ impl Workload {
         let mut b = Builder::new("reduce");
         let x: Vec<_> =
             inputs.iter().map(|x| b.input("x", Type::new(x.dtype(), x.shape().to_vec()))).collect();
-        let reduce = |reduction, axis| Arc::new(Reduce { reduction, axes: Some(vec![axis]), stable });
+        let reduce = |reduction, axis| {
+            let stable = stable.filter(|_| reduction == Reduction::Sum);
+            Arc::new(Reduce { reduction, axes: Some(vec![axis]), stable })
+        };
         let y = match self {
-            Workload::Dot => b.apply(Arc::new(Dot { stable }), &x),
-            Workload::Max => b.apply(reduce(Reduction::Max, 0), &x),
-            Workload::Rows => b.apply(reduce(Reduction::Sum, 1), &x),
-            Workload::Sum | Workload::Columns => b.apply(reduce(Reduction::Sum, 0), &x),
+            Operation::Dot => b.apply(Arc::new(Dot { stable }), &x),
+            Operation::Max => b.apply(reduce(Reduction::Max, 0), &x),
+            Operation::Rows => b.apply(reduce(Reduction::Sum, 1), &x),
+            Operation::Sum | Operation::Columns => b.apply(reduce(Reduction::Sum, 0), &x),
         };
         let options = cpu::Options { threads, ..cpu::Options::default() };
         Function::new(b.finish(vec![y]), Backend::Cpu(options)).prepare(inputs).expect("the arguments fit")
@@ -88,38 +91,39 @@ fn data(seed: u64, dtype: DType, shape: &[usize]) -> Tensor {
     problems::rounded(Tensor::new(shape, (1..=n).map(|i| unit(seed, i)).collect()), dtype)
 }
 
+/// The name of Tessera's form with a policy.
+fn implementation(stable: Option<Stable>) -> &'static str {
+    match stable {
+        None | Some(Stable::Pairwise) => "tessera",
+        Some(Stable::Kahan) => "tessera_kahan",
+        Some(Stable::DoubleDouble) => "tessera_double_double",
+    }
+}
+
 fn main() {
-    let Arguments { options, workload, stable, yardstick } = Arguments::parse();
+    let Arguments { options, operation, stable, yardstick } = Arguments::parse();
     let stable =
         stable.map(|name| Stable::ALL.into_iter().find(|s| s.name() == name).expect("a policy's name"));
     if yardstick {
         return yardsticks();
     }
-    let dtype = match options.dtype {
-        Precision::F32 => DType::F32,
-        Precision::F64 => DType::F64,
-    };
-    let shape = workload.shape(options.points);
+    let dtype = options.dtype();
+    let shape = operation.shape(options.points);
     let mut inputs = vec![data(5, dtype, &shape)];
-    if workload == Workload::Dot {
+    if operation == Operation::Dot {
         inputs.push(data(6, dtype, &shape));
     }
     let inputs: Vec<&Tensor> = inputs.iter().collect();
-    // A step is as many calls as together read ten million elements.
-    let calls = (10_000_000 / options.points).max(1);
     let mut ready = None;
     let step = || {
-        let ready = ready.get_or_insert_with(|| workload.prepare(stable, &inputs, options.threads));
-        for _ in 1..calls {
-            black_box(ready.run(black_box(&inputs)));
-        }
-        ready.run(&inputs)
+        let ready = ready.get_or_insert_with(|| operation.prepare(stable, &inputs, options.threads));
+        ready.run(black_box(&inputs))
     };
-    let run = Run::measure(workload.name(), &options, step, |outputs: Vec<Tensor>| {
+    let run = Run::measure("reduce", &options, step, |outputs: Vec<Tensor>| {
         let wide = problems::rounded(outputs[0].clone(), DType::F64);
         Answer::new(wide.values::<f64>()[0], [])
     });
-    println!("{}", run.json());
+    println!("{}", run.named(implementation(stable)).json());
 }
 
 /// The time of each operation as a multiple of the plain loop's, on one thread, in turn with it: of the kernel alone
@@ -149,19 +153,19 @@ fn yardstick<T: Real>(n: usize) {
     print("kernel of dot", 2, &mut || {
         black_box(dispatch(level, Line { x: [x.values::<T>(), y.values()], reducer: PhantomData::<Sum> }));
     });
-    for (workload, stable) in [
-        (Workload::Sum, None),
-        (Workload::Dot, None),
-        (Workload::Max, None),
-        (Workload::Sum, Some(Stable::Kahan)),
-        (Workload::Dot, Some(Stable::Kahan)),
-        (Workload::Sum, Some(Stable::DoubleDouble)),
-        (Workload::Dot, Some(Stable::DoubleDouble)),
+    for (operation, stable) in [
+        (Operation::Sum, None),
+        (Operation::Dot, None),
+        (Operation::Max, None),
+        (Operation::Sum, Some(Stable::Kahan)),
+        (Operation::Dot, Some(Stable::Kahan)),
+        (Operation::Sum, Some(Stable::DoubleDouble)),
+        (Operation::Dot, Some(Stable::DoubleDouble)),
     ] {
         let operands = [&x, &y];
-        let operands = &operands[..if workload == Workload::Dot { 2 } else { 1 }];
-        let ready = workload.prepare(stable, operands, 1);
-        let name = workload.name().trim_start_matches("reduce_");
+        let operands = &operands[..if operation == Operation::Dot { 2 } else { 1 }];
+        let ready = operation.prepare(stable, operands, 1);
+        let name = operation.name();
         let name = stable.map_or(name.to_string(), |stable: Stable| format!("{} {name}", stable.name()));
         print(&name, operands.len(), &mut || {
             black_box(ready.run(black_box(operands)));
