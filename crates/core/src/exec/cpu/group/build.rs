@@ -275,9 +275,9 @@ impl Emitter<'_> {
                 None if squared => {
                     let x = self.read(Source::Value(last));
                     self.read(Source::Value(last));
-                    Link::With(function, x)
+                    Link::join(function, true, x)
                 }
-                None => Link::Apply(function),
+                None => Link::apply(function),
                 Some((left, term)) => self.join(function, left, term),
             });
             if !squared {
@@ -300,10 +300,7 @@ impl Emitter<'_> {
         match term {
             Term::Ready(x) => {
                 let x = self.read(x);
-                match left || matches!(function, Function::Add | Function::Mul) {
-                    true => Link::With(function, x),
-                    false => Link::From(function, x),
-                }
+                Link::join(function, left, x)
             }
             Term::Product(i) => {
                 let (x, y) = self.product(i);
@@ -322,7 +319,7 @@ impl Emitter<'_> {
         let sources = self.operations[i].sources.clone();
         let mut terms = sources.iter().map(|&s| self.term(s).expect("what comes before is there"));
         match (terms.next().expect("has operands"), terms.next()) {
-            (Term::Ready(x), None) => vec![Link::Load(self.read(x)), Link::Apply(function)],
+            (Term::Ready(x), None) => vec![Link::Load(self.read(x)), Link::apply(function)],
             (Term::Ready(x), Some(term)) => {
                 vec![Link::Load(self.read(x)), self.join(function, true, term)]
             }
@@ -331,7 +328,7 @@ impl Emitter<'_> {
             }
             (Term::Product(p), Some(term)) => {
                 let (x, y) = self.product(p);
-                vec![Link::Load(x), Link::With(Function::Mul, y), self.join(function, true, term)]
+                vec![Link::Load(x), Link::Multiply(y), self.join(function, true, term)]
             }
             (Term::Product(_), None) => unreachable!("products wait for operations of two operands"),
         }

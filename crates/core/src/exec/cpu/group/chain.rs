@@ -16,12 +16,24 @@ pub(super) enum Link {
     Load(Operand),
     /// x = a.
     Store(Operand),
-    /// a = f(a).
-    Apply(Function),
-    /// a = f(a, x).
-    With(Function, Operand),
-    /// a = f(x, a).
-    From(Function, Operand),
+    /// a = −a.
+    Negate,
+    /// a = |a|.
+    Absolute,
+    /// a = √a.
+    Root,
+    /// a = a + x.
+    Add(Operand),
+    /// a = a − x.
+    Subtract(Operand),
+    /// a = x − a.
+    SubtractFrom(Operand),
+    /// a = a · x.
+    Multiply(Operand),
+    /// a = a / x.
+    Divide(Operand),
+    /// a = x / a.
+    DivideInto(Operand),
     /// a = a + x·y.
     AddProduct(Operand, Operand),
     /// a = a − x·y.
@@ -34,6 +46,31 @@ pub(super) enum Link {
 pub(super) fn has_link(function: Function) -> bool {
     use Function::*;
     matches!(function, Neg | Abs | Sqrt | Add | Sub | Mul | Div)
+}
+
+impl Link {
+    /// The link of a function of one operand.
+    pub fn apply(function: Function) -> Link {
+        match function {
+            Function::Neg => Link::Negate,
+            Function::Abs => Link::Absolute,
+            Function::Sqrt => Link::Root,
+            _ => unreachable!("no link of one operand"),
+        }
+    }
+
+    /// The link of a function of two operands, of which the accumulators are the first, or the second.
+    pub fn join(function: Function, first: bool, x: Operand) -> Link {
+        match (function, first) {
+            (Function::Add, _) => Link::Add(x),
+            (Function::Mul, _) => Link::Multiply(x),
+            (Function::Sub, true) => Link::Subtract(x),
+            (Function::Sub, false) => Link::SubtractFrom(x),
+            (Function::Div, true) => Link::Divide(x),
+            (Function::Div, false) => Link::DivideInto(x),
+            _ => unreachable!("no link of two operands"),
+        }
+    }
 }
 
 impl<T: Real> RunGroup<'_, T> {
@@ -92,40 +129,32 @@ impl<T: Real> RunGroup<'_, T> {
                                 a.store(y.add(v * V::WIDTH));
                             }
                         }
-                        Link::Apply(function) => {
-                            macro_rules! apply {
-                                ($($name:ident)*) => {
-                                    match function {
-                                        $(Function::$name => each!(|_v, a| Function::$name.value(a, a)),)*
-                                        _ => unreachable!("no link of one operand"),
-                                    }
-                                };
-                            }
-                            apply! { Neg Abs Sqrt }
-                        }
-                        Link::With(function, x) => {
+                        Link::Negate => each!(|v, a| -a),
+                        Link::Absolute => each!(|v, a| a.abs()),
+                        Link::Root => each!(|v, a| a.sqrt()),
+                        Link::Add(x) => {
                             let x = read(x);
-                            macro_rules! with {
-                                ($($name:ident)*) => {
-                                    match function {
-                                        $(Function::$name => each!(|v, a| Function::$name.value(a, vector(x, v))),)*
-                                        _ => unreachable!("no link of two operands"),
-                                    }
-                                };
-                            }
-                            with! { Add Sub Mul Div }
+                            each!(|v, a| a + vector(x, v));
                         }
-                        Link::From(function, x) => {
+                        Link::Subtract(x) => {
                             let x = read(x);
-                            macro_rules! from {
-                                ($($name:ident)*) => {
-                                    match function {
-                                        $(Function::$name => each!(|v, a| Function::$name.value(vector(x, v), a)),)*
-                                        _ => unreachable!("the operands may be exchanged"),
-                                    }
-                                };
-                            }
-                            from! { Sub Div }
+                            each!(|v, a| a - vector(x, v));
+                        }
+                        Link::SubtractFrom(x) => {
+                            let x = read(x);
+                            each!(|v, a| vector(x, v) - a);
+                        }
+                        Link::Multiply(x) => {
+                            let x = read(x);
+                            each!(|v, a| a * vector(x, v));
+                        }
+                        Link::Divide(x) => {
+                            let x = read(x);
+                            each!(|v, a| a / vector(x, v));
+                        }
+                        Link::DivideInto(x) => {
+                            let x = read(x);
+                            each!(|v, a| vector(x, v) / a);
                         }
                         Link::AddProduct(x, y) => {
                             let (x, y) = (read(x), read(y));
