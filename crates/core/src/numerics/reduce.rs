@@ -3,7 +3,7 @@
 //!
 //! While a reduction runs, a lane holds a *state* of N numbers: a sum, or a sum and its error. [`State`] says how two
 //! states become one, [`Reducer`] how a state takes the next term: one number, or K = 2 factors. The law's shape does not
-//! depend on either: lanes of a block take terms, lanes fold, blocks join along the tree. [`line`] does that where the
+//! depend on either: lanes of a block take terms, lanes fold, blocks join along the tree. [`mod@line`] does that where the
 //! terms are contiguous, [`columns`] where the reduced axis is an outer one; [`stable`] has the compensated policies.
 //!
 //! Speed comes from three things. A block's lanes stay in registers, so the vectors are added as in a plain loop with

@@ -1,6 +1,6 @@
 //! pow: log|x| as a sum of two numbers with some 68 bits, times y, then exp.
 //!
-//! The logarithm works like [`log`](super::log), with a table of 128 intervals so that |r| ≤ 0.0039.
+//! The logarithm works like [`log`], with a table of 128 intervals so that |r| ≤ 0.0039.
 
 use super::super::lanes::{Integer, Mask, Number, WidePair};
 use super::log::{LN2_HIGH, LN2_LOW};

@@ -1,6 +1,6 @@
 //! Compensated summation inside the law's tree: sums whose error does not grow with cancellation.
 //!
-//! [`two_sum`] (Knuth) and [`two_product`] give the error of an addition or a multiplication as a number, exactly.
+//! `two_sum` (Knuth) and `two_product` give the error of an addition or a multiplication as a number, exactly.
 //!
 //! - [`Kahan`] keeps the errors' sum beside the sum and adds it once, at the end: Neumaier's improvement of Kahan's
 //!   summation (Z. angew. Math. Mech. 54, 1974) in the branch-free form of Sum2 and Dot2 (Ogita, Rump, Oishi, SIAM J.
@@ -23,7 +23,7 @@ fn two_sum<V: Elementary>(a: V, b: V) -> (V, V) {
     (sum, (a - (sum - of_b)) + (b - of_b))
 }
 
-/// [`two_sum`] where |a| ≥ |b| or a = 0.
+/// `two_sum` where |a| ≥ |b| or a = 0.
 #[inline(always)]
 fn fast_two_sum<V: Elementary>(a: V, b: V) -> (V, V) {
     let sum = a + b;
