@@ -5,7 +5,7 @@
 """
 
 import data
-from workload import Workload, loss_and_gradient, product
+from workload import Workload, difference_by_norm, loss_and_gradient, product
 
 HEADS, WIDTH = 8, 64
 
@@ -58,6 +58,7 @@ WORKLOAD = Workload(
     cases=product(dtype=["f32", "f64"], points=[1024], threads=[2, 1]) + product(dtype=["f32"], points=[4096, 256], threads=[2]),
     quick=product(dtype=["f32"], points=[512], threads=[2]),
     peers={"jax": jax_step, "torch_sdpa": torch_step},
+    difference=difference_by_norm,
     counted="positions",
     limit=matmul_flops,
     rounds=lambda case: 1 if case["points"] > 1024 else 2,

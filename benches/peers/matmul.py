@@ -8,7 +8,7 @@ many products, 0 for two plain matrices. The answer's loss is the result's first
 """
 
 import data
-from workload import Workload, product
+from workload import Workload, difference_by_norm, product
 
 
 def operands(args) -> list:
@@ -45,14 +45,6 @@ def torch_step(args):
     return lambda: torch.matmul(a, b), answer, f"torch {torch.__version__}"
 
 
-def difference(record: dict, reference: dict, tolerance: float) -> str | None:
-    """How the answers differ: each against the norm of the result, whose elements may cancel."""
-    for name in ("loss", "gnorm", "gdot"):
-        if not abs(record[name] - reference[name]) <= tolerance * reference["gnorm"]:
-            return f"{name} must agree to {tolerance:g} of gnorm, got {record[name]!r} and {reference[name]!r}"
-    return None
-
-
 def flops(case) -> dict:
     m, k, n = map(int, case["shape"].split("x"))
     return {"work": "fma", "amount": 2.0 * max(1, case["batch"]) * m * k * n}
@@ -80,7 +72,7 @@ WORKLOAD = Workload(
     quick=squares(1024, dtype=["f64"], threads=[1, 2]),
     peers={"numpy": numpy_step, "torch": torch_step},
     tolerance={"f64": 1e-13, "f32": 1e-5},
-    difference=difference,
+    difference=difference_by_norm,
     limit=flops,
     seconds=0.3,
 )

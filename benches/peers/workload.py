@@ -34,6 +34,14 @@ def difference(record: dict, reference: dict, tolerance: float) -> str | None:
     return None
 
 
+def difference_by_norm(record: dict, reference: dict, tolerance: float) -> str | None:
+    """As `difference`, each against the norm of the gradient: for a loss whose terms cancel."""
+    for name in ("loss", "gnorm", "gdot"):
+        if not abs(record[name] - reference[name]) <= tolerance * reference["gnorm"]:
+            return f"{name} must agree to {tolerance:g} of gnorm, got {record[name]!r} and {reference[name]!r}"
+    return None
+
+
 @dataclass(frozen=True)
 class Workload:
     """One thing to be measured, in several cases. A case is a set of options of the programs, such as points=1000; it has threads and dtype."""
