@@ -33,7 +33,7 @@ examples: ## run the numbered examples
 	@scripts/install.sh
 	@scripts/examples.sh
 
-bench: ## measure Tessera side by side with its peers, 20 minutes; keeps the figures and updates docs/performance.md
+bench: ## measure Tessera side by side with its peers, about half an hour; keeps the figures and updates docs/performance.md
 	@scripts/install.sh
 	@benches/peers/setup.sh --torch
 	benches/peers/.venv/bin/python benches/peers/compare.py --record
