@@ -107,7 +107,6 @@ impl<T: Real> RunGroup<'_, T> {
                         strip = std::array::from_fn(
                             #[inline(always)]
                             |$v| {
-                                #[allow(unused)] // a load takes no notice of what was there
                                 let $a = strip[$v];
                                 $value
                             },
@@ -121,7 +120,10 @@ impl<T: Real> RunGroup<'_, T> {
                     match *link {
                         Link::Load(x) => {
                             let x = read(x);
-                            each!(|v, a| vector(x, v));
+                            strip = std::array::from_fn(
+                                #[inline(always)]
+                                |v| vector(x, v),
+                            );
                         }
                         Link::Store(y) => {
                             let y = self.write(y, start).add(at);
@@ -129,9 +131,9 @@ impl<T: Real> RunGroup<'_, T> {
                                 a.store(y.add(v * V::WIDTH));
                             }
                         }
-                        Link::Negate => each!(|v, a| -a),
-                        Link::Absolute => each!(|v, a| a.abs()),
-                        Link::Root => each!(|v, a| a.sqrt()),
+                        Link::Negate => each!(|_v, a| -a),
+                        Link::Absolute => each!(|_v, a| a.abs()),
+                        Link::Root => each!(|_v, a| a.sqrt()),
                         Link::Add(x) => {
                             let x = read(x);
                             each!(|v, a| a + vector(x, v));
