@@ -256,7 +256,7 @@ impl Wide for Sin {
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
         settle_guess(
             guess(Wave::Sin, x),
-            V::splat(MODERATE).lt(x.abs()),
+            x.abs().le(V::splat(MODERATE)),
             #[inline(always)]
             || settle::<V, Sin>(sin(x), x),
         )
@@ -279,7 +279,7 @@ impl Wide for Cos {
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
         settle_guess(
             guess(Wave::Cos, x),
-            V::splat(MODERATE).lt(x.abs()),
+            x.abs().le(V::splat(MODERATE)),
             #[inline(always)]
             || settle::<V, Cos>(cos(x), x),
         )
