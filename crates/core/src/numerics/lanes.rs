@@ -124,6 +124,16 @@ pub trait Number:
     fn from_bits(bits: Self::Bits) -> Self;
     /// Where the top bit of `bits` is set.
     fn top_bit(bits: Self::Bits) -> Self::Mask;
+    /// Where the number is positive, normal and finite.
+    fn is_positive_normal(self) -> Self::Mask;
+    /// The exponent of a positive normal number: the largest integer k with 2^k ≤ `self`.
+    fn exponent(self) -> Self;
+    /// About `self / divisor`, for a guess: to 2^−40 (f64) or 2^−22 (f32), other bits at other levels. The divisor
+    /// must be normal, and so must its inverse.
+    #[inline(always)]
+    fn quotient_guess(self, divisor: Self) -> Self {
+        self / divisor
+    }
     /// Where `a` and `b` have no set bit in common.
     fn disjoint(a: Self::Bits, b: Self::Bits) -> Self::Mask;
     /// `self · 2^n`, rounded once, for `self` in [0.25, 4] and an integral `n` of at most 2000 (f64) or 250 (f32) in size.
@@ -233,14 +243,19 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// Vectors of f64.
     type F64: Elementary<Scalar = f64>;
     /// Vectors of f32, as many bytes wide, except at the scalar level.
-    type F32: Elementary<Scalar = f32>;
+    type F32: Elementary<Scalar = f32> + Narrow;
     /// The level's name: `scalar`, `avx2` or `avx512`.
     const NAME: &'static str;
+}
 
-    /// The f32 function `F` of every lane, evaluated in f64.
-    fn through_f64<F: Wide>(x: Self::F32) -> Self::F32;
-    /// The f32 function `F` of every pair of lanes, evaluated in f64.
-    fn through_f64_pair<F: WidePair>(x: Self::F32, y: Self::F32) -> Self::F32;
+/// f32 numbers, which f64 numbers of the same count can hold.
+pub trait Narrow: Number<Scalar = f32> {
+    /// As many f64.
+    type Wider: Number<Scalar = f64>;
+    /// Every lane as f64.
+    fn widen(self) -> Self::Wider;
+    /// Every lane rounded to f32.
+    fn narrow(wide: Self::Wider) -> Self;
 }
 
 /// A function of one argument, written once for all levels.
@@ -253,6 +268,12 @@ pub trait Wide {
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
         Self::value(x)
     }
+
+    /// The f32 function of every lane: what is cheaper done before widening and after narrowing stands here.
+    #[inline(always)]
+    fn value_f32<V: Narrow>(x: V) -> V {
+        V::narrow(Self::before_f32(x.widen()))
+    }
 }
 
 /// A function of two arguments, written once for all levels.
@@ -264,6 +285,12 @@ pub trait WidePair {
     #[inline(always)]
     fn before_f32<V: Number<Scalar = f64>>(x: V, y: V) -> V {
         Self::value(x, y)
+    }
+
+    /// The f32 function of every pair of lanes.
+    #[inline(always)]
+    fn value_f32<V: Narrow>(x: V, y: V) -> V {
+        V::narrow(Self::before_f32(x.widen(), y.widen()))
     }
 }
 

@@ -1,8 +1,6 @@
 //! AVX2 with FMA: vectors of 4 f64 and 8 f32. A mask is a register of all-ones or all-zeros lanes.
 
-use super::{
-    Integer, Lanes, Mask, Number, Rare, Simd, Twin, Wide, WidePair, integer, operators, rescue_lanes,
-};
+use super::{Integer, Lanes, Mask, Narrow, Number, Rare, Simd, Twin, integer, operators, rescue_lanes};
 use std::arch::x86_64::*;
 
 /// AVX2 and FMA.
@@ -38,31 +36,23 @@ impl Simd for Avx2 {
     type F64 = F64x4;
     type F32 = F32x8;
     const NAME: &'static str = "avx2";
-
-    #[inline(always)]
-    fn through_f64<F: Wide>(x: F32x8) -> F32x8 {
-        narrow(F::before_f32(widen(x)))
-    }
-
-    #[inline(always)]
-    fn through_f64_pair<F: WidePair>(x: F32x8, y: F32x8) -> F32x8 {
-        narrow(F::before_f32(widen(x), widen(y)))
-    }
 }
 
-#[inline(always)]
-fn widen(x: F32x8) -> Twin<F64x4> {
-    // SAFETY: below `dispatch`, which found AVX2.
-    unsafe {
-        let (low, high) = (_mm256_castps256_ps128(x.0), _mm256_extractf128_ps::<1>(x.0));
-        Twin(F64x4(_mm256_cvtps_pd(low)), F64x4(_mm256_cvtps_pd(high)))
+impl Narrow for F32x8 {
+    type Wider = Twin<F64x4>;
+    #[inline(always)]
+    fn widen(self) -> Twin<F64x4> {
+        // SAFETY: below `dispatch`, which found AVX2.
+        unsafe {
+            let (low, high) = (_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            Twin(F64x4(_mm256_cvtps_pd(low)), F64x4(_mm256_cvtps_pd(high)))
+        }
     }
-}
-
-#[inline(always)]
-fn narrow(Twin(low, high): Twin<F64x4>) -> F32x8 {
-    // SAFETY: below `dispatch`, which found AVX2.
-    F32x8(unsafe { _mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0)) })
+    #[inline(always)]
+    fn narrow(Twin(low, high): Twin<F64x4>) -> Self {
+        // SAFETY: below `dispatch`, which found AVX2.
+        F32x8(unsafe { _mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0)) })
+    }
 }
 
 operators!(F64x4, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_xor_pd, _mm256_set1_pd);
@@ -241,6 +231,17 @@ macro_rules! avx2 {
             fn top_bit(bits: $bits) -> $mask {
                 let all = bits.shift_right_signed($top);
                 $mask(Self::from_bits(all).0)
+            }
+            #[inline(always)]
+            fn is_positive_normal(self) -> $mask {
+                Self::splat($t::MIN_POSITIVE).le(self).and(self.lt(Self::splat($t::INFINITY)))
+            }
+            #[inline(always)]
+            fn exponent(self) -> Self {
+                // A float with the biased exponent as its last bits, of which 1.5 · 2^52 (2^23) and the bias are taken.
+                let biased = self.bits().shift_right($fraction_bits);
+                let shifter = Self::splat($shifter);
+                Self::from_bits(biased.or(shifter.bits())) - (shifter + Self::splat($bias as $t))
             }
             #[inline(always)]
             fn disjoint(a: $bits, b: $bits) -> $mask {

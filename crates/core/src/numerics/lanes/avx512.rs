@@ -1,8 +1,7 @@
 //! AVX-512 F, DQ, VL and BW: vectors of 8 f64 and 16 f32. A mask is one bit per lane.
 
 use super::{
-    Integer, Lanes, Mask, Number, Rare, Simd, Twin, WIDTH_MAX, Wide, WidePair, integer, operators,
-    rescue_lanes,
+    Integer, Lanes, Mask, Narrow, Number, Rare, Simd, Twin, WIDTH_MAX, integer, operators, rescue_lanes,
 };
 use std::arch::x86_64::*;
 
@@ -31,33 +30,25 @@ impl Simd for Avx512 {
     type F64 = F64x8;
     type F32 = F32x16;
     const NAME: &'static str = "avx512";
-
-    #[inline(always)]
-    fn through_f64<F: Wide>(x: F32x16) -> F32x16 {
-        narrow(F::before_f32(widen(x)))
-    }
-
-    #[inline(always)]
-    fn through_f64_pair<F: WidePair>(x: F32x16, y: F32x16) -> F32x16 {
-        narrow(F::before_f32(widen(x), widen(y)))
-    }
 }
 
-#[inline(always)]
-fn widen(x: F32x16) -> Twin<F64x8> {
-    // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
-    unsafe {
-        let (low, high) = (_mm512_castps512_ps256(x.0), _mm512_extractf32x8_ps::<1>(x.0));
-        Twin(F64x8(_mm512_cvtps_pd(low)), F64x8(_mm512_cvtps_pd(high)))
+impl Narrow for F32x16 {
+    type Wider = Twin<F64x8>;
+    #[inline(always)]
+    fn widen(self) -> Twin<F64x8> {
+        // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
+        unsafe {
+            let (low, high) = (_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0));
+            Twin(F64x8(_mm512_cvtps_pd(low)), F64x8(_mm512_cvtps_pd(high)))
+        }
     }
-}
-
-#[inline(always)]
-fn narrow(Twin(low, high): Twin<F64x8>) -> F32x16 {
-    // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
-    unsafe {
-        let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low.0));
-        F32x16(_mm512_insertf32x8::<1>(low, _mm512_cvtpd_ps(high.0)))
+    #[inline(always)]
+    fn narrow(Twin(low, high): Twin<F64x8>) -> Self {
+        // SAFETY: below `dispatch`, which found AVX-512 F and DQ.
+        unsafe {
+            let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low.0));
+            F32x16(_mm512_insertf32x8::<1>(low, _mm512_cvtpd_ps(high.0)))
+        }
     }
 }
 
@@ -136,7 +127,7 @@ fn first(count: usize) -> u16 {
 macro_rules! avx512 {
     ($vector:ident, $mask:ident, $bits:ident, $t:ident, $width:literal,
      $set1:ident, $loadu:ident, $storeu:ident, $mask_loadu:ident, $mask_storeu:ident, $fma:ident, $fnma:ident, $sqrt:ident, $and:ident, $andnot:ident, $or:ident,
-     $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $testn:ident, $scale:ident,
+     $cmp:ident, $min:ident, $max:ident, $blend:ident, $to_int:ident, $from_int:ident, $top:ident, $testn:ident, $scale:ident, $class:ident, $exponent:ident, $inverse:ident,
      |$table:ident, $index:ident| $permute:expr, $gather:expr,
      $word:ident, $load_int:ident, $permute_two:ident) => {
         impl Number for $vector {
@@ -228,6 +219,27 @@ macro_rules! avx512 {
             fn top_bit(bits: $bits) -> $mask {
                 // SAFETY: as above.
                 unsafe { $top(bits.0) }
+            }
+            #[inline(always)]
+            fn is_positive_normal(self) -> $mask {
+                /// NaN, ±0, ±∞, subnormal, negative.
+                const OTHERS: i32 = 0xff;
+                // SAFETY: as above.
+                unsafe { !$class::<OTHERS>(self.0) }
+            }
+            #[inline(always)]
+            fn exponent(self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $exponent(self.0) })
+            }
+            #[inline(always)]
+            fn quotient_guess(self, divisor: Self) -> Self {
+                // With an inverse to 2^−14 that is off by the share e, the quotient is q (1 + e + e²) to e³.
+                // SAFETY: as above.
+                let inverse = Self(unsafe { $inverse(divisor.0) });
+                let q = self * inverse;
+                let e = inverse.fnma(divisor, Self::splat(1.0));
+                q.fma(e.fma(e, e), q)
             }
             #[inline(always)]
             fn disjoint(a: $bits, b: $bits) -> $mask {
@@ -343,6 +355,9 @@ avx512!(
     _mm512_movepi64_mask,
     _mm512_testn_epi64_mask,
     _mm512_scalef_pd,
+    _mm512_fpclass_pd_mask,
+    _mm512_getexp_pd,
+    _mm512_rcp14_pd,
     |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8))),
     _mm512_i64gather_pd::<8>(index, table),
     u64,
@@ -375,6 +390,9 @@ avx512!(
     _mm512_movepi32_mask,
     _mm512_testn_epi32_mask,
     _mm512_scalef_ps,
+    _mm512_fpclass_ps_mask,
+    _mm512_getexp_ps,
+    _mm512_rcp14_ps,
     |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table)),
     _mm512_i32gather_ps::<4>(index, table),
     u32,

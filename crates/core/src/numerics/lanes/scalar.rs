@@ -1,6 +1,6 @@
 //! The scalar instantiation: `f64` and `f32` as vectors of one lane. It is the law that the other levels meet.
 
-use super::{Integer, Lanes, Mask, Number, Rare, Real, Simd, Wide, WidePair};
+use super::{Integer, Lanes, Mask, Narrow, Number, Rare, Real, Simd};
 
 /// Plain Rust floats, right on any machine: without an fma unit `mul_add` is a library call, slow but exact.
 #[derive(Clone, Copy, Debug)]
@@ -10,15 +10,17 @@ impl Simd for Scalar {
     type F64 = f64;
     type F32 = f32;
     const NAME: &'static str = "scalar";
+}
 
+impl Narrow for f32 {
+    type Wider = f64;
     #[inline(always)]
-    fn through_f64<F: Wide>(x: f32) -> f32 {
-        F::before_f32(x as f64) as f32
+    fn widen(self) -> f64 {
+        self as f64
     }
-
     #[inline(always)]
-    fn through_f64_pair<F: WidePair>(x: f32, y: f32) -> f32 {
-        F::before_f32(x as f64, y as f64) as f32
+    fn narrow(wide: f64) -> f32 {
+        wide as f32
     }
 }
 
@@ -168,6 +170,14 @@ macro_rules! scalar {
             #[inline(always)]
             fn top_bit(bits: $word) -> bool {
                 (bits as $signed) < 0
+            }
+            #[inline(always)]
+            fn is_positive_normal(self) -> bool {
+                self >= $t::MIN_POSITIVE && self < $t::INFINITY
+            }
+            #[inline(always)]
+            fn exponent(self) -> $t {
+                ((self.to_bits() >> $fraction_bits) as $signed - $bias) as $t
             }
             #[inline(always)]
             fn disjoint(a: $word, b: $word) -> bool {

@@ -262,8 +262,8 @@ impl Kernel for Through {
         let mut out = Vec::new();
         for chunk in self.0.chunks(S::F32::WIDTH) {
             let x = S::F32::load_slice(chunk, 0.0);
-            let y = S::through_f64::<Third>(x).to_array();
-            let z = S::through_f64_pair::<Third>(x, S::F32::splat(0.1)).to_array();
+            let y = <Third as Wide>::value_f32(x).to_array();
+            let z = <Third as WidePair>::value_f32(x, S::F32::splat(0.1)).to_array();
             out.extend((0..chunk.len()).map(|lane| [y[lane].to_bits(), z[lane].to_bits()]));
         }
         out
@@ -271,7 +271,7 @@ impl Kernel for Through {
 }
 
 #[test]
-fn through_f64_rounds_once_and_keeps_the_lanes_in_order() {
+fn value_f32_rounds_once_and_keeps_the_lanes_in_order() {
     let x: Vec<f32> = (0..1003).map(|i| (i as f32 - 400.0) * 1.7).collect();
     let want: Vec<[u32; 2]> = x
         .iter()

@@ -3,7 +3,7 @@
 //! An elementary function is a chain of some hundred cycles with little to do in each; a processor looks ahead too few
 //! instructions to start the next vector meanwhile. Interleaving two gives it that work.
 
-use super::{Integer, Mask, Number, Rare};
+use super::{Integer, Mask, Narrow, Number, Rare};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// Two of a kind: numbers, masks or integers.
@@ -94,6 +94,18 @@ impl<B: Integer> Integer for Twin<B> {
     }
 }
 
+impl<V: Narrow> Narrow for Twin<V> {
+    type Wider = Twin<V::Wider>;
+    #[inline(always)]
+    fn widen(self) -> Self::Wider {
+        Twin(self.0.widen(), self.1.widen())
+    }
+    #[inline(always)]
+    fn narrow(wide: Self::Wider) -> Self {
+        Twin(V::narrow(wide.0), V::narrow(wide.1))
+    }
+}
+
 impl<V: Number> Number for Twin<V> {
     type Scalar = V::Scalar;
     type Mask = Twin<V::Mask>;
@@ -166,6 +178,18 @@ impl<V: Number> Number for Twin<V> {
     #[inline(always)]
     fn top_bit(bits: Self::Bits) -> Self::Mask {
         Twin(V::top_bit(bits.0), V::top_bit(bits.1))
+    }
+    #[inline(always)]
+    fn is_positive_normal(self) -> Self::Mask {
+        Twin(self.0.is_positive_normal(), self.1.is_positive_normal())
+    }
+    #[inline(always)]
+    fn exponent(self) -> Self {
+        Twin(self.0.exponent(), self.1.exponent())
+    }
+    #[inline(always)]
+    fn quotient_guess(self, divisor: Self) -> Self {
+        Twin(self.0.quotient_guess(divisor.0), self.1.quotient_guess(divisor.1))
     }
     #[inline(always)]
     fn disjoint(a: Self::Bits, b: Self::Bits) -> Self::Mask {

@@ -83,7 +83,9 @@ def do_exp():
     c, e = fit(f, lambda r: r * r / abs(r), [0, 1, 2, 3, 4, 5], -h * 1.001, h * 1.001)
     rust("EXP", f"(e^r - 1 - r) / r^2 on |r| <= ln 2 / 32; error of (e^r - 1) / r: {size(e)}.", c)
     h *= mpf("1.001")
-    c, e = fit(f, lambda r: r * r, [0, 1, 2, 3], -h, h)
+    c, e = fit(f, lambda r: r * r, [0, 1, 2], -h, h)
+    rust("EXP_SHORT", f"The coefficients of [`EXP`] for three; error of e^r: {size(e)}.", c)
+    c, e = fit(f, abs, [0, 1, 2, 3], -h, h)
     rust("EXP_GUESS", f"The coefficients of [`EXP`] for four; error of (e^r - 1) / r: {size(e)}.", c)
     hi = chop(ln2, 37)
     scalar("LN2_HIGH", "ln 2 in 37 bits.", hi)
@@ -99,6 +101,9 @@ def do_log():
     f = lambda r: (log1p(r) - r + r * r / 2) / r ** 3
     c, e = fit(f, lambda r: r * r, list(range(8)), -h, h * 1.001)
     rust("LOG1P", f"(log(1+r) - r + r^2/2) / r^3 on |r| <= 1/32; error of log(1+r) / r: {size(e)}.", c)
+    f = lambda r: (log1p(r) - r) / r ** 2
+    c, e = fit(f, abs, list(range(5)), -h, h * 1.001)
+    rust("LOG1P_GUESS", f"(log(1+r) - r) / r^2 on |r| <= 1/32; error of log(1+r) / r: {size(e)}.", c)
     ln2 = log(mpf(2))
     hi = chop(ln2, 38)
     scalar("LN2_HIGH", "ln 2 in 38 bits.", hi)
@@ -194,6 +199,24 @@ def do_erf():
     print(f"/// Coefficients of (erf(c+h) - erf(c) - h erf'(c)) / h^2 in h, one row a power; error of erf(c+h): {size(worst)}.")
     print(f"static TAYLOR: [[f64; 16]; {count}] = [")
     for j in range(count):
+        print("    [" + ", ".join(repr(float(rows[i][j])) for i in range(16)) + "],")
+    print("];")
+    do_erf_guess()
+
+
+def do_erf_guess():
+    w = mpf(33) / 128
+    rows, worst = [], 0
+    for i in range(16):
+        c = i * w
+        hi = w / 2 * mpf("1.0001")
+        f = lambda h: (erf(c + h) - erf(c)) / h
+        p, e = fit(f, lambda h: abs(h) / erf(c + h), list(range(8)), mpf(10) ** -6 if i == 0 else -hi, hi)
+        worst = max(worst, e)
+        rows.append([erf(c)] + p)
+    print(f"/// Coefficients of erf(c+h) in h, c = 33 i / 128, one row a power; error of erf(c+h): {size(worst)}.")
+    print("static GUESS: [[f64; 16]; 9] = [")
+    for j in range(9):
         print("    [" + ", ".join(repr(float(rows[i][j])) for i in range(16)) + "],")
     print("];")
 

@@ -3,7 +3,7 @@
 //! x = k ln 2 + log T + r, where T is one of 16 numbers near 2^(j/16), so e^x = 2^k · T · (1 + s) with s = e^r − 1.
 //! T is an f64 and exact; the table SHIFTS says how far its logarithm is from j ln 2 / 16.
 
-use super::super::lanes::{Integer, Mask, Number, Wide};
+use super::super::lanes::{Integer, Number, Wide};
 use super::{pair, polynomial, settle_guess};
 
 /// (e^r - 1 - r) / r^2 on |r| <= ln 2 / 32; error of (e^r - 1) / r: 2^-59.7.
@@ -59,9 +59,11 @@ pub(super) static SHIFTS: [f64; 16] = [
     5.5450656186394274e-17,
 ];
 
-/// The coefficients of [`EXP`] for four; error of (e^r - 1) / r: 2^-47.3.
+/// The coefficients of [`EXP`] for three; error of e^r: 2^-37.5.
+const EXP_SHORT: [f64; 3] = [0.4999999998656959, 0.1666700947415692, 0.04166758081945538];
+/// The coefficients of [`EXP`] for four; error of (e^r - 1) / r: 2^-41.1.
 const EXP_GUESS: [f64; 4] =
-    [0.4999999998656959, 0.16666666664364316, 0.04166758081945538, 0.008333473254431545];
+    [0.49999999990406857, 0.16666666664748042, 0.041667482873974586, 0.008333463926303923];
 /// [`POWERS`] with 2^-4 j taken from the exponent field, bits and all. Added to n in sixteenths, shifted to the
 /// exponent, this gives 2^k T without masking n's fraction j out.
 pub(super) static POWERS_LESS_INDEX: [f64; 16] = {
@@ -124,24 +126,59 @@ pub fn exp<V: Number<Scalar = f64>>(x: V) -> V {
     e.power.fma(s, e.power).scale(e.k)
 }
 
-/// P = 2^k T and s with e^x = P (1 + s) to 2^−46, for |x| ≤ 200.
-#[inline(always)]
-pub(super) fn guess<V: Number<Scalar = f64>>(x: V) -> (V, V) {
-    let shifter = V::splat(SIXTEENTHS);
-    let shifted = x.fma(V::splat(std::f64::consts::LOG2_E), shifter);
-    let r = (shifted - shifter).fnma(V::splat(std::f64::consts::LN_2), x);
-    let index = shifted.bits();
-    let power = V::from_bits(V::lookup(&POWERS_LESS_INDEX, index).bits().plus(index.shift_left(48)));
-    let r2 = r * r;
-    let tail = pair(2, r, &EXP_GUESS).fma(r2, pair(0, r, &EXP_GUESS));
-    (power, r2.fma(tail, r))
+/// [`SIXTEENTHS`] plus 126: added to the exponent of two of a normal f32, it leaves from 0 to 4095 in the low bits.
+const WINDOW: f64 = SIXTEENTHS + 126.0;
+/// [`POWERS_LESS_INDEX`] less 126 in the exponent field, for a number shifted by [`WINDOW`].
+static POWERS_IN_WINDOW: [f64; 16] = {
+    let mut table = POWERS_LESS_INDEX;
+    let mut j = 0;
+    while j < 16 {
+        table[j] = f64::from_bits(table[j].to_bits() - (126 << 52));
+        j += 1;
+    }
+    table
+};
+
+/// x = k ln 2 + log T + r for a guess.
+pub(super) struct Guess<V: Number<Scalar = f64>> {
+    /// Where e^x is between 2^−126 and 2^130, and the other parts are right.
+    pub sure: V::Mask,
+    /// 2^k T.
+    pub power: V,
+    /// The remainder, |r| ≤ ln 2 / 32.
+    r: V,
 }
 
-/// e^x to 2^−46; beyond 110 in size as for 110, where no f32 needs more.
-#[inline(always)]
-pub(super) fn guess_clamped<V: Number<Scalar = f64>>(x: V) -> V {
-    let (power, s) = guess(V::splat(110.0).lesser(V::splat(-110.0).greater(x)));
-    power.fma(s, power)
+impl<V: Number<Scalar = f64>> Guess<V> {
+    /// Reduces any x.
+    #[inline(always)]
+    pub(super) fn new(x: V) -> Self {
+        let shifter = V::splat(WINDOW);
+        let shifted = x.fma(V::splat(std::f64::consts::LOG2_E), shifter);
+        let r = (shifted - shifter).fnma(V::splat(std::f64::consts::LN_2), x);
+        let index = shifted.bits();
+        let power = V::from_bits(V::lookup(&POWERS_IN_WINDOW, index).bits().plus(index.shift_left(48)));
+        // Inside the window the bits above the low 12 are those of the shifter. Of these a test of the zeros among them
+        // suffices: every larger exponent, a sign, and all that is not much larger than the window sets one.
+        let sure = V::disjoint(index, V::Bits::splat(!(SIXTEENTHS.to_bits() | 0xfff)));
+        Guess { sure, power, r }
+    }
+
+    /// e^x to 2^−37.4.
+    #[inline(always)]
+    pub(super) fn exp(&self) -> V {
+        let r2 = self.r * self.r;
+        let tail = V::splat(EXP_SHORT[2]).fma(r2, pair(0, self.r, &EXP_SHORT));
+        self.power.fma(r2.fma(tail, self.r), self.power)
+    }
+
+    /// s with e^x = 2^k T (1 + s), to a share of 2^−41 of s.
+    #[inline(always)]
+    pub(super) fn excess(&self) -> V {
+        let r2 = self.r * self.r;
+        let tail = pair(2, self.r, &EXP_GUESS).fma(r2, pair(0, self.r, &EXP_GUESS));
+        r2.fma(tail, self.r)
+    }
 }
 
 /// e^x − 1.
@@ -169,9 +206,10 @@ impl Wide for Exp {
     }
     #[inline(always)]
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
+        let guess = Guess::new(x);
         settle_guess(
-            guess_clamped(x),
-            V::Mask::splat(false),
+            guess.exp(),
+            guess.sure,
             #[inline(always)]
             || exp(x),
         )

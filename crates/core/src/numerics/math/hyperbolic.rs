@@ -1,6 +1,6 @@
 //! tanh and the logistic function, as quotients of sums that are kept with their rounding errors.
 
-use super::super::lanes::{Integer, Mask, Number, Rare, Wide};
+use super::super::lanes::{Integer, Narrow, Number, Rare, Wide};
 use super::exp::{self, reduce, tail};
 use super::{polynomial, round_to_odd, settle, settle_guess};
 
@@ -110,17 +110,21 @@ impl Wide for Tanh {
     }
     #[inline(always)]
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
-        // From 10 on the result is 1 in f32. With E = e^{2|x|}, (E − 1) / (E + 1).
-        let size = V::splat(10.0).lesser(x.abs());
-        let (power, s) = exp::guess(size + size);
-        let n = power.fma(s, power - V::splat(1.0));
-        let y = (n / (n + V::splat(2.0))).copysign(x);
+        // With E = e^{2x}, (E − 1) / (E + 1).
+        let e = exp::Guess::new(x + x);
+        let n = e.power.fma(e.excess(), e.power - V::splat(1.0));
         settle_guess(
-            y,
-            V::Mask::splat(false),
+            n / (n + V::splat(2.0)),
+            e.sure,
             #[inline(always)]
             || tanh(x),
         )
+    }
+    #[inline(always)]
+    fn value_f32<V: Narrow>(x: V) -> V {
+        // From 10 on the result is 1 in f32.
+        let size = V::splat(10.0).lesser(x.abs());
+        V::narrow(Self::before_f32(size.widen())).copysign(x)
     }
 }
 
@@ -133,11 +137,12 @@ impl Wide for Sigmoid {
     }
     #[inline(always)]
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
-        let one = V::splat(1.0);
-        let y = one / (one + exp::guess_clamped(-x));
+        // With E = e^x, E / (E + 1). Where that is a subnormal f32, so is E, and the guess is not sure.
+        let e = exp::Guess::new(x);
+        let n = e.exp();
         settle_guess(
-            y,
-            V::Mask::splat(false),
+            n.quotient_guess(n + V::splat(1.0)),
+            e.sure,
             #[inline(always)]
             || settle::<V, Sigmoid>(sigmoid(x), x),
         )

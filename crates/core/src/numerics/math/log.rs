@@ -4,7 +4,7 @@
 //! The sixteenth that contains 1 has v = 1 and log v = 0, so there is no cancellation near 1 and no branch for it.
 
 use super::super::lanes::{Integer, Mask, Number, Rare, Wide};
-use super::{polynomial, round_to_odd, settle, settle_guess};
+use super::{pair, polynomial, round_to_odd, settle, settle_guess};
 
 /// (log(1+r) - r + r^2/2) / r^3 on |r| <= 1/32; error of log(1+r) / r: 2^-62.2.
 const LOG1P: [f64; 8] = [
@@ -16,6 +16,14 @@ const LOG1P: [f64; 8] = [
     -0.1249998302836154,
     0.1113286336039967,
     -0.1002007020736835,
+];
+/// (log(1+r) - r) / r^2 on |r| <= 1/32; error of log(1+r) / r: 2^-37.5.
+const LOG1P_GUESS: [f64; 5] = [
+    -0.5000000000099862,
+    0.33333327354314773,
+    -0.24999991064233174,
+    0.2001956719635139,
+    -0.16686506748770424,
 ];
 /// ln 2 in 38 bits.
 pub(super) const LN2_HIGH: f64 = 0.6931471805582987;
@@ -94,6 +102,15 @@ const START: u64 = 0x3fe5_8000_0000_0000;
 /// The bits of 1.
 const ONE: u64 = 0x3ff0_0000_0000_0000;
 
+/// The bits of a number with the exponent k, the index of the sixteenth, and m, for a positive and normal number.
+#[inline(always)]
+fn split<V: Number<Scalar = f64>>(x: V) -> (V::Bits, V::Bits, V) {
+    // `biased` has the exponent k + 1023 and, in the four bits below, the index of the sixteenth.
+    let biased = x.bits().plus(V::Bits::splat(ONE - START));
+    let m = V::from_bits(biased.and(V::Bits::splat((1 << 52) - 1)).plus(V::Bits::splat(START)));
+    (biased, biased.shift_right(48), m)
+}
+
 /// k, −log(1/m) and r of a normal positive number plus a much smaller one.
 struct Reduced<V> {
     k: V,
@@ -106,11 +123,7 @@ struct Reduced<V> {
 /// Reduces a positive and normal number.
 #[inline(always)]
 fn reduce<V: Number<Scalar = f64>>(x: V) -> Reduced<V> {
-    // `biased` has the exponent k + 1023 and, in the four bits below, the index of the sixteenth.
-    let biased = x.bits().plus(V::Bits::splat(ONE - START));
-    let exponent = biased.and(V::Bits::splat(0xfff << 52)).minus(V::Bits::splat(ONE));
-    let index = biased.shift_right(48);
-    let m = V::from_bits(x.bits().minus(exponent));
+    let (biased, index, m) = split(x);
     let inverse = V::lookup(&INVERSE, index);
     let product = m * inverse;
     let r = product - V::splat(1.0);
@@ -154,7 +167,7 @@ fn parts<V: Number<Scalar = f64>>(x: V) -> (V, V) {
 pub fn log<V: Number<Scalar = f64>>(x: V) -> V {
     let (y, y_low) = finish(reduce(x));
     (y + y_low).unless(
-        is_normal(x).not(),
+        x.is_positive_normal().not(),
         #[inline(always)]
         || {
             let (y, y_low) = parts(x);
@@ -163,25 +176,33 @@ pub fn log<V: Number<Scalar = f64>>(x: V) -> V {
     )
 }
 
-/// Whether a number is positive, normal and finite.
+/// The parts that a guess of the logarithm of a positive number that is an f32 adds up: k ln 2 − log(1/m), and r.
 #[inline(always)]
-pub(super) fn is_normal<V: Number<Scalar = f64>>(x: V) -> V::Mask {
-    V::splat(f64::MIN_POSITIVE).le(x).and(x.lt(V::splat(f64::INFINITY)))
+fn guess_parts<V: Number<Scalar = f64>>(x: V) -> (V, V) {
+    let (biased, index, m) = split(x);
+    // Exact: 24 bits times 20.
+    let r = m.fma(V::lookup(&INVERSE, index), V::splat(-1.0));
+    // The biased number is normal, as no f32 has the largest exponent of an f64.
+    let k = V::from_bits(biased).exponent();
+    (k.fma(V::splat(std::f64::consts::LN_2), V::lookup(&LOG, index)), r)
 }
 
 /// The logarithm of a positive number that is an f32, to 2^−51.
 #[inline(always)]
 pub(super) fn guess<V: Number<Scalar = f64>>(x: V) -> V {
-    let biased = x.bits().plus(V::Bits::splat(ONE - START));
-    let exponent = biased.and(V::Bits::splat(0xfff << 52)).minus(V::Bits::splat(ONE));
-    let index = biased.shift_right(48);
-    let m = V::from_bits(x.bits().minus(exponent));
-    // Exact: 24 bits times 20.
-    let r = m.fma(V::lookup(&INVERSE, index), V::splat(-1.0));
-    let k: V = whole(biased);
+    let (base, r) = guess_parts(x);
     let r2 = r * r;
     let tail = r.fma(polynomial(r, r2, &LOG1P), V::splat(-0.5));
-    k.fma(V::splat(std::f64::consts::LN_2), V::lookup(&LOG, index)) + r2.fma(tail, r)
+    base + r2.fma(tail, r)
+}
+
+/// The same to 2^−37.4.
+#[inline(always)]
+fn short_guess<V: Number<Scalar = f64>>(x: V) -> V {
+    let (base, r) = guess_parts(x);
+    let r2 = r * r;
+    let tail = V::splat(LOG1P_GUESS[4]).fma(r2, pair(2, r, &LOG1P_GUESS));
+    base + r2.fma(tail.fma(r2, pair(0, r, &LOG1P_GUESS)), r)
 }
 
 /// k of an exponent field k + 1023, whatever the bits below it are.
@@ -239,8 +260,8 @@ impl Wide for Log {
     #[inline(always)]
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
         settle_guess(
-            guess(x),
-            is_normal(x).not(),
+            short_guess(x),
+            x.is_positive_normal(),
             #[inline(always)]
             || settle::<V, Log>(log(x), x),
         )

@@ -1,7 +1,7 @@
 //! Elementary functions (law 6), each written once, generic over [`Number`].
 //!
 //! An f64 function is a fixed sequence of IEEE operations and fma; tests bound its error. An f32 function is evaluated in
-//! f64 and rounded once: most by a short formula that is good to 2^-40 (a guess), which decides on nearly all arguments
+//! f64 and rounded once: most by a short formula that is good to 2^-37 (a guess), which decides on nearly all arguments
 //! how to round; the f64 function decides on the others. `coefficients.py` beside this file derives every constant.
 
 pub mod erf;
@@ -17,7 +17,7 @@ mod reference;
 mod tests;
 
 use super::dispatch::{Kernel, Level, dispatch};
-use super::lanes::{Integer, Lanes, Mask, Number, Rare, Real, Scalar, Simd, Twin, Wide};
+use super::lanes::{Integer, Lanes, Mask, Number, Rare, Real, Simd, Twin, Wide, WidePair};
 
 /// Declares the unary functions: the enum and the trait's methods.
 macro_rules! unary {
@@ -116,38 +116,37 @@ macro_rules! elementary_f64 {
     };
 }
 macro_rules! elementary_f32 {
-    ($vector:ty, $simd:ty) => {
+    ($vector:ty) => {
         impl Elementary for $vector {
             #[inline(always)]
             fn evaluate<F: Wide>(self) -> Self {
-                <$simd>::through_f64::<F>(self)
+                F::value_f32(self)
             }
             #[inline(always)]
             fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self> {
-                // One f32 vector is already a twin of f64.
-                Twin(x.0.evaluate::<F>(), x.1.evaluate::<F>())
+                F::value_f32(x)
             }
             #[inline(always)]
             fn pow(self, y: Self) -> Self {
-                <$simd>::through_f64_pair::<pow::Pow>(self, y)
+                pow::Pow::value_f32(self, y)
             }
             #[inline(always)]
             fn pow_twin(x: Twin<Self>, y: Twin<Self>) -> Twin<Self> {
-                Twin(x.0.pow(y.0), x.1.pow(y.1))
+                pow::Pow::value_f32(x, y)
             }
         }
     };
 }
 elementary_f64!(f64);
-elementary_f32!(f32, Scalar);
+elementary_f32!(f32);
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::super::lanes::{Avx2, Avx512};
     use super::*;
     elementary_f64!(<Avx2 as Simd>::F64);
-    elementary_f32!(<Avx2 as Simd>::F32, Avx2);
+    elementary_f32!(<Avx2 as Simd>::F32);
     elementary_f64!(<Avx512 as Simd>::F64);
-    elementary_f32!(<Avx512 as Simd>::F32, Avx512);
+    elementary_f32!(<Avx512 as Simd>::F32);
 }
 
 /// Σ c\[i\] x^i for 6 to 8 coefficients by Estrin's scheme: pairs, then pairs of pairs; `x2` is x².
@@ -181,15 +180,15 @@ fn settle<V: Number<Scalar = f64>, R: Rare<f64>>(y: V, x: V) -> V {
 
 /// An f64 whose rounding to f32 is that of the true value: `guess` where it decides, else what `exact` gives.
 ///
-/// The guess must be off by less than a share of 2^−40 of the true value, except in lanes that are `unsure` anyway. It
-/// decides unless it lies within 2^13 of its units of the middle between two f32, or where f32 has fewer bits.
+/// In lanes where `sure` holds the guess must be off by less than a share of 2^−37 of the true value, which must be an
+/// f32 nearly or no subnormal one: those have fewer bits. It decides unless it lies within 2^16 of its units of the
+/// middle between two f32.
 #[inline(always)]
-fn settle_guess<V: Number<Scalar = f64>>(guess: V, unsure: V::Mask, exact: impl FnOnce() -> V) -> V {
-    // The 29 bits that an f32 lacks are 2^28 in the middle. Moved by less than 2^28, those near it start with 15 zeros.
-    let moved = guess.bits().plus(V::Bits::splat((1_u64 << 13).wrapping_sub(1 << 28)));
-    let near_middle = V::disjoint(moved, V::Bits::splat((1 << 29) - (1 << 14)));
-    let subnormal = guess.abs().lt(V::splat(f32::MIN_POSITIVE as f64));
-    guess.unless(near_middle.or(subnormal).or(unsure), exact)
+fn settle_guess<V: Number<Scalar = f64>>(guess: V, sure: V::Mask, exact: impl FnOnce() -> V) -> V {
+    // The 29 bits that an f32 lacks are 2^28 in the middle. Moved by less than 2^28, those near it start with 12 zeros.
+    let moved = guess.bits().plus(V::Bits::splat((1_u64 << 16).wrapping_sub(1 << 28)));
+    let near_middle = V::disjoint(moved, V::Bits::splat((1 << 29) - (1 << 17)));
+    guess.unless(sure.and(near_middle.not()).not(), exact)
 }
 
 /// high + low rounded to odd: truncated, with the last bit set if that was not exact. A second rounding, to at least two

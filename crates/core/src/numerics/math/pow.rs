@@ -501,7 +501,7 @@ fn signed<V: Number<Scalar = f64>>(x: V, y: V, magnitude: V) -> V {
 fn power<V: Number<Scalar = f64>>(x: V, y: V, join: impl Fn(V, V) -> V + Copy) -> V {
     let size = x.abs();
     let product = exponent(y, log(size, V::zero()));
-    let usual = log::is_normal(size).and(product.0.abs().lt(V::splat(1000.0)));
+    let usual = size.is_positive_normal().and(product.0.abs().lt(V::splat(1000.0)));
     let magnitude = raise(product, join).unless(
         usual.not(),
         #[inline(always)]
@@ -548,8 +548,8 @@ impl WidePair for Pow {
     fn before_f32<V: Number<Scalar = f64>>(x: V, y: V) -> V {
         let size = x.abs();
         let product = y * log::guess(size);
-        let usual = log::is_normal(size).and(product.abs().lt(V::splat(1000.0)));
-        let magnitude = exp::guess_clamped(product);
+        let e = exp::Guess::new(product);
+        let magnitude = e.exp();
         let guess = magnitude.unless(
             V::top_bit(x.bits()),
             #[inline(always)]
@@ -557,7 +557,7 @@ impl WidePair for Pow {
         );
         settle_guess(
             guess,
-            usual.not(),
+            e.sure.and(size.is_positive_normal()),
             #[inline(always)]
             || power(x, y, join_odd),
         )

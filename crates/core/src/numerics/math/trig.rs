@@ -4,7 +4,7 @@
 //! Up to 2^30 the reduction subtracts n times π in three parts (Cody and Waite), which leaves r with an error below
 //! n · 2^−159. Beyond, in rare lanes, 256 bits of x · 2/π are computed in integers (Payne and Hanek).
 
-use super::super::lanes::{Integer, Number, Rare, Wide};
+use super::super::lanes::{Integer, Narrow, Number, Rare, Wide};
 use super::{polynomial, round_to_odd, settle, settle_guess};
 use std::cmp::Ordering;
 
@@ -256,10 +256,15 @@ impl Wide for Sin {
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
         settle_guess(
             guess(Wave::Sin, x),
-            V::splat(MODERATE).lt(x.abs()),
+            x.le(V::splat(MODERATE)),
             #[inline(always)]
             || settle::<V, Sin>(sin(x), x),
         )
+    }
+    #[inline(always)]
+    fn value_f32<V: Narrow>(x: V) -> V {
+        let y = V::narrow(Self::before_f32(x.abs().widen()));
+        V::from_bits(y.bits().xor(x.bits().and(V::Bits::splat(1 << 31))))
     }
 }
 impl Rare<f64> for Sin {
@@ -279,7 +284,7 @@ impl Wide for Cos {
     fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
         settle_guess(
             guess(Wave::Cos, x),
-            V::splat(MODERATE).lt(x.abs()),
+            x.abs().le(V::splat(MODERATE)),
             #[inline(always)]
             || settle::<V, Cos>(cos(x), x),
         )
