@@ -5,7 +5,7 @@
 
 use super::{gradient, mlp, parameter_inputs, parameters, rounded};
 use crate::data;
-use tessera_core::ad::forward;
+use tessera_core::ad::{forward, series};
 use tessera_core::ir::{Builder, Extent, Graph, Value};
 use tessera_core::{DType, Tensor, Type};
 
@@ -148,10 +148,26 @@ pub fn burgers_points(dtype: DType, n: usize) -> Tensor {
 /// The mean square of the derivative of `order` by the second coordinate, and its gradient: inputs and outputs as for
 /// [`Pde::step`].
 pub fn nested_step(dtype: DType, order: usize) -> Graph {
-    let mut b = Builder::new("nested_step");
+    derivative_step("nested_step", dtype, |b, field| (0..order).fold(field.value, |y, _| field.along(b, y, 1)))
+}
+
+/// The same as [`nested_step`] by Taylor mode.
+pub fn taylor_step(dtype: DType, order: usize) -> Graph {
+    derivative_step("taylor_step", dtype, |b, field| {
+        let x = field.coordinates[1];
+        let path = vec![Some(b.ones_like(x))];
+        let coefficients = series(b, &[field.value], &[x], &[path], order).expect("smooth").remove(0);
+        let last = coefficients[order - 1].expect("depends on its coordinates");
+        let factorial = b.full_like(last, (1..=order).map(|k| k as f64).product());
+        b.mul(factorial, last)
+    })
+}
+
+fn derivative_step(name: &str, dtype: DType, derivative: impl Fn(&mut Builder, &Field) -> Value) -> Graph {
+    let mut b = Builder::new(name);
     let parameters = parameter_inputs(&mut b, "", dtype, &LAYERS);
     let field = Field::new(&mut b, dtype, &parameters);
-    let derivative = (0..order).fold(field.value, |y, _| field.along(&mut b, y, 1));
+    let derivative = derivative(&mut b, &field);
     let loss = mean_square(&mut b, derivative);
     let mut outputs = vec![loss];
     outputs.extend(gradient(&mut b, loss, &parameters));
