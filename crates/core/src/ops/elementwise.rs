@@ -563,6 +563,10 @@ impl Bilinear for Elementwise {
     fn guards(&self, i: usize) -> bool {
         self.0 == Function::MulStrong && i == 1
     }
+
+    fn is_associative(&self) -> bool {
+        self.0 == Function::Mul
+    }
 }
 
 /// A comparison.
