@@ -1,29 +1,107 @@
 // test: pass collapse
-// The Laplacian of a network of two hidden layers in two dimensions.
-tgraph.module @u {
-  %x = tgraph.arg : tensor<8x1xf64>
-  %y = tgraph.arg : tensor<8x1xf64>
-  %w0 = tgraph.arg : tensor<2x16xf64>
-  %w1 = tgraph.arg : tensor<16x16xf64>
-  %w2 = tgraph.arg : tensor<16x1xf64>
-  %z = tgraph.concat %x, %y {axis = 1}
-  %z0 = tgraph.matmul %z, %w0
-  %h0 = tgraph.tanh %z0
-  %z1 = tgraph.matmul %h0, %w1
-  %h1 = tgraph.tanh %z1
-  %u = tgraph.matmul %h1, %w2
-  tgraph.return %u
+// Products with the same weights, and with the same factor, are one of a sum; %c and %d are not, for %b and %y are used elsewhere.
+tgraph.module @m {
+  %x, %y, %s = tgraph.arg, tgraph.arg, tgraph.arg : tensor<8x16xf64>
+  %w = tgraph.arg : tensor<16x16xf64>
+  %sx = tgraph.mul %s, %x
+  %sy = tgraph.mul %y, %s
+  %a = tgraph.matmul %sx, %w
+  %b = tgraph.matmul %sy, %w
+  %z = tgraph.sub %a, %b
+  tgraph.return %z
 }
-tgraph.jvp @u wrt(%x) -> @u_x
-tgraph.jvp @u_x wrt(%x) -> @u_xx
-tgraph.jvp @u wrt(%y) -> @u_y
-tgraph.jvp @u_y wrt(%y) -> @u_yy
-tgraph.module @sum {
-  %x = tgraph.arg : tensor<8x1xf64>
-  %w = tgraph.arg : tensor<1x16xf64>
-  %a = tgraph.arg : tensor<8x1xf64>
-  %xw = tgraph.matmul %x, %w
-  %aw = tgraph.matmul %a, %w
-  %y = tgraph.sub %xw, %aw
-  tgraph.return %y
+tgraph.module @kept {
+  %x, %y = tgraph.arg, tgraph.arg : tensor<8x16xf64>
+  %w = tgraph.arg : tensor<16x16xf64>
+  %a = tgraph.matmul %x, %w
+  %b = tgraph.matmul %y, %w
+  %z = tgraph.add %a, %b
+  tgraph.return %z, %b
 }
+// Taken apart, -(x + x) s y - (y + y) s y is -2 times s y (x + y).
+tgraph.module @products {
+  %x, %y, %s = tgraph.arg, tgraph.arg, tgraph.arg : tensor<8xf32>
+  %x2 = tgraph.add %x, %x
+  %sy = tgraph.mul %s, %y
+  %first = tgraph.mul %x2, %sy
+  %y2 = tgraph.add %y, %y
+  %ys = tgraph.mul %y2, %s
+  %second = tgraph.mul %ys, %y
+  %less = tgraph.neg %first
+  %z = tgraph.sub %less, %second
+  tgraph.return %z
+}
+// A map that makes its argument smaller is pulled where more can be pulled behind it.
+tgraph.module @fields {
+  %x, %y = tgraph.arg, tgraph.arg : tensor<8x16xf64>
+  %w = tgraph.arg : tensor<16x2xf64>
+  %f = tgraph.matmul %x, %w
+  %g = tgraph.matmul %y, %w
+  %f0 = tgraph.slice %f {starts = [0, 0], limits = [-1, 1]}
+  %f1 = tgraph.slice %f {starts = [0, 1], limits = [-1, 2]}
+  %g0 = tgraph.slice %g {starts = [0, 0], limits = [-1, 1]}
+  %g1 = tgraph.slice %g {starts = [0, 1], limits = [-1, 2]}
+  %s0 = tgraph.add %f0, %g0
+  %s1 = tgraph.add %f1, %g1
+  tgraph.return %s0, %s1
+}
+tgraph.module @slices {
+  %x, %y = tgraph.arg, tgraph.arg : tensor<8x16xf64>
+  %a = tgraph.slice %x {starts = [0, 0], limits = [-1, 1]}
+  %b = tgraph.slice %y {starts = [0, 0], limits = [-1, 1]}
+  %z = tgraph.add %a, %b
+  tgraph.return %z
+}
+// expect:
+// tgraph.module @m {
+//   %x = tgraph.arg : tensor<8x16xf64>
+//   %y = tgraph.arg : tensor<8x16xf64>
+//   %s = tgraph.arg : tensor<8x16xf64>
+//   %w = tgraph.arg : tensor<16x16xf64>
+//   %sub = tgraph.sub %x, %y : tensor<8x16xf64>
+//   %mul = tgraph.mul %s, %sub : tensor<8x16xf64>
+//   %matmul = tgraph.matmul %mul, %w : tensor<8x16xf64>
+//   tgraph.return %matmul : tensor<8x16xf64>
+// }
+//
+// tgraph.module @kept {
+//   %x = tgraph.arg : tensor<8x16xf64>
+//   %y = tgraph.arg : tensor<8x16xf64>
+//   %w = tgraph.arg : tensor<16x16xf64>
+//   %a = tgraph.matmul %x, %w : tensor<8x16xf64>
+//   %b = tgraph.matmul %y, %w : tensor<8x16xf64>
+//   %z = tgraph.add %a, %b : tensor<8x16xf64>
+//   tgraph.return %z, %b : tensor<8x16xf64>, tensor<8x16xf64>
+// }
+//
+// tgraph.module @products {
+//   %x = tgraph.arg : tensor<8xf32>
+//   %y = tgraph.arg : tensor<8xf32>
+//   %s = tgraph.arg : tensor<8xf32>
+//   %add = tgraph.add %x, %y : tensor<8xf32>
+//   %mul = tgraph.mul %s, %add : tensor<8xf32>
+//   %mul_1 = tgraph.mul %y, %mul : tensor<8xf32>
+//   %add_1 = tgraph.add %mul_1, %mul_1 : tensor<8xf32>
+//   %neg = tgraph.neg %add_1 : tensor<8xf32>
+//   tgraph.return %neg : tensor<8xf32>
+// }
+//
+// tgraph.module @fields {
+//   %x = tgraph.arg : tensor<8x16xf64>
+//   %y = tgraph.arg : tensor<8x16xf64>
+//   %w = tgraph.arg : tensor<16x2xf64>
+//   %add = tgraph.add %x, %y : tensor<8x16xf64>
+//   %matmul = tgraph.matmul %add, %w : tensor<8x2xf64>
+//   %slice = tgraph.slice %matmul {starts = [0, 0], limits = [-1, 1]} : tensor<8x2xf64> -> tensor<8x1xf64>
+//   %slice_1 = tgraph.slice %matmul {starts = [0, 1], limits = [-1, 2]} : tensor<8x2xf64> -> tensor<8x1xf64>
+//   tgraph.return %slice, %slice_1 : tensor<8x1xf64>, tensor<8x1xf64>
+// }
+//
+// tgraph.module @slices {
+//   %x = tgraph.arg : tensor<8x16xf64>
+//   %y = tgraph.arg : tensor<8x16xf64>
+//   %a = tgraph.slice %x {starts = [0, 0], limits = [-1, 1]} : tensor<8x16xf64> -> tensor<8x1xf64>
+//   %b = tgraph.slice %y {starts = [0, 0], limits = [-1, 1]} : tensor<8x16xf64> -> tensor<8x1xf64>
+//   %z = tgraph.add %a, %b : tensor<8x1xf64>
+//   tgraph.return %z : tensor<8x1xf64>
+// }
