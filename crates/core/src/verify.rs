@@ -19,8 +19,8 @@
 //!
 //! It reports everything it finds. It is meant to run after every transformation.
 
-use crate::diagnostic::{Diagnostic, Law, nearest};
 use crate::ad::ORDER_MAX;
+use crate::diagnostic::{Diagnostic, Law, nearest};
 use crate::ir::{Graph, Input, Origin, Program, Transform, TransformKind, Type, Value};
 use indexmap::{IndexMap, IndexSet};
 use std::collections::HashSet;

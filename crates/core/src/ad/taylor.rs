@@ -62,7 +62,14 @@ pub fn series(
     // In the order of the nodes, so that what is found on demand is never far away.
     for k in 1..=order {
         for value in series.copied.clone() {
-            series.coefficient(value, k)?;
+            let coefficient = series.coefficient(value, k)?;
+            let graph = series.b.graph();
+            if let (Some(name), Some(coefficient)) = (graph.name(series.values[&value]), coefficient)
+                && graph.name(coefficient).is_none()
+            {
+                let name = format!("{name}_{k}");
+                series.b.set_name(coefficient, &name);
+            }
         }
     }
     let root = |root: &Value| (1..=order).map(|k| *series.known.get(&(*copies.get(root)?, k))?).collect();
@@ -75,12 +82,18 @@ fn check(b: &Builder, wrt: &[Value], paths: &[Path], order: usize) -> Result<(),
         return error("taylor-1", format!("order must be 1 to {ORDER_MAX}, got {order}"));
     }
     if wrt.len() != paths.len() {
-        return error("taylor-2", format!("paths must be one for each of wrt ({}), got {}", wrt.len(), paths.len()));
+        return error(
+            "taylor-2",
+            format!("paths must be one for each of wrt ({}), got {}", wrt.len(), paths.len()),
+        );
     }
     for (&w, path) in wrt.iter().zip(paths) {
         if let Some(&value) = path.iter().flatten().find(|&&value| b.ty(value) != b.ty(w)) {
             let (want, got) = (b.ty(w), b.ty(value));
-            return error("taylor-2", format!("coefficients of a path must have the type {want} of its value, got {got}"));
+            return error(
+                "taylor-2",
+                format!("coefficients of a path must have the type {want} of its value, got {got}"),
+            );
         }
     }
     Ok(())
@@ -119,12 +132,10 @@ impl<'b> Series<'b> {
         }
         for i in active.nodes {
             let node = self.b.graph().nodes()[i].clone();
-            let operands: Vec<Value> = node
-                .operands
-                .iter()
-                .map(|&v| *copies.entry(v).or_insert_with(|| self.constant(v)))
-                .collect();
-            let results = self.source.at(node.location).push(node.op, &operands).expect("types are as before");
+            let operands: Vec<Value> =
+                node.operands.iter().map(|&v| *copies.entry(v).or_insert_with(|| self.constant(v))).collect();
+            let results =
+                self.source.at(node.location).push(node.op, &operands).expect("types are as before");
             for (result, copy) in node.results.into_iter().zip(results) {
                 copies.entry(result).or_insert(copy);
                 self.values.entry(copy).or_insert(result);
@@ -172,13 +183,6 @@ impl<'b> Series<'b> {
             _ => self.coefficient_of_result(&node, k)?,
         };
         self.known.insert((value, k), coefficient);
-        let names = self.b.graph();
-        if let (Some(of), Some(made)) = (self.values.get(&value), coefficient)
-            && let (Some(name), None) = (names.name(*of), names.name(made))
-        {
-            let name = format!("{name}_{k}");
-            self.b.set_name(made, &name);
-        }
         Ok(coefficient)
     }
 

@@ -179,7 +179,9 @@ pub fn burgers_points(dtype: DType, n: usize) -> Tensor {
 /// The mean square of the derivative of `order` by the second coordinate, and its gradient: inputs and outputs as for
 /// [`Pde::step`].
 pub fn nested_step(dtype: DType, order: usize) -> Graph {
-    derivative_step("nested_step", dtype, |b, field| (0..order).fold(field.value, |y, _| field.along(b, y, 1)))
+    derivative_step("nested_step", dtype, |b, field| {
+        (0..order).fold(field.value, |y, _| field.along(b, y, 1))
+    })
 }
 
 /// The same as [`nested_step`] by Taylor mode.

@@ -30,7 +30,11 @@ enum Plan {
 enum Part {
     Term(Term),
     /// `times` a map of a sum.
-    Map { times: i64, map: Map, sum: usize },
+    Map {
+        times: i64,
+        map: Map,
+        sum: usize,
+    },
 }
 
 pub(super) struct Round<'b> {
@@ -104,7 +108,9 @@ impl<'b> Round<'b> {
     fn parts(&mut self, terms: Vec<Term>) -> Vec<Part> {
         let views: Vec<_> = terms.iter().map(|term| self.reader.views(self.b.graph(), term)).collect();
         let mut groups: IndexMap<&str, Vec<(usize, &View)>> = IndexMap::new();
-        for (i, view) in views.iter().enumerate().flat_map(|(i, views)| views.iter().map(move |view| (i, view))) {
+        for (i, view) in
+            views.iter().enumerate().flat_map(|(i, views)| views.iter().map(move |view| (i, view)))
+        {
             groups.entry(&view.key).or_default().push((i, view));
         }
         let mut groups: Vec<_> = groups.into_values().collect();
@@ -131,7 +137,9 @@ impl<'b> Round<'b> {
     fn needs(&self, plan: &Plan) -> Vec<Item> {
         match plan {
             Plan::Input => vec![],
-            Plan::Node(node) => self.b.graph().nodes()[*node].operands.iter().map(|&x| Item::Value(x)).collect(),
+            Plan::Node(node) => {
+                self.b.graph().nodes()[*node].operands.iter().map(|&x| Item::Value(x)).collect()
+            }
             Plan::Sum(parts) => parts.iter().flat_map(|part| self.needs_of_part(part)).collect(),
         }
     }
@@ -139,7 +147,9 @@ impl<'b> Round<'b> {
     fn needs_of_part(&self, part: &Part) -> Vec<Item> {
         match part {
             Part::Term(term) => term.factors.iter().map(|&x| Item::Value(x)).collect(),
-            Part::Map { map: Map::Factor { factor, .. }, sum, .. } => vec![Item::Value(*factor), Item::Sum(*sum)],
+            Part::Map { map: Map::Factor { factor, .. }, sum, .. } => {
+                vec![Item::Value(*factor), Item::Sum(*sum)]
+            }
             Part::Map { map: Map::Node { node, operand }, sum, .. } => {
                 let operands = self.b.graph().nodes()[*node].operands.iter().enumerate();
                 let others = operands.filter(|(i, _)| i != operand).map(|(_, &x)| Item::Value(x));
@@ -203,7 +213,8 @@ impl<'b> Round<'b> {
             }
         };
         let node = self.b.graph().nodes()[by].clone();
-        let product = operands.into_iter().reduce(|x, y| self.b.at(node.location).apply(node.op.clone(), &[x, y]));
+        let product =
+            operands.into_iter().reduce(|x, y| self.b.at(node.location).apply(node.op.clone(), &[x, y]));
         product.expect("a product has factors")
     }
 

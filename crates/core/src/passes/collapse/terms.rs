@@ -89,7 +89,11 @@ impl Reader {
         let signs = self.signs(graph, node)?;
         let (mut terms, mut opened) = (Vec::new(), Vec::new());
         for (&operand, sign) in node.operands.iter().zip(signs) {
-            opened.extend(self.open(graph, Term { times: sign, factors: vec![operand], by: None }, &mut terms));
+            opened.extend(self.open(
+                graph,
+                Term { times: sign, factors: vec![operand], by: None },
+                &mut terms,
+            ));
         }
         Some((merged(terms), opened))
     }
@@ -113,7 +117,11 @@ impl Reader {
                 if let Some(signs) = self.signs(graph, node) {
                     opened.push(value);
                     let operands = node.operands.iter().zip(signs).rev();
-                    stack.extend(operands.map(|(&x, sign)| Term { times: term.times * sign, factors: vec![x], by: None }));
+                    stack.extend(operands.map(|(&x, sign)| Term {
+                        times: term.times * sign,
+                        factors: vec![x],
+                        by: None,
+                    }));
                     continue;
                 }
                 if is_product(node) {
@@ -129,7 +137,8 @@ impl Reader {
     /// `times` the product that node `at` is, with the factors of products that vanish.
     fn product(&mut self, graph: &Graph, mut times: i64, at: usize) -> Term {
         let op = key(&graph.nodes()[at].op, &[]);
-        let (mut factors, mut stack) = (Vec::new(), vec![graph.nodes()[at].operands[1], graph.nodes()[at].operands[0]]);
+        let (mut factors, mut stack) =
+            (Vec::new(), vec![graph.nodes()[at].operands[1], graph.nodes()[at].operands[0]]);
         while let Some(value) = stack.pop() {
             let (multiple, factor) = self.multiple(graph, value);
             times *= multiple;
@@ -180,7 +189,9 @@ impl Reader {
 
 fn node_of(graph: &Graph, value: Value) -> Option<(usize, &Node)> {
     match graph.origin(value) {
-        Origin::Node { node, .. } if graph.nodes()[node].results.len() == 1 => Some((node, &graph.nodes()[node])),
+        Origin::Node { node, .. } if graph.nodes()[node].results.len() == 1 => {
+            Some((node, &graph.nodes()[node]))
+        }
         _ => None,
     }
 }
@@ -199,7 +210,9 @@ fn views_of_node(graph: &Graph, times: i64, at: usize) -> Vec<View> {
     for (key, operand) in maps_of_node(graph, at) {
         let x = graph.nodes()[at].operands[operand];
         let (map, argument) = (Map::Node { node: at, operand }, Term { times, factors: vec![x], by: None });
-        if size(graph.ty(x)) <= size(result) || matches!(graph.nodes()[at].op.calculus(), Calculus::Bilinear(_)) {
+        if size(graph.ty(x)) <= size(result)
+            || matches!(graph.nodes()[at].op.calculus(), Calculus::Bilinear(_))
+        {
             views.push(View { key, map, argument });
             continue;
         }
