@@ -101,4 +101,3 @@ fn the_answers_are_those_of_jax() {
         }
     }
 }
-

@@ -70,7 +70,7 @@ pub const PASSES: &[Pass] = &[
 /// Passes that change rounding (law 10): how a program is built, never part of how it is run.
 pub const REWRITES: &[Pass] = &[Pass {
     name: "collapse",
-    summary: "pull linear maps through sums, L(a) + L(b) = L(a + b): a rewrite, it changes rounding",
+    summary: "pull linear maps through sums, L(a) + L(b) = L(a + b), so that a Laplacian takes fewer streams",
     graph: collapse::pass,
 }];
 
