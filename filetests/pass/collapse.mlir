@@ -52,6 +52,23 @@ tgraph.module @slices {
   %z = tgraph.add %a, %b
   tgraph.return %z
 }
+// What looks alike and is not one map: of another dtype, of another shape, and one that is linear in all operands together.
+tgraph.module @apart {
+  %a, %b = tgraph.arg, tgraph.arg : tensor<8xf32>
+  %c = tgraph.arg : tensor<1x3xf64>
+  %d = tgraph.arg : tensor<8x3xf64>
+  %e, %f, %g = tgraph.arg, tgraph.arg, tgraph.arg : tensor<8xf64>
+  %a64 = tgraph.convert %a {to = "f64"}
+  %b64 = tgraph.convert %b {to = "f64"}
+  %ab = tgraph.add %a64, %b64
+  %c2 = tgraph.broadcast %c {dims = [1, 2], shape = [2, 8, 3]}
+  %d2 = tgraph.broadcast %d {dims = [1, 2], shape = [2, 8, 3]}
+  %cd = tgraph.add %c2, %d2
+  %eg = tgraph.concat %e, %g {axis = 0}
+  %fg = tgraph.concat %f, %g {axis = 0}
+  %egfg = tgraph.add %eg, %fg
+  tgraph.return %ab, %cd, %egfg
+}
 // expect:
 // tgraph.module @m {
 //   %x = tgraph.arg : tensor<8x16xf64>
@@ -104,4 +121,24 @@ tgraph.module @slices {
 //   %b = tgraph.slice %y {starts = [0, 0], limits = [-1, 1]} : tensor<8x16xf64> -> tensor<8x1xf64>
 //   %z = tgraph.add %a, %b : tensor<8x1xf64>
 //   tgraph.return %z : tensor<8x1xf64>
+// }
+//
+// tgraph.module @apart {
+//   %a = tgraph.arg : tensor<8xf32>
+//   %b = tgraph.arg : tensor<8xf32>
+//   %c = tgraph.arg : tensor<1x3xf64>
+//   %d = tgraph.arg : tensor<8x3xf64>
+//   %e = tgraph.arg : tensor<8xf64>
+//   %f = tgraph.arg : tensor<8xf64>
+//   %g = tgraph.arg : tensor<8xf64>
+//   %a64 = tgraph.convert %a {to = "f64"} : tensor<8xf32> -> tensor<8xf64>
+//   %b64 = tgraph.convert %b {to = "f64"} : tensor<8xf32> -> tensor<8xf64>
+//   %ab = tgraph.add %a64, %b64 : tensor<8xf64>
+//   %c2 = tgraph.broadcast %c {dims = [1, 2], shape = [2, 8, 3]} : tensor<1x3xf64> -> tensor<2x8x3xf64>
+//   %d2 = tgraph.broadcast %d {dims = [1, 2], shape = [2, 8, 3]} : tensor<8x3xf64> -> tensor<2x8x3xf64>
+//   %cd = tgraph.add %c2, %d2 : tensor<2x8x3xf64>
+//   %eg = tgraph.concat %e, %g {axis = 0} : tensor<16xf64>
+//   %fg = tgraph.concat %f, %g {axis = 0} : tensor<16xf64>
+//   %egfg = tgraph.add %eg, %fg : tensor<16xf64>
+//   tgraph.return %ab, %cd, %egfg : tensor<8xf64>, tensor<2x8x3xf64>, tensor<16xf64>
 // }
