@@ -32,3 +32,10 @@ tgraph.hvp @m wrt(%x) dir(%x) -> @h  // error: ad-4 dir must name new directions
 tgraph.jvp @m wrt(%x) dir(%v) -> @i  // error: ad-4 dir must name 0 directions, got 1
 tgraph.hvp @many wrt(%x) dir(%v) -> @j  // error: ad-3 hvp must have one scalar output, got tensor<3xf64>, tensor<3xf64>
 tgraph.jvp @ints wrt(%x) -> @k  // error: ad-3 outputs of @ints must be floats, got tensor<3xi64>
+tgraph.taylor @many wrt(%x) order(3) -> @many_taylor
+tgraph.taylor @many_taylor wrt(%x) order(64) -> @many_taylor_taylor
+tgraph.taylor @m wrt(%x) -> @l  // error: taylor-1 taylor must have an order, got none
+tgraph.taylor @m wrt(%x) order(0) -> @n  // error: taylor-1 order must be 1 to 64, got 0
+tgraph.taylor @m wrt(%x) order(65) -> @o  // error: taylor-1 order must be 1 to 64, got 65
+tgraph.jvp @m wrt(%x) order(2) -> @p  // error: taylor-1 jvp must have no order, got 2
+tgraph.taylor @m wrt(%x) dir(%v) order(2) -> @q  // error: ad-4 dir must name 0 directions, got 1

@@ -41,6 +41,7 @@ pub fn program_text(trainer: &Trainer) -> String {
         source: "loss".to_owned(),
         wrt: vec!["theta".to_owned()],
         dir: vec![],
+        order: None,
         target: "loss_gradient".to_owned(),
         location: Default::default(),
     });

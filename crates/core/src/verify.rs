@@ -19,6 +19,7 @@
 //!
 //! It reports everything it finds. It is meant to run after every transformation.
 
+use crate::ad::ORDER_MAX;
 use crate::diagnostic::{Diagnostic, Law, nearest};
 use crate::ir::{Graph, Input, Origin, Program, Transform, TransformKind, Type, Value};
 use indexmap::{IndexMap, IndexSet};
@@ -268,11 +269,26 @@ fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &m
             let message = format!("dir must name {directions} directions, got {got}");
             error("ad-4", message, None);
         }
+        if let Some(message) = wrong_order(statement) {
+            error("taylor-1", message, None);
+        }
         let taken = program.modules.contains_key(target) || targets.contains(target) || broken(target);
         if taken {
             error("ad-5", format!("the target must be a new name, got @{target}"), None);
         }
         targets.insert(target);
+    }
+}
+
+/// What is wrong with the order of `statement`, which taylor alone has.
+fn wrong_order(statement: &Transform) -> Option<String> {
+    let word = statement.kind.name();
+    match (statement.kind, statement.order) {
+        (TransformKind::Taylor, Some(order)) if (1..=ORDER_MAX).contains(&order) => None,
+        (TransformKind::Taylor, Some(order)) => Some(format!("order must be 1 to {ORDER_MAX}, got {order}")),
+        (TransformKind::Taylor, None) => Some("taylor must have an order, got none".into()),
+        (_, Some(order)) => Some(format!("{word} must have no order, got {order}")),
+        (_, None) => None,
     }
 }
 

@@ -8,7 +8,7 @@
 //! | `parse` | prints the program as it was read, not verified |
 //! | `verify` | verifies the program |
 //! | `render` | shows the errors as a person sees them |
-//! | `adjoint`, `jvp`, `hvp` | carries out all statements and prints what those of this kind made |
+//! | `adjoint`, `jvp`, `hvp`, `taylor` | carries out all statements and prints what those of this kind made |
 //! | `pass`, `pass share dead` | carries out all statements, runs all passes or these, and prints |
 //! | `run @m x=[1.0, 2.0]` | runs module `@m` by the reference and prints its outputs |
 //!

@@ -11,7 +11,7 @@ use tessera_core::diagnostic::{Colour, Diagnostics};
 
 /// Verify a program and, if asked, its derivatives
 ///
-/// Every module is read and verified, every adjoint, jvp and hvp statement carried out, and what
+/// Every module is read and verified, every statement such as adjoint and jvp carried out, and what
 /// comes of it verified again. With --gradients each derivative is compared with central finite
 /// differences at inputs drawn by the law of random numbers, and reverse with forward mode by
 /// ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩; the table shows the error of the worst element and the bound it must keep.

@@ -16,7 +16,7 @@ use tessera_core::{Tensor, text};
 
 /// Call a module with arguments, and print its results with their digests
 ///
-/// Targets of adjoint, jvp and hvp statements can be called like any module. A digest is SHA-256
+/// Targets of statements such as adjoint and jvp can be called like any module. A digest is SHA-256
 /// over dtype, shape and little-endian bits; with numpy:
 /// hashlib.sha256(f"f64 {list(x.shape)}\n".encode() + x.tobytes()).hexdigest()
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! Differentiation as graph transformations.
 //!
-//! [`forward`] and [`backward`] append a derivative to the graph under construction, as ordinary
+//! [`forward`], [`series`] and [`backward`] append a derivative to the graph under construction, as ordinary
 //! nodes, so they apply to each other's results at any order. They read [`Calculus`] and know no
 //! operation by name. [`expand`] carries out the transformation statements of a program, and [`check`]
 //! compares derivatives with finite differences.
@@ -13,12 +13,14 @@ pub mod check;
 mod forward;
 mod reverse;
 mod statements;
+mod taylor;
 #[cfg(test)]
 mod tests;
 
 pub use forward::forward;
 pub use reverse::backward;
-pub use statements::{adjoint, expand, hvp, jvp};
+pub use statements::{adjoint, expand, hvp, jvp, taylor};
+pub use taylor::{ORDER_MAX, Path, series};
 
 use crate::ir::{Builder, Graph, Location, Origin, Value};
 use crate::ops::{Calculus, Constraint};
@@ -50,6 +52,16 @@ pub const CONSTRAINTS: &[Constraint] = &[
         id: "ad-5",
         law: "the target of a transformation is a new name and its source a module",
         mend: "choose another name behind `->`",
+    },
+    Constraint {
+        id: "taylor-1",
+        law: "the order of a Taylor expansion is 1 to 64, and only `tgraph.taylor` has one",
+        mend: "write `order(4)`",
+    },
+    Constraint {
+        id: "taylor-2",
+        law: "a path for each of `wrt`, whose coefficients have its type",
+        mend: "give as many paths as there are values of `wrt`; leave out coefficients that are zero",
     },
 ];
 
@@ -122,13 +134,7 @@ fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value]) -> Result<Vec<Value>
             let operands: Vec<Value> = node.operands.iter().map(|v| *replaced.get(v).unwrap_or(v)).collect();
             let results = match node.op.calculus() {
                 Calculus::Missing(reason) => return Err(missing(b.graph(), &roots, i, reason)),
-                Calculus::Expansion => match node.op.expand_for_derivative(b.at(node.location), &operands) {
-                    Some(results) => results,
-                    None => {
-                        let reason = "its derivative needs every extent to be static and not 0";
-                        return Err(missing(b.graph(), &roots, i, reason));
-                    }
-                },
+                Calculus::Expansion => expansion(b, &roots, i, &operands)?,
                 _ if operands == node.operands => continue,
                 _ => b.at(node.location).push(node.op.clone(), &operands).expect("types are as before"),
             };
@@ -141,6 +147,14 @@ fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value]) -> Result<Vec<Value>
             *root = *replaced.get(root).unwrap_or(root);
         }
     }
+}
+
+/// What node `i`, applied to `operands`, is differentiated through.
+fn expansion(b: &mut Builder, roots: &[Value], i: usize, operands: &[Value]) -> Result<Vec<Value>, AdError> {
+    let node = b.graph().nodes()[i].clone();
+    let results = node.op.expand_for_derivative(b.at(node.location), operands);
+    let reason = "its derivative needs every extent to be static and not 0";
+    results.ok_or_else(|| missing(b.graph(), roots, i, reason))
 }
 
 /// The error for node `target`, with the path from an output down to it.

@@ -1,6 +1,6 @@
 //! The transformation statements: a module in, a module out.
 
-use super::{AdError, backward, forward};
+use super::{AdError, Path, backward, forward, series};
 use crate::ir::{Builder, Graph, Location, Program, Transform, TransformKind, Value};
 use std::sync::Arc;
 
@@ -58,6 +58,7 @@ fn transform(program: &Program, statement: &Transform) -> Result<Graph, AdError>
         TransformKind::Adjoint => adjoint(source, &wrt),
         TransformKind::Jvp => jvp(source, &wrt),
         TransformKind::Hvp => hvp(source, &wrt, &statement.dir),
+        TransformKind::Taylor => taylor(source, &wrt, statement.order.unwrap_or(0)),
     };
     let mut graph = result.map_err(|e| match e.location {
         Location::Derived => AdError { location: statement.location, ..e },
@@ -110,16 +111,23 @@ pub fn adjoint(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
 /// by its tangent.
 pub fn jvp(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
     let (mut b, wrt, outputs) = copied(source, wrt)?;
-    let tangents: Vec<Value> = wrt
-        .iter()
-        .map(|&x| {
-            let name = fresh(&b, format!("d{}", b.graph().name(x).unwrap_or("x")));
-            b.tangent_input(&name, x)
-        })
-        .collect();
+    let tangents = tangent_inputs(&mut b, &wrt);
     let dy = forward(&mut b, &outputs, &wrt, &tangents)?;
     let dy = or_zeros(&mut b, dy, &outputs);
     let results = outputs.into_iter().zip(dy).flat_map(|(y, dy)| [y, dy]).collect();
+    Ok(b.snapshot(results))
+}
+
+/// Taylor mode: a module that takes a direction for each of `wrt` and returns each output y(x + t dx) as its coefficients of
+/// 1, t, …, tᵒʳᵈᵉʳ, one behind the other. The k-th is 1/k! of the k-th derivative along the direction.
+pub fn taylor(source: &Graph, wrt: &[Value], order: usize) -> Result<Graph, AdError> {
+    let (mut b, wrt, outputs) = copied(source, wrt)?;
+    let paths: Vec<Path> = tangent_inputs(&mut b, &wrt).into_iter().map(|dx| vec![Some(dx)]).collect();
+    let mut results = Vec::new();
+    for (y, path) in outputs.iter().zip(series(&mut b, &outputs, &wrt, &paths, order)?) {
+        results.push(*y);
+        results.extend(or_zeros(&mut b, path, &vec![*y; order]));
+    }
     Ok(b.snapshot(results))
 }
 
@@ -148,6 +156,15 @@ pub fn hvp(source: &Graph, wrt: &[Value], directions: &[String]) -> Result<Graph
     };
     let outputs = or_zeros(&mut b, products, &wrt);
     Ok(b.snapshot(outputs))
+}
+
+/// An input for the tangent of each of `wrt`.
+fn tangent_inputs(b: &mut Builder, wrt: &[Value]) -> Vec<Value> {
+    let input = |&x: &Value| {
+        let name = fresh(b, format!("d{}", b.graph().name(x).unwrap_or("x")));
+        b.tangent_input(&name, x)
+    };
+    wrt.iter().map(input).collect()
 }
 
 /// `name`, or with a number behind it where an input has that name, as in a second derivative.

@@ -13,11 +13,14 @@ pub enum TransformKind {
     Jvp,
     /// `tgraph.hvp`: reverse over forward.
     Hvp,
+    /// `tgraph.taylor`: coefficients along one direction.
+    Taylor,
 }
 
 impl TransformKind {
     /// Every kind.
-    pub const ALL: [TransformKind; 3] = [TransformKind::Adjoint, TransformKind::Jvp, TransformKind::Hvp];
+    pub const ALL: [TransformKind; 4] =
+        [TransformKind::Adjoint, TransformKind::Jvp, TransformKind::Hvp, TransformKind::Taylor];
 
     /// The statement's word, without `tgraph.`.
     pub fn name(self) -> &'static str {
@@ -25,6 +28,7 @@ impl TransformKind {
             TransformKind::Adjoint => "adjoint",
             TransformKind::Jvp => "jvp",
             TransformKind::Hvp => "hvp",
+            TransformKind::Taylor => "taylor",
         }
     }
 }
@@ -40,6 +44,8 @@ pub struct Transform {
     pub wrt: Vec<String>,
     /// Names of the new direction inputs (`dir(%v)` of hvp), without `%`; one for each of `wrt`.
     pub dir: Vec<String>,
+    /// The highest coefficient (`order(4)` of taylor).
+    pub order: Option<usize>,
     /// The module it makes, without `@`.
     pub target: String,
     /// Where it stands.

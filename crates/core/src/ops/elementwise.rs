@@ -414,7 +414,7 @@ impl Rule for Elementwise {
     fn calculus(&self) -> Calculus<'_> {
         match self.0 {
             Function::Sign | Function::Not | Function::And | Function::Or => Calculus::Constant,
-            Function::MulStrong => Calculus::Bilinear(self),
+            Function::Mul | Function::MulStrong => Calculus::Bilinear(self),
             _ => Calculus::Slopes(self),
         }
     }
@@ -509,7 +509,6 @@ impl Slopes for Elementwise {
                 let square = b.mul(y, y);
                 b.neg(square)
             }
-            Function::Mul => x[1 - i],
             Function::Div => {
                 let reciprocal = b.reciprocal(x[1]);
                 if i == 0 {
@@ -527,9 +526,8 @@ impl Slopes for Elementwise {
                 let chosen = if i == 0 { first } else { b.not(first) };
                 b.convert(chosen, b.ty(y).dtype)
             }
-            Function::Sign | Function::Not | Function::And | Function::Or | Function::MulStrong => {
-                return Slope::Zero;
-            }
+            Function::Sign | Function::Not | Function::And | Function::Or => return Slope::Zero,
+            Function::Mul | Function::MulStrong => unreachable!("bilinear"),
         })
     }
 }
@@ -552,18 +550,22 @@ fn pow_slope(b: &mut Builder, x: &[Value], power: Value, i: usize) -> Value {
     }
 }
 
-/// `mul_strong`: its second operand is guarded by the zeros of the first.
+/// `mul`, and `mul_strong`, whose second operand is guarded by the zeros of the first.
 impl Bilinear for Elementwise {
     fn transpose(&self, b: &mut Builder, x: &[Value], i: usize, dy: Value, guarded: bool) -> Value {
-        match (i, guarded) {
-            (0, false) => b.mul(dy, x[1]),
-            (0, true) => b.mul_strong(dy, x[1]),
-            _ => b.mul_strong(x[0], dy),
+        match (self.guards(i), guarded) {
+            (true, _) => b.mul_strong(x[0], dy),
+            (false, true) => b.mul_strong(dy, x[1 - i]),
+            (false, false) => b.mul(dy, x[1 - i]),
         }
     }
 
     fn guards(&self, i: usize) -> bool {
-        i == 1
+        self.0 == Function::MulStrong && i == 1
+    }
+
+    fn is_associative(&self) -> bool {
+        self.0 == Function::Mul
     }
 }
 

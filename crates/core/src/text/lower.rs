@@ -101,6 +101,7 @@ pub(super) fn lower(file: &File, source: &Source) -> Lowered {
         source: t.source.text.to_string(),
         wrt: texts(&t.wrt),
         dir: texts(&t.dir),
+        order: t.order,
         target: t.target.text.to_string(),
         location: Location::Text { start: t.span.start as u32, end: t.span.end as u32 },
     }));

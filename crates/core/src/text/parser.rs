@@ -200,8 +200,12 @@ impl<'a> Parser<'a> {
     fn transform(&mut self, kind: TransformKind) -> Read<Transform<'a>> {
         let start = self.next().span;
         let source = self.name(Kind::Symbol, "a module such as `@m`")?;
-        let (mut wrt, mut dir) = (None, None);
+        let (mut wrt, mut dir, mut order) = (None, None, None);
         while !self.is(Kind::Arrow) {
+            if self.is_word("order") && order.is_none() {
+                order = Some(self.order()?);
+                continue;
+            }
             let list = match () {
                 () if self.is_word("wrt") && wrt.is_none() => &mut wrt,
                 () if self.is_word("dir") && dir.is_none() => &mut dir,
@@ -217,7 +221,19 @@ impl<'a> Parser<'a> {
         self.next();
         let target = self.name(Kind::Symbol, "the new module's name, such as `@m_grad`,")?;
         let span = start.to(target.span);
-        Ok(Transform { kind, source, wrt, dir: dir.unwrap_or_default(), target, span })
+        Ok(Transform { kind, source, wrt, dir: dir.unwrap_or_default(), order, target, span })
+    }
+
+    /// `order(4)`.
+    fn order(&mut self) -> Read<usize> {
+        self.next();
+        self.expect(b'(')?;
+        let Ok(order) = self.slice(self.peek().span).parse() else {
+            return Err(self.unexpected("an order such as `4`"));
+        };
+        self.next();
+        self.expect(b')')?;
+        Ok(order)
     }
 
     fn module(&mut self) -> Read<Module<'a>> {

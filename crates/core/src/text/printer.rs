@@ -283,8 +283,10 @@ fn guide_transform(transform: &Transform) -> String {
         true => String::new(),
         false => format!(" dir({})", names(&transform.dir)),
     };
+    let order = transform.order.map(|order| format!(" order({order})")).unwrap_or_default();
     let (source, target) = (Form::Guide.name(&transform.source), Form::Guide.name(&transform.target));
-    format!("tgraph.{} @{source} wrt({}){dir} -> @{target}", transform.kind.name(), names(&transform.wrt))
+    let wrt = names(&transform.wrt);
+    format!("tgraph.{} @{source} wrt({wrt}){dir}{order} -> @{target}", transform.kind.name())
 }
 
 // ------------------------------------------------------------------------------- generic form
@@ -341,8 +343,9 @@ fn generic_transform(transform: &Transform) -> String {
             names.iter().map(|name| format!("\"{}\"", Form::Generic.name(name))).collect();
         format!("[{}]", quoted.join(", "))
     };
+    let order = transform.order.map(|order| format!("order = {order}, ")).unwrap_or_default();
     format!(
-        "\"tgraph.{}\"() {{source = @{}, wrt = {}, dir = {}, target = \"{}\"}} : () -> ()",
+        "\"tgraph.{}\"() {{source = @{}, wrt = {}, dir = {}, {order}target = \"{}\"}} : () -> ()",
         transform.kind.name(),
         Form::Generic.name(&transform.source),
         names(&transform.wrt),

@@ -48,13 +48,14 @@ pub(super) struct Module<'a> {
     pub is_whole: bool,
 }
 
-/// `tgraph.adjoint @source wrt(…) dir(…) -> @target`.
+/// `tgraph.adjoint @source wrt(…) dir(…) order(…) -> @target`.
 #[derive(Debug)]
 pub(super) struct Transform<'a> {
     pub kind: TransformKind,
     pub source: Name<'a>,
     pub wrt: Vec<Name<'a>>,
     pub dir: Vec<Name<'a>>,
+    pub order: Option<usize>,
     pub target: Name<'a>,
     pub span: Span,
 }

@@ -138,6 +138,7 @@ pub fn check_statement(
                 checks
             }
             TransformKind::Hvp => subject.check_hvp(&statements::adjoint(source, &wrt)?, target)?,
+            TransformKind::Taylor => subject.check_taylor(target)?,
         };
         let report = subject.report(&statement.target, checks);
         if report.finite {
@@ -300,8 +301,8 @@ impl<'a> Subject<'a> {
         let mut checks = Vec::new();
         for (k, pair) in results.chunks(2).enumerate() {
             let value = |inputs: &[Tensor]| Ok(floats(&call(&self.function, inputs)?[k]));
-            let name = self.graph.name(self.graph.outputs()[k]).map_or(format!("y{k}"), |n| format!("%{n}"));
-            checks.push(self.along(format!("tangent of {name}"), &tangents, &pair[1], &value)?);
+            let what = format!("tangent of {}", self.output_name(k));
+            checks.push(self.along(what, &tangents, &pair[1], &value)?);
         }
         Ok(checks)
     }
@@ -318,6 +319,29 @@ impl<'a> Subject<'a> {
             checks.push(self.along(what, &tangents, product, &value)?);
         }
         Ok(checks)
+    }
+
+    /// Taylor mode: each coefficient against differences of the one before it along the same direction, which are k times as large.
+    fn check_taylor(&self, taylor: &Graph) -> Result<Vec<Check>, CheckError> {
+        let tangents = self.tangents(Stream::Tangents);
+        let results = self.run(taylor, &tangents)?;
+        let function = function(taylor);
+        let per_output = results.len() / self.outputs.len();
+        let mut checks = Vec::new();
+        for (i, coefficient) in results.iter().enumerate().filter(|(i, _)| i % per_output > 0) {
+            let (output, k) = (i / per_output, i % per_output);
+            let value = |inputs: &[Tensor]| {
+                let inputs: Vec<Tensor> = inputs.iter().chain(&tangents).cloned().collect();
+                Ok(floats(&call(&function, &inputs)?[i - 1]).into_iter().map(|y| y / k as f64).collect())
+            };
+            let what = format!("coefficient {k} of {}", self.output_name(output));
+            checks.push(self.along(what, &tangents, coefficient, &value)?);
+        }
+        Ok(checks)
+    }
+
+    fn output_name(&self, k: usize) -> String {
+        self.graph.name(self.graph.outputs()[k]).map_or(format!("y{k}"), |n| format!("%{n}"))
     }
 
     /// All elements of a derivative along one direction.
