@@ -8,7 +8,7 @@ use super::parser::shortened;
 use super::statement::Body;
 use super::tree::{Action, File, Module, Name};
 use crate::diagnostic::{Diagnostic, Source, nearest};
-use crate::ir::{Graph, Location, Program, Transform};
+use crate::ir::{Graph, Program};
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -95,15 +95,7 @@ pub(super) fn lower(file: &File, source: &Source) -> Lowered {
             }
         }
     }
-    let texts = |names: &[Name]| names.iter().map(|name| name.text.to_string()).collect();
-    program.transforms.extend(file.transforms.iter().map(|t| Transform {
-        kind: t.kind,
-        source: t.source.text.to_string(),
-        wrt: texts(&t.wrt),
-        dir: texts(&t.dir),
-        target: t.target.text.to_string(),
-        location: Location::Text { start: t.span.start as u32, end: t.span.end as u32 },
-    }));
+    program.transforms.extend(file.transforms.iter().cloned());
     Lowered { program, errors, broken }
 }
 
@@ -210,7 +202,7 @@ impl<'f, 'a> Modules<'f, 'a> {
         let got = shortened(callee.text);
         let diagnostic =
             Diagnostic::new("module-3", format!("a call must name a module, got @{got}")).at(callee.span);
-        if self.file.transforms.iter().any(|t| t.target.text == callee.text) {
+        if self.file.transforms.iter().any(|t| t.targets().any(|target| target == callee.text)) {
             return diagnostic.note(format!("@{got} is made by a transformation, which text cannot call"));
         }
         let known = (suggest == Suggest::Yes).then(|| nearest(callee.text, self.by_name.keys().copied()));

@@ -16,7 +16,8 @@ mod tests;
 
 pub use report::{Check, GradientReport, Verdict, Worst};
 
-use super::{AdError, statements};
+use super::AdError;
+use super::{adjoint, hvp, jvp};
 use crate::exec::cpu;
 use crate::exec::{Backend, CallError, Function};
 use crate::ir::{DType, Graph, Program, Transform, TransformKind, Type, Value};
@@ -90,14 +91,13 @@ pub fn check_gradients(
     options: &Options,
 ) -> Result<GradientReport, CheckError> {
     let subject = Subject::new(graph, wrt, inputs.to_vec(), options)?;
-    let adjoint = statements::adjoint(graph, wrt)?;
-    let jvp = statements::jvp(graph, wrt)?;
+    let (adjoint, jvp) = (adjoint(graph, wrt)?, jvp(graph, wrt)?);
     let mut checks = subject.check_adjoint(&adjoint)?;
     checks.extend(subject.check_jvp(&jvp)?);
     checks.push(subject.check_identity(&adjoint, &jvp)?);
     if matches!(graph.output_types()[..], [ty] if ty.ndim() == 0) {
         let directions: Vec<String> = (0..wrt.len()).map(|i| format!("direction_{i}")).collect();
-        let hvp = statements::hvp(graph, wrt, &directions)?;
+        let hvp = hvp(graph, wrt, &directions)?;
         checks.extend(subject.check_hvp(&adjoint, &hvp)?);
     }
     Ok(subject.report(&graph.name, checks))
@@ -127,17 +127,18 @@ pub fn check_statement(
         let checks = match statement.kind {
             TransformKind::Adjoint => {
                 let mut checks = subject.check_adjoint(target)?;
-                let jvp = statements::jvp(source, &wrt)?;
+                let jvp = jvp(source, &wrt)?;
                 checks.push(subject.check_identity(target, &jvp)?);
                 checks
             }
             TransformKind::Jvp => {
                 let mut checks = subject.check_jvp(target)?;
-                let adjoint = statements::adjoint(source, &wrt)?;
+                let adjoint = adjoint(source, &wrt)?;
                 checks.push(subject.check_identity(&adjoint, target)?);
                 checks
             }
-            TransformKind::Hvp => subject.check_hvp(&statements::adjoint(source, &wrt)?, target)?,
+            TransformKind::Hvp => subject.check_hvp(&adjoint(source, &wrt)?, target)?,
+            _ => vec![],
         };
         let report = subject.report(&statement.target, checks);
         if report.finite {

@@ -12,7 +12,7 @@ fn inputs(graph: &Graph) -> Vec<Tensor> {
 }
 
 /// sin, or its square, with a slope that may be wrong.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sine {
     slope: fn(&mut Builder, Value) -> Value,
 }
@@ -29,6 +29,10 @@ impl Rule for Sine {
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
         let values = x[0].values::<f64>().iter().map(|x| x.sin()).collect();
         vec![Tensor::new(x[0].shape(), values)]
+    }
+
+    fn batch(&self, b: &mut Builder, x: &crate::ops::Batch) -> Result<Vec<Value>, crate::ops::Violation> {
+        x.apply(b, Arc::new(self.clone()))
     }
 
     fn calculus(&self) -> Calculus<'_> {
@@ -95,7 +99,7 @@ fn a_slope_that_is_not_finite_is_caught() {
 }
 
 /// A sum whose transpose forgets a factor: the identity between the modes breaks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Doubled;
 
 impl Rule for Doubled {
@@ -110,6 +114,10 @@ impl Rule for Doubled {
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
         let values = x[0].values::<f64>().iter().map(|x| 2.0 * x).collect();
         vec![Tensor::new(x[0].shape(), values)]
+    }
+
+    fn batch(&self, b: &mut Builder, x: &crate::ops::Batch) -> Result<Vec<Value>, crate::ops::Violation> {
+        x.apply(b, Arc::new(self.clone()))
     }
 
     fn calculus(&self) -> Calculus<'_> {
