@@ -19,8 +19,8 @@
 //!
 //! It reports everything it finds. It is meant to run after every transformation.
 
-use crate::diagnostic::{Diagnostic, Law, nearest};
 use crate::ad::problems;
+use crate::diagnostic::{Diagnostic, Law, nearest};
 use crate::ir::{Graph, Origin, Program, Type, Value};
 use indexmap::IndexSet;
 use std::collections::HashSet;

@@ -172,8 +172,13 @@ fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -
             }
         }
         "reshape" if choices.below(2) == 0 => {
-            let to = none().with("shape", choices.of(&[Attribute::Ints(vec![-1]), Attribute::Ints(vec![1, -1])]));
-            if choices.below(2) == 0 { to } else { to.with("keep", Attribute::Int(choices.below(n + 1) as i64)) }
+            let to =
+                none().with("shape", choices.of(&[Attribute::Ints(vec![-1]), Attribute::Ints(vec![1, -1])]));
+            if choices.below(2) == 0 {
+                to
+            } else {
+                to.with("keep", Attribute::Int(choices.below(n + 1) as i64))
+            }
         }
         "repeat" => none()
             .with("axis", Attribute::Int(choices.below(n + 1) as i64))

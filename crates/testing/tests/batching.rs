@@ -1,10 +1,10 @@
 //! The law of batching: a position of a batch has the bits of that position alone.
 
+use tessera_core::Tensor;
 use tessera_core::ad::{adjoint, jvp, vmap};
 use tessera_core::exec::{Backend, Function, cpu::Options};
 use tessera_core::ir::{Extent, Graph, Value};
 use tessera_core::ops;
-use tessera_core::Tensor;
 use tessera_testing::data::between;
 use tessera_testing::samples::all;
 

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use tessera_core::ad::check::{Options, Verdict, check_statement};
 use tessera_core::diagnostic::Source;
+use tessera_core::exec::{lower, plan::Plan, plan::Step};
 use tessera_core::ir::{Clause, Graph, Program, Transform, TransformKind};
-use tessera_core::{ad, text, verify};
+use tessera_core::{Extent, Type, ad, text, verify};
 use tessera_testing::samples::all;
 
 /// A statement of each kind for `graph`, with all its float inputs.
@@ -15,10 +16,11 @@ fn statements(graph: &Graph) -> Vec<Transform> {
     let wrt: Vec<String> = floats.map(str::to_string).collect();
     let statement = |kind: TransformKind| {
         let has = |clause| kind.options().contains(&clause);
-        let dir = if has(Clause::Dir) { wrt.iter().map(|x| format!("along_{x}")).collect() } else { vec![] };
+        let target = format!("{}_{}", graph.name, kind.name());
+        let direction = |x: &String| format!("{target}_{x}");
+        let dir = if has(Clause::Dir) { wrt.iter().map(direction).collect() } else { vec![] };
         let (own, none) = (wrt.clone(), vec![]);
         let (wrt, over) = if kind == TransformKind::Vmap { (none, own) } else { (own, none) };
-        let target = format!("{}_{}", graph.name, kind.name());
         let linear = (kind == TransformKind::Linearize).then(|| format!("{target}_linear"));
         Transform { wrt, over, dir, linear, ..Transform::new(kind, &graph.name, &target) }
     };
@@ -32,7 +34,8 @@ fn expanded(graph: &Graph, statements: Vec<Transform>) -> Program {
     let expanded = ad::expand(&program).unwrap_or_else(|errors| panic!("{errors:?}\n{program}"));
     verify::verify(&expanded).unwrap_or_else(|errors| panic!("{errors:?}\n{expanded}"));
     let printed = text::print(&expanded);
-    let again = text::check(&Source::new("printed", printed.as_str())).unwrap_or_else(|e| panic!("{e}\n{printed}"));
+    let again =
+        text::check(&Source::new("printed", printed.as_str())).unwrap_or_else(|e| panic!("{e}\n{printed}"));
     assert_eq!(text::print(&again), printed);
     expanded
 }
@@ -82,13 +85,48 @@ fn every_mode_applies_to_the_result_of_every_other() {
     let program = text::check(&source).unwrap_or_else(|e| panic!("{e}"));
     let module = &program.modules["m"];
     let first = expanded(module, statements(module));
+    let steps_are_in_order = |graph: &Graph| {
+        let types: Vec<Type> = graph.input_types().into_iter().map(|ty| bound(ty, 2)).collect();
+        assert_steps_in_order(&Plan::new(lower(graph, &types).expect("the types fit"), 1));
+    };
     for (name, graph) in first.modules.iter().filter(|(name, _)| *name != "m") {
         let statements = statements(graph);
         let second = expanded(graph, statements.clone());
+        second.modules.values().for_each(|graph| steps_are_in_order(graph));
         for statement in &statements {
             let options = Options { extent: 2, elements_max: 4, ..Options::default() };
             let report = check_statement(&second, statement, &options).unwrap_or_else(|e| panic!("{e}"));
             assert!(report.passed(), "{} of @{name}\n{report}", statement.kind.name());
         }
+    }
+}
+
+fn bound(ty: &Type, extent: usize) -> Type {
+    Type::new(ty.dtype, ty.shape.iter().map(|e| Extent::Static(e.known().unwrap_or(extent))))
+}
+
+/// That every step of `plan` needs only what earlier steps have given.
+fn assert_steps_in_order(plan: &Plan) {
+    let graph = &plan.graph;
+    let results =
+        |nodes: &[usize]| nodes.iter().flat_map(|&i| graph.nodes()[i].results.clone()).collect::<Vec<_>>();
+    let mut given = vec![false; graph.value_count()];
+    graph.inputs().iter().for_each(|input| given[input.value.index()] = true);
+    for step in &plan.steps {
+        let (needs, gives) = match step {
+            Step::Whole(i) => (graph.nodes()[*i].operands.clone(), results(&[*i])),
+            Step::Product(product) => (product.operands.to_vec(), vec![product.result]),
+            Step::Region(r) => {
+                ([&r.inputs[..], &r.whole].concat(), [&r.stores[..], &results(&r.reductions)].concat())
+            }
+            Step::Batch(batch) => {
+                assert_steps_in_order(&batch.plan);
+                ([&batch.rows[..], &batch.whole].concat(), batch.stores.clone())
+            }
+        };
+        for v in needs {
+            assert!(given[v.index()], "a step must not need {v:?} before it is given\n{plan}");
+        }
+        gives.iter().for_each(|v| given[v.index()] = true);
     }
 }

@@ -64,7 +64,8 @@ fn residuals(graph: &Graph, tangents: &[Value]) -> Vec<Value> {
     let moves = reached_from(&mut tangents.iter().copied());
     let varies = reached_from(&mut graph.inputs().iter().map(|input| input.value));
     let live = graph.live();
-    let linear = graph.nodes().iter().filter(|n| n.results.iter().any(|r| live[r.index()] && moves[r.index()]));
+    let linear =
+        graph.nodes().iter().filter(|n| n.results.iter().any(|r| live[r.index()] && moves[r.index()]));
     let used = linear.flat_map(|node| node.operands.iter()).chain(graph.outputs());
     let mut residuals: Vec<Value> =
         used.copied().filter(|v| varies[v.index()] && !moves[v.index()]).collect();

@@ -21,11 +21,11 @@ mod statements;
 mod tests;
 mod vmap;
 
-pub use forward::forward;
-pub use reverse::backward;
 pub use dense::{hessian, jacobian};
+pub use forward::forward;
 pub use linearize::{Linearized, linearize};
 pub use modes::{adjoint, hvp, jmp, jvp, vjp};
+pub use reverse::backward;
 pub use statements::expand;
 pub use vmap::vmap;
 

@@ -83,11 +83,7 @@ impl Builder {
     ///
     /// # Errors
     /// `type-2` if a value gets too large.
-    pub fn inline_batched(
-        &mut self,
-        graph: &Graph,
-        inputs: &Batch,
-    ) -> Result<Vec<(Value, bool)>, Violation> {
+    pub fn inline_batched(&mut self, graph: &Graph, inputs: &Batch) -> Result<Vec<(Value, bool)>, Violation> {
         let mut over = vec![false; graph.value_count()];
         for (input, &is_over) in graph.inputs().iter().zip(inputs.over) {
             over[input.value.index()] = is_over;
@@ -167,8 +163,11 @@ impl Rule for Repeat {
         };
         if self.axis > x.ndim() || self.of >= like.ndim() {
             let (axis, of) = (self.axis, self.of);
-            let got =
-                format!("axis must be at most {} and of below {}, got {axis} and {of}", x.ndim(), like.ndim());
+            let got = format!(
+                "axis must be at most {} and of below {}, got {axis} and {of}",
+                x.ndim(),
+                like.ndim()
+            );
             return Err(Violation::new("repeat-2", got));
         }
         let mut shape = x.shape.clone();

@@ -3,9 +3,7 @@
 use super::lexer::continues_name;
 use super::number::{self, Floats, Scalar};
 use crate::each_dtype;
-use crate::ir::{
-    Attribute, Attributes, Clause, DType, Graph, Mode, Node, Program, Transform, Type, Value,
-};
+use crate::ir::{Attribute, Attributes, Clause, DType, Graph, Mode, Node, Program, Transform, Type, Value};
 use crate::tensor::Tensor;
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};

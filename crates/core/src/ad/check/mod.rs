@@ -321,7 +321,12 @@ impl<'a> Subject<'a> {
             let inputs: Vec<Tensor> = inputs.iter().chain(&taken).cloned().collect();
             call(&gradient, &inputs)
         };
-        self.all_along(&|i| format!("Hessian · v for %{}", self.name(self.wrt[i])), tangents, products, &value)
+        self.all_along(
+            &|i| format!("Hessian · v for %{}", self.name(self.wrt[i])),
+            tangents,
+            products,
+            &value,
+        )
     }
 
     /// ⟨u, H v⟩ = ⟨v, H u⟩, within (16 + operations) ε of the sum of the absolute terms.

@@ -120,7 +120,11 @@ impl Subject<'_> {
         let function = function(jacobian);
         let value = |inputs: &[Tensor]| call(&function, inputs);
         let what = |k: usize| {
-            format!("Hessian · v of {}, %{}", self.output(k / self.wrt.len()), self.name(self.wrt[k % self.wrt.len()]))
+            format!(
+                "Hessian · v of {}, %{}",
+                self.output(k / self.wrt.len()),
+                self.name(self.wrt[k % self.wrt.len()])
+            )
         };
         let along = products(&blocks, &first, &tangents);
         let mut checks = self.all_along(&what, &tangents, &along, &value)?;
