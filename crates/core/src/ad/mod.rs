@@ -65,6 +65,11 @@ pub const CONSTRAINTS: &[Constraint] = &[
         law: "a statement has no clause but those of its kind; linearize makes two modules, every other kind one",
         mend: "leave the clause out; docs/ir.md lists the clauses of every statement",
     },
+    Constraint {
+        id: "ad-7",
+        law: "results are finite where `--find-nan` asks for it",
+        mend: "guard the operation with `tgraph.select`, in both of whose branches it has a safe argument",
+    },
 ];
 
 /// The positions of `values` among the inputs of `graph`.
