@@ -19,7 +19,7 @@
 //!
 //! It reports everything it finds. It is meant to run after every transformation.
 
-use crate::ad::problems;
+use crate::ad::problems::{self, Problem};
 use crate::diagnostic::{Diagnostic, Law, nearest};
 use crate::ir::{Graph, Origin, Program, Type, Value};
 use indexmap::IndexSet;
@@ -120,6 +120,7 @@ pub(crate) fn verify_except(program: &Program, broken: &dyn Fn(&str) -> bool) ->
         check_calls(program, i, graph, &mut errors);
         check_graph(graph, &mut errors);
     }
+    program.made.values().for_each(|graph| check_graph(graph, &mut errors));
     check_transforms(program, broken, &mut errors);
     errors
 }
@@ -228,7 +229,9 @@ fn check_calls(program: &Program, i: usize, graph: &Graph, errors: &mut Vec<Diag
     for node in graph.nodes() {
         for callee in node.op.regions() {
             let held = program.modules.get_full(&callee.name);
-            if !held.is_some_and(|(at, _, held)| at < i && Arc::ptr_eq(held, callee)) {
+            let is_before = held.is_some_and(|(at, _, held)| at < i && Arc::ptr_eq(held, callee));
+            let is_made = program.made.get(&callee.name).is_some_and(|made| Arc::ptr_eq(made, callee));
+            if !is_before && !is_made {
                 let message = format!(
                     "@{} must call modules that the program holds before it, got @{}",
                     graph.name, callee.name
@@ -242,18 +245,12 @@ fn check_calls(program: &Program, i: usize, graph: &Graph, errors: &mut Vec<Diag
 fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &mut Vec<Diagnostic>) {
     let mut targets: IndexSet<&str> = IndexSet::new();
     for statement in &program.transforms {
-        let mut error = |id, message: String, help: Option<String>| {
-            let mut diagnostic = Diagnostic::new(id, message);
-            diagnostic.help.extend(help);
-            errors.push(diagnostic.located(statement.location));
-        };
         let source = statement.source.as_str();
-        problems::of_form(statement).into_iter().for_each(|p| error(p.id, p.message, p.help));
-        match program.modules.get(source) {
+        errors.extend(problems::of_form(statement).into_iter().map(|problem| problem.diagnostic(statement)));
+        match program.modules.get(source).or_else(|| program.made.get(source)) {
             Some(graph) => {
-                problems::of_source(statement, graph)
-                    .into_iter()
-                    .for_each(|p| error(p.id, p.message, p.help));
+                let problems = problems::of_source(statement, graph).into_iter();
+                errors.extend(problems.map(|problem| problem.diagnostic(statement)));
             }
             None if targets.contains(source) || broken(source) => {}
             None => {
@@ -261,13 +258,14 @@ fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &m
                     program.modules.keys().map(String::as_str).chain(targets.iter().copied()).take(SHOWN_MAX);
                 let help =
                     nearest(source, known).map(|known| format!("a module with a similar name is @{known}"));
-                error("ad-5", format!("the source must be a module, got @{source}"), help);
+                errors.push(Problem { help, ..problems::no_source(statement) }.diagnostic(statement));
             }
         }
         for target in statement.targets() {
             let taken = program.modules.contains_key(target) || targets.contains(target) || broken(target);
             if taken {
-                error("ad-5", format!("the target must be a new name, got @{target}"), None);
+                let message = format!("the target must be a new name, got @{target}");
+                errors.push(Diagnostic::new("ad-5", message).located(statement.location));
             }
             targets.insert(target);
         }
@@ -361,7 +359,7 @@ mod tests {
         let caller = Arc::new(b.finish(vec![y]));
         let program = |modules: &[&Arc<Graph>]| Program {
             modules: modules.iter().map(|&graph| (graph.name.clone(), graph.clone())).collect(),
-            transforms: vec![],
+            ..Program::default()
         };
         verify(&program(&[&callee, &caller])).unwrap();
         let other = Arc::new(sine("f"));

@@ -30,7 +30,7 @@ fn statements(graph: &Graph) -> Vec<Transform> {
 /// `graph` with a statement of each kind, carried out.
 fn expanded(graph: &Graph, statements: Vec<Transform>) -> Program {
     let modules = [(graph.name.clone(), Arc::new(graph.clone()))].into_iter().collect();
-    let program = Program { modules, transforms: statements };
+    let program = Program { modules, transforms: statements, ..Program::default() };
     let expanded = ad::expand(&program).unwrap_or_else(|errors| panic!("{errors:?}\n{program}"));
     verify::verify(&expanded).unwrap_or_else(|errors| panic!("{errors:?}\n{expanded}"));
     let printed = text::print(&expanded);

@@ -16,7 +16,7 @@ mod linearize;
 mod modes;
 pub(crate) mod problems;
 mod reverse;
-mod statements;
+pub(crate) mod statements;
 #[cfg(test)]
 mod tests;
 mod vmap;

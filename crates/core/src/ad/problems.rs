@@ -1,7 +1,7 @@
 //! What can be wrong with a transformation statement, said once for the verifier and for those who
 //! carry statements out.
 
-use crate::diagnostic::nearest;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::{Clause, Graph, Input, Transform, TransformKind, Value};
 use crate::verify::SHOWN_MAX;
 use indexmap::IndexMap;
@@ -17,8 +17,22 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
+impl Problem {
+    /// The error, at `statement`.
+    pub fn diagnostic(self, statement: &Transform) -> Diagnostic {
+        let mut diagnostic = Diagnostic::new(self.id, self.message);
+        diagnostic.help.extend(self.help);
+        diagnostic.located(statement.location)
+    }
+}
+
 fn problem(id: &'static str, message: String) -> Problem {
     Problem { id, message, help: None }
+}
+
+/// That the source of `statement` is no module.
+pub fn no_source(statement: &Transform) -> Problem {
+    problem("ad-5", format!("the source must be a module, got @{}", statement.source))
 }
 
 /// What is wrong with the clauses of `statement`, whatever its source.

@@ -10,15 +10,15 @@ use std::sync::Arc;
 /// # Errors
 /// All statements that cannot be carried out, each with its reason.
 pub fn expand(program: &Program) -> Result<Program, Vec<AdError>> {
-    let mut out = Program { modules: program.modules.clone(), transforms: Vec::new() };
+    let mut out = Program::default();
+    for graph in program.modules.values() {
+        insert(&mut out, program, graph);
+    }
     let mut errors = Vec::new();
     for statement in &program.transforms {
-        match transform(&out, statement) {
+        match transform(program, &out, statement) {
             Ok(graphs) => {
-                for (name, mut graph) in statement.targets().zip(graphs) {
-                    graph.name = name.to_string();
-                    out.modules.insert(name.to_string(), Arc::new(graph));
-                }
+                out.modules.extend(graphs.into_iter().map(|graph| (graph.name.clone(), graph)));
             }
             Err(error) => errors.push(error),
         }
@@ -26,19 +26,44 @@ pub fn expand(program: &Program) -> Result<Program, Vec<AdError>> {
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
-/// The modules that `statement` makes: as many as it has targets.
-fn transform(program: &Program, statement: &Transform) -> Result<Vec<Graph>, AdError> {
+/// Makes `graph` a module of `out`, behind what it calls of those that are made already.
+fn insert(out: &mut Program, program: &Program, graph: &Arc<Graph>) {
+    for callee in graph.nodes().iter().flat_map(|node| node.op.regions()) {
+        if program.made.contains_key(&callee.name) && !out.modules.contains_key(&callee.name) {
+            insert(out, program, callee);
+        }
+    }
+    out.modules.insert(graph.name.clone(), graph.clone());
+}
+
+/// The modules that `statement` of `program` makes beside those of `out`.
+fn transform(program: &Program, out: &Program, statement: &Transform) -> Result<Vec<Arc<Graph>>, AdError> {
     let error = |id, message| AdError { id, message, location: statement.location };
-    let Some(source) = program.modules.get(&statement.source) else {
-        return Err(error("ad-5", format!("the source must be a module, got @{}", statement.source)));
+    let made: Vec<Arc<Graph>> =
+        statement.targets().filter_map(|name| program.made.get(name).cloned()).collect();
+    if made.len() == statement.targets().count() {
+        return Ok(made);
+    }
+    let Some(source) = out.modules.get(&statement.source) else {
+        let Problem { id, message, .. } = problems::no_source(statement);
+        return Err(error(id, message));
     };
-    if let Some(taken) = statement.targets().find(|&target| program.modules.contains_key(target)) {
+    if let Some(taken) = statement.targets().find(|&target| out.modules.contains_key(target)) {
         return Err(error("ad-5", format!("the target must be a new name, got @{taken}")));
     }
     let mut problems = problems::of_form(statement).into_iter().chain(problems::of_source(statement, source));
     if let Some(Problem { id, message, .. }) = problems.next() {
         return Err(error(id, message));
     }
+    Ok(carry_out(statement, source)?.into_iter().map(Arc::new).collect())
+}
+
+/// The modules that `statement` makes of `source`, which it fits: as many as it has targets, named
+/// after them.
+///
+/// # Errors
+/// If a derivative cannot be built.
+pub(crate) fn carry_out(statement: &Transform, source: &Graph) -> Result<Vec<Graph>, AdError> {
     let inputs = |clause| -> Vec<Value> {
         statement.names(clause).iter().filter_map(|name| source.input_named(name)).collect()
     };
@@ -56,8 +81,12 @@ fn transform(program: &Program, statement: &Transform) -> Result<Vec<Graph>, AdE
         TransformKind::Linearize => linearize(source, &wrt).map(|pair| vec![pair.at, pair.linear]),
         TransformKind::Vmap => vmap(source, &over, size).map(|graph| vec![graph]),
     };
-    made.map_err(|e| match e.location {
+    let mut made = made.map_err(|e| match e.location {
         Location::Derived => AdError { location: statement.location, ..e },
         _ => e,
-    })
+    })?;
+    for (name, graph) in statement.targets().zip(&mut made) {
+        graph.name = name.to_string();
+    }
+    Ok(made)
 }

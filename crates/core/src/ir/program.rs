@@ -209,4 +209,7 @@ pub struct Program {
     pub modules: IndexMap<String, Arc<Graph>>,
     /// Transformations not yet carried out, in order; one may name the target of an earlier one.
     pub transforms: Vec<Transform>,
+    /// What statements make whose target a module calls: made when the text was read, since the call's
+    /// types follow from it. They are not among `modules` before the statements are carried out.
+    pub made: IndexMap<String, Arc<Graph>>,
 }

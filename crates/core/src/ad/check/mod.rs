@@ -135,6 +135,9 @@ fn draw(ty: &Type, stream: Stream, number: usize, options: &Options) -> Tensor {
     Tensor::from_data(shape, data)
 }
 
+/// Some tensors as a function of the inputs.
+type Tensors<'f> = &'f dyn Fn(&[Tensor]) -> Result<Vec<Tensor>, CheckError>;
+
 /// Some numbers as a function of the inputs.
 type Numbers<'f> = &'f dyn Fn(&[Tensor]) -> Result<Vec<f64>, CheckError>;
 
@@ -341,7 +344,7 @@ impl<'a> Subject<'a> {
         what: &dyn Fn(usize) -> String,
         tangents: &[Tensor],
         derived: &[Tensor],
-        value: &dyn Fn(&[Tensor]) -> Result<Vec<Tensor>, CheckError>,
+        value: Tensors,
     ) -> Result<Vec<Check>, CheckError> {
         let one = |(k, derived): (usize, &Tensor)| {
             self.along(what(k), tangents, derived, &|inputs: &[Tensor]| Ok(floats(&value(inputs)?[k])))
