@@ -1,17 +1,23 @@
 //! The law of batching: a position of a batch has the bits of that position alone.
 
-use tessera_core::Tensor;
+use tessera_core::ad::check::{Options as Draw, draw_inputs};
 use tessera_core::ad::{adjoint, jvp, vmap};
-use tessera_core::exec::{Backend, Function, cpu::Options};
-use tessera_core::ir::{Extent, Graph, Value};
+use tessera_core::exec::{Backend, CallError, Function, cpu::Options};
+use tessera_core::ir::{Builder, Extent, Graph, Value};
 use tessera_core::ops;
-use tessera_testing::data::between;
+use tessera_core::{Tensor, Type};
+use tessera_testing::data::{between, unit, with_specials};
+use tessera_testing::generate::{Choices, program};
 use tessera_testing::samples::all;
 
 const POSITIONS: usize = 3;
 
+fn try_run(graph: &Graph, backend: Backend, inputs: &[Tensor]) -> Result<Vec<Tensor>, CallError> {
+    Function::new(graph.clone(), backend).call(&inputs.iter().collect::<Vec<_>>())
+}
+
 fn run(graph: &Graph, backend: Backend, inputs: &[Tensor]) -> Vec<Tensor> {
-    Function::new(graph.clone(), backend).call(&inputs.iter().collect::<Vec<_>>()).expect("the inputs fit")
+    try_run(graph, backend, inputs).expect("the inputs fit")
 }
 
 /// Tensors of one shape along a new leading axis.
@@ -68,7 +74,15 @@ fn assert_rows_alone(what: &str, graph: &Graph, inputs_at: &dyn Fn(u64) -> Vec<T
 #[test]
 fn a_position_has_the_bits_of_the_operation_alone() {
     for sample in all() {
-        assert_rows_alone(&sample.what, &sample.graph, &|seed| sample.inputs(seed, 4));
+        for rows in [0, 1, 4] {
+            let what = format!("{} with {rows} rows", sample.what);
+            if try_run(&sample.graph, Backend::Reference, &sample.inputs(0, rows)).is_err() {
+                assert!(rows == 0, "{what} must run");
+                continue;
+            }
+            assert_rows_alone(&what, &sample.graph, &|seed| sample.inputs(seed, rows));
+            assert_rows_alone(&what, &sample.graph, &|seed| with_specials(sample.inputs(seed, rows)));
+        }
     }
 }
 
@@ -101,4 +115,55 @@ fn a_position_of_a_derivative_has_the_bits_of_the_derivative_alone() {
             assert_rows_alone(&format!("{mode} of {}", sample.what), &derived, &inputs_at);
         }
     }
+}
+
+/// Random numbers for the choices of program `k`.
+fn numbers(k: u64) -> Vec<u32> {
+    (0..200).map(|i| (unit(k, i + 1) * f64::from(u32::MAX)) as u32).collect()
+}
+
+#[test]
+fn a_position_has_the_bits_of_a_random_program_alone() {
+    let mut tried = 0;
+    for k in 0..400 {
+        let numbers = numbers(k);
+        for graph in program(&mut Choices::new(&numbers)).modules.values() {
+            let inputs_at = |seed| draw_inputs(graph, &Draw { seed, ..Draw::default() });
+            // Not every `?` can be 3.
+            if try_run(graph, Backend::Reference, &inputs_at(0)).is_ok() {
+                assert_rows_alone(&format!("program {k}\n{graph}"), graph, &inputs_at);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 400, "{tried}");
+}
+
+/// What an operation is at one position undoes what it is in a batch.
+#[test]
+fn one_position_of_a_batch_is_the_operation() {
+    let mut compared = 0;
+    for sample in all() {
+        let inputs = sample.inputs(1, 4);
+        let types: Vec<Type> = inputs.iter().map(Tensor::ty).collect();
+        let mut b = Builder::verbatim("rows");
+        let x: Vec<Value> = types
+            .iter()
+            .enumerate()
+            .map(|(i, ty)| {
+                b.input(&format!("x{i}"), Type { shape: [&[5.into()], &ty.shape[..]].concat(), ..*ty })
+            })
+            .collect();
+        let [node] = sample.graph.nodes() else { continue };
+        let over = vec![true; x.len()];
+        let y = node.op.batch(&mut b, &ops::Batch { x: &x, over: &over }).expect("small")[0];
+        let Some(made) = b.graph().node_of(y).filter(|made| made.op.name() == sample.op) else { continue };
+        let types: Vec<&Type> = made.operands.iter().map(|&v| b.ty(v)).collect();
+        let Some(one) = made.op.for_one_row(&types, b.ty(y)) else { continue };
+        let alone = inputs.iter().collect::<Vec<_>>();
+        let (want, got) = (node.op.evaluate(&alone), one.evaluate(&alone[..made.operands.len()]));
+        assert!(want[0].same_bits(&got[0]), "{}: {one:?}", sample.what);
+        compared += 1;
+    }
+    assert!(compared > 300, "{compared}");
 }
