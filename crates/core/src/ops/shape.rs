@@ -444,7 +444,9 @@ impl Rule for Reshape {
     }
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
-        let keeps = x[0].shape.first()? == y.shape.first()?;
+        // Of no rows any two shapes are as large, but their rows need not be.
+        let of_row = |ty: &Type| Some(ty.static_shape()?[1..].iter().product::<usize>());
+        let keeps = x[0].shape.first()? == y.shape.first()? && of_row(x[0])? == of_row(y)?;
         keeps.then(|| Rows {
             operands: [RowUse::Pointwise, RowUse::Shape][..x.len()].to_vec(),
             reduced: false,
