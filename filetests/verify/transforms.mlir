@@ -29,13 +29,24 @@ tgraph.adjoint @m wrt(%x) -> @m_grad  // error: ad-5 the target must be a new na
 tgraph.hvp @m wrt(%x) -> @f  // error: ad-4 dir must name 1 directions, got 0
 tgraph.hvp @m wrt(%x) dir(%v, %w) -> @g  // error: ad-4 dir must name 1 directions, got 2
 tgraph.hvp @m wrt(%x) dir(%x) -> @h  // error: ad-4 dir must name new directions, each once, got %x again
-tgraph.jvp @m wrt(%x) dir(%v) -> @i  // error: ad-4 dir must name 0 directions, got 1
-tgraph.hvp @many wrt(%x) dir(%v) -> @j  // error: ad-3 hvp must have one scalar output, got tensor<3xf64>, tensor<3xf64>
+tgraph.jvp @m wrt(%x) dir(%v) -> @i  // error: ad-6 tgraph.jvp must have no clause but wrt, got dir
+tgraph.hvp @many wrt(%x) dir(%v) -> @j
+tgraph.vmap @ints over(%x, %i) -> @l
+tgraph.vmap @ints over(%z) -> @n  // error: ad-2 over must name inputs of @ints (%x, %i), got %z
+tgraph.vmap @ints over() -> @o  // error: ad-2 over must name one or more inputs, got none
+tgraph.vmap @ints over(%x) mode(forward) -> @p  // error: ad-6 tgraph.vmap must have no clause but over, size, got mode
+tgraph.vjp @many wrt(%x) seed(%w) -> @q  // error: ad-4 seed must name 2 cotangents, got 1
+tgraph.vjp @many wrt(%x) seed(%x, %w) -> @r  // error: ad-4 seed must name new cotangents, each once, got %x again
+tgraph.jmp @m wrt(%x) dir(%v) seed(%v) -> @s  // error: ad-4 seed must name new cotangents, each once, got %v again
+tgraph.jacobian @m wrt(%x) size(3) -> @t  // error: ad-6 tgraph.jacobian must have no clause but wrt, mode, got size
+tgraph.linearize @m wrt(%x) -> @u  // error: ad-6 tgraph.linearize must make two modules, got one
+tgraph.adjoint @m wrt(%x) -> @v, @w  // error: ad-6 tgraph.adjoint must make one module, got two
+tgraph.linearize @m wrt(%x) -> @m_at, @m  // error: ad-5 the target must be a new name, got @m
 tgraph.jvp @ints wrt(%x) -> @k  // error: ad-3 outputs of @ints must be floats, got tensor<3xi64>
 tgraph.taylor @many wrt(%x) order(3) -> @many_taylor
 tgraph.taylor @many_taylor wrt(%x) order(64) -> @many_taylor_taylor
-tgraph.taylor @m wrt(%x) -> @l  // error: taylor-1 taylor must have an order, got none
-tgraph.taylor @m wrt(%x) order(0) -> @n  // error: taylor-1 order must be 1 to 64, got 0
-tgraph.taylor @m wrt(%x) order(65) -> @o  // error: taylor-1 order must be 1 to 64, got 65
-tgraph.jvp @m wrt(%x) order(2) -> @p  // error: taylor-1 jvp must have no order, got 2
-tgraph.taylor @m wrt(%x) dir(%v) order(2) -> @q  // error: ad-4 dir must name 0 directions, got 1
+tgraph.taylor @m wrt(%x) -> @t_l  // error: taylor-1 order must be 1 to 64, got none
+tgraph.taylor @m wrt(%x) order(0) -> @t_n  // error: taylor-1 order must be 1 to 64, got 0
+tgraph.taylor @m wrt(%x) order(65) -> @t_o  // error: taylor-1 order must be 1 to 64, got 65
+tgraph.jvp @m wrt(%x) order(2) -> @t_p  // error: ad-6 tgraph.jvp must have no clause but wrt, got order
+tgraph.taylor @m wrt(%x) dir(%v) order(2) -> @t_q  // error: ad-6 tgraph.taylor must have no clause but wrt, order, got dir

@@ -155,6 +155,15 @@ fn moves(s: &mut Samples, dtype: DType) {
     });
     s.add("reshape", "in rows", &[any(dtype, &[2, 3])], range, smooth, |b, x| b.reshape(x[0], &[-1, 6]));
     s.add("reshape", "across rows", std::slice::from_ref(&row), range, smooth, |b, x| b.reshape(x[0], &[-1]));
+    s.add("reshape", "behind rows", &[any(dtype, &[2, 3])], range, smooth, |b, x| {
+        b.apply(Arc::new(ops::Reshape { shape: Some(vec![-1, 1]), keep: 1 }), x)
+    });
+    for (axis, of) in [(0, 0), (1, 1)] {
+        let inputs = [Type::new(dtype, [4]), row.clone()];
+        s.add("repeat", &format!("along {axis} of {of}"), &inputs, range, smooth, |b, x| {
+            b.apply(Arc::new(ops::Repeat { axis, of }), x)
+        });
+    }
     s.add("transpose", "rows", std::slice::from_ref(&row), range, smooth, |b, x| {
         b.apply(Arc::new(ops::Transpose { permutation: vec![1, 0] }), x)
     });
@@ -172,6 +181,13 @@ fn moves(s: &mut Samples, dtype: DType) {
     });
     s.add("pad", "rows", &[Type::new(dtype, [3, 2])], range, smooth, |b, x| {
         b.apply(Arc::new(ops::Pad { low: vec![1, 0], high: vec![2, 0], interior: vec![1, 0] }), x)
+    });
+    s.add("pad", "open rows", std::slice::from_ref(&row), range, smooth, |b, x| {
+        b.apply(Arc::new(ops::Pad { low: vec![1, 0], high: vec![3, 0], interior: vec![1, 0] }), x)
+    });
+    s.add("slice", "as many rows", &[any(dtype, &[4]), Type::new(dtype, [1, 2])], range, smooth, |b, x| {
+        let slice = ops::Slice { starts: vec![0, 1], limits: vec![None, None], strides: vec![1, 2] };
+        b.apply(Arc::new(slice), x)
     });
     s.add("concat", "columns", &[row.clone(), any(dtype, &[1])], range, smooth, |b, x| b.concat(x, 1));
     s.add("concat", "rows", &[Type::new(dtype, [2, 3]), any(dtype, &[3])], range, smooth, |b, x| {

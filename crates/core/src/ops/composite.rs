@@ -111,6 +111,10 @@ impl Rule for Softmax {
         let sum = b.spread(sum, &[axis], x[0]);
         Some(vec![b.div(exp, sum)])
     }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(Softmax))
+    }
 }
 
 /// `y (v − Σ y v)`: the derivative of softmax is symmetric, so it is its own transpose.
@@ -154,6 +158,10 @@ impl Rule for LogSumExp {
         let sum = b.sum(exp, &[axis]);
         let log = b.log(sum);
         Some(vec![b.add(max, log)])
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(LogSumExp))
     }
 }
 
@@ -214,5 +222,9 @@ impl Rule for CrossEntropy {
         let own = b.sum(own, &[1]);
         let loss = b.sub(total, own);
         Some(vec![b.mean_all(loss)])
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.expansion(b, self)
     }
 }

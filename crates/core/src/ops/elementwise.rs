@@ -445,6 +445,10 @@ impl Rule for Elementwise {
         (y.ndim() > 0).then(|| Rows::pointwise(x.len()))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
+    }
+
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(*self))
     }
@@ -611,6 +615,10 @@ impl Rule for Compare {
         (y.ndim() > 0).then(|| Rows::pointwise(2))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
+    }
+
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(*self))
     }
@@ -680,6 +688,10 @@ impl Rule for Convert {
 
     fn rows(&self, _: &[&Type], y: &Type) -> Option<Rows> {
         (y.ndim() > 0).then(|| Rows::pointwise(1))
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
     }
 
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {

@@ -40,6 +40,7 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     entries.extend_from_slice(super::select::ENTRIES);
     entries.extend_from_slice(super::shape::ENTRIES);
     entries.extend_from_slice(super::part::ENTRIES);
+    entries.extend_from_slice(super::batch::ENTRIES);
     entries.extend_from_slice(super::reduce::ENTRIES);
     entries.extend_from_slice(super::dot::ENTRIES);
     entries.extend_from_slice(super::matmul::ENTRIES);
