@@ -17,7 +17,7 @@ mod statements;
 mod tests;
 
 pub use forward::forward;
-pub use reverse::backward;
+pub use reverse::{backward, backward_guarded};
 pub use statements::{adjoint, expand, hvp, jvp};
 
 use crate::ir::{Builder, Graph, Location, Origin, Value};
@@ -51,6 +51,16 @@ pub const CONSTRAINTS: &[Constraint] = &[
         law: "the target of a transformation is a new name and its source a module",
         mend: "choose another name behind `->`",
     },
+    Constraint {
+        id: "ad-6",
+        law: "a while that reverse mode goes through has a bound",
+        mend: "write `max = 1000`, a number that is never reached, or use forward mode, which needs none",
+    },
+    Constraint {
+        id: "ad-7",
+        law: "a scan with a schedule, `periodic` or `revolve`, has static sequences where reverse mode goes through it",
+        mend: "give the sequences static extents, or keep `all` or `recompute`",
+    },
 ];
 
 /// A derivative that cannot be built.
@@ -72,20 +82,38 @@ struct Active {
     depends: Vec<bool>,
 }
 
+/// For each output of `graph`, whether it depends on inputs for which `active` holds, as derivatives see it.
+pub fn dependence(graph: &Graph, active: &[bool]) -> Vec<bool> {
+    let inputs = graph.inputs().iter().zip(active).filter(|(_, active)| **active);
+    let wrt: Vec<Value> = inputs.map(|(input, _)| input.value).collect();
+    let depends = depends(graph, &wrt);
+    graph.outputs().iter().map(|v| depends[v.index()]).collect()
+}
+
+/// For each value of `graph`, whether it depends on `wrt`, as derivatives see it.
+fn depends(graph: &Graph, wrt: &[Value]) -> Vec<bool> {
+    let mut depends = vec![false; graph.value_count()];
+    wrt.iter().for_each(|v| depends[v.index()] = true);
+    for node in graph.nodes() {
+        let active: Vec<bool> = node.operands.iter().map(|v| depends[v.index()]).collect();
+        if !active.contains(&true) {
+            continue;
+        }
+        let results = match node.op.calculus() {
+            Calculus::Constant => continue,
+            Calculus::Structured(rule) => rule.depends(&active),
+            _ => vec![true; node.results.len()],
+        };
+        for (result, active) in node.results.iter().zip(results) {
+            depends[result.index()] |= active && graph.ty(*result).dtype.is_float();
+        }
+    }
+    depends
+}
+
 impl Active {
     fn between(graph: &Graph, wrt: &[Value], roots: &[Value]) -> Active {
-        let mut depends = vec![false; graph.value_count()];
-        for v in wrt {
-            depends[v.index()] = true;
-        }
-        for node in graph.nodes() {
-            if node.operands.iter().any(|v| depends[v.index()]) {
-                for result in &node.results {
-                    let float = graph.ty(*result).dtype.is_float();
-                    depends[result.index()] |= float && !matches!(node.op.calculus(), Calculus::Constant);
-                }
-            }
-        }
+        let depends = depends(graph, wrt);
         let mut needed = vec![false; graph.value_count()];
         for v in roots {
             needed[v.index()] = true;
@@ -139,6 +167,16 @@ fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value]) -> Result<Vec<Value>
         }
         for root in &mut roots {
             *root = *replaced.get(root).unwrap_or(root);
+        }
+    }
+}
+
+impl AdError {
+    /// At `location`, where nothing closer is known.
+    fn or_at(self, location: Location) -> AdError {
+        match self.location {
+            Location::Derived => AdError { location, ..self },
+            _ => self,
         }
     }
 }

@@ -2,23 +2,23 @@
 
 use super::{AdError, backward, forward};
 use crate::ir::{Builder, Graph, Location, Program, Transform, TransformKind, Value};
-use std::sync::Arc;
 
 /// Carries out every transformation statement, in order; their targets become modules.
 ///
 /// # Errors
 /// All statements that cannot be carried out, each with its reason.
 pub fn expand(program: &Program) -> Result<Program, Vec<AdError>> {
-    let mut out = Program { modules: program.modules.clone(), transforms: Vec::new() };
+    let mut out = program.clone();
     let mut errors = Vec::new();
     for statement in &program.transforms {
         match transform(&out, statement) {
             Ok(graph) => {
-                out.modules.insert(statement.target.clone(), Arc::new(graph));
+                out.insert(graph).expect("a derivative keeps every law");
             }
             Err(error) => errors.push(error),
         }
     }
+    out.transforms.clear();
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
@@ -59,10 +59,7 @@ fn transform(program: &Program, statement: &Transform) -> Result<Graph, AdError>
         TransformKind::Jvp => jvp(source, &wrt),
         TransformKind::Hvp => hvp(source, &wrt, &statement.dir),
     };
-    let mut graph = result.map_err(|e| match e.location {
-        Location::Derived => AdError { location: statement.location, ..e },
-        _ => e,
-    })?;
+    let mut graph = result.map_err(|e| e.or_at(statement.location))?;
     graph.name = statement.target.clone();
     Ok(graph)
 }
@@ -96,8 +93,7 @@ pub fn adjoint(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
             .map(|i| {
                 let name = source.name(source.outputs()[i]).map_or(format!("y{i}"), str::to_string);
                 let ty = b.ty(outputs[i]).clone();
-                let name = fresh(&b, format!("{name}_bar"));
-                b.input(&name, ty)
+                b.fresh_input(&format!("{name}_bar"), ty)
             })
             .collect(),
     };
@@ -113,8 +109,8 @@ pub fn jvp(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
     let tangents: Vec<Value> = wrt
         .iter()
         .map(|&x| {
-            let name = fresh(&b, format!("d{}", b.graph().name(x).unwrap_or("x")));
-            b.tangent_input(&name, x)
+            let name = format!("d{}", b.graph().name(x).unwrap_or("x"));
+            b.fresh_tangent(&name, x)
         })
         .collect();
     let dy = forward(&mut b, &outputs, &wrt, &tangents)?;
@@ -148,13 +144,6 @@ pub fn hvp(source: &Graph, wrt: &[Value], directions: &[String]) -> Result<Graph
     };
     let outputs = or_zeros(&mut b, products, &wrt);
     Ok(b.snapshot(outputs))
-}
-
-/// `name`, or with a number behind it where an input has that name, as in a second derivative.
-fn fresh(b: &Builder, name: String) -> String {
-    let numbered = (1..).map(|k| format!("{name}_{k}"));
-    let mut names = std::iter::once(name.clone()).chain(numbered);
-    names.find(|name| b.graph().input_named(name).is_none()).expect("numbers do not end")
 }
 
 fn or_zeros(b: &mut Builder, derivatives: Vec<Option<Value>>, like: &[Value]) -> Vec<Value> {

@@ -19,7 +19,7 @@ mod schedule;
 mod whole;
 
 use super::Executable;
-use super::plan::{self, Batch, Plan, Product, Step};
+use super::plan::{self, Batch, Nested, Plan, Product, Step};
 use crate::ir::{DType, Graph, Origin, Value};
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
@@ -28,6 +28,7 @@ use crate::tensor::{Tensor, copy_elements};
 use leaf::{Region, Spare};
 use rayon::prelude::*;
 use schedule::TileProgram;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 /// What the CPU engine may choose; nothing here changes bits.
@@ -88,6 +89,8 @@ enum Stage {
     F64(Tiles<f64>),
     F32(Tiles<f32>),
     Batch(Batch, Box<Engine>),
+    /// A node, and an engine for each of its regions.
+    Nested(usize, Vec<Arc<Engine>>),
 }
 
 impl<T: Real> Tiles<T> {
@@ -100,8 +103,20 @@ impl<T: Real> Tiles<T> {
 pub struct Engine {
     plan: Plan,
     stages: Vec<Stage>,
+    /// For each stage the values that no later one reads.
+    spent: Vec<Vec<Value>>,
     level: Level,
     pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+/// For each step of a plan the values that no later step reads and that are no outputs.
+fn spent(plan: &Plan) -> Vec<Vec<Value>> {
+    let mut seen: HashSet<Value> = plan.graph.outputs().iter().copied().collect();
+    let mut spent: Vec<Vec<Value>> = (plan.steps.iter().rev())
+        .map(|step| step.reads(&plan.graph).into_iter().filter(|&v| seen.insert(v)).collect())
+        .collect();
+    spent.reverse();
+    spent
 }
 
 /// A value while a graph runs.
@@ -125,6 +140,11 @@ impl Engine {
     /// Prepares a plan.
     pub fn new(plan: Plan, options: Options) -> Engine {
         assert_subnormals();
+        Engine::with_regions(plan, &options, &mut HashMap::new())
+    }
+
+    /// An engine for a plan; `known` are those of plans within others, made once for each.
+    fn with_regions(plan: Plan, options: &Options, known: &mut HashMap<*const Plan, Arc<Engine>>) -> Engine {
         let stages = plan
             .steps
             .iter()
@@ -139,10 +159,23 @@ impl Engine {
                     let engine = Engine::new((*batch.plan).clone(), options.clone());
                     Stage::Batch(batch.clone(), Box::new(engine))
                 }
+                Step::Nested(Nested { node, plans }) => {
+                    let mut engine = |plan: &Arc<Plan>| match known.get(&Arc::as_ptr(plan)) {
+                        Some(engine) => engine.clone(),
+                        None => {
+                            let engine =
+                                Arc::new(Engine::with_regions(plan.as_ref().clone(), options, known));
+                            known.insert(Arc::as_ptr(plan), engine.clone());
+                            engine
+                        }
+                    };
+                    Stage::Nested(*node, plans.iter().map(&mut engine).collect())
+                }
             })
             .collect();
         let level = options.level.unwrap_or_else(Level::current);
-        Engine { plan, stages, level, pool: pool(options.threads()) }
+        let spent = spent(&plan);
+        Engine { plan, stages, spent, level, pool: pool(options.threads()) }
     }
 
     /// The plan it runs.
@@ -154,6 +187,15 @@ impl Engine {
         let node = &self.plan.graph.nodes()[node];
         let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
         let results = whole::run(self.level, self.pool.as_deref(), &*node.op, &operands);
+        for (value, tensor) in node.results.iter().zip(results) {
+            slots[value.index()] = Slot::Owned(tensor);
+        }
+    }
+
+    fn run_nested(&self, node: usize, engines: &[Arc<Engine>], slots: &mut [Slot]) {
+        let node = &self.plan.graph.nodes()[node];
+        let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
+        let results = node.op.evaluate_with(&operands, &|i, inputs| engines[i].run(inputs));
         for (value, tensor) in node.results.iter().zip(results) {
             slots[value.index()] = Slot::Owned(tensor);
         }
@@ -220,14 +262,16 @@ impl Executable for Engine {
         for (input, &tensor) in graph.inputs().iter().zip(inputs) {
             slots[input.value.index()] = Slot::Borrowed(tensor);
         }
-        for stage in &self.stages {
+        for (stage, spent) in self.stages.iter().zip(&self.spent) {
             match stage {
                 Stage::Whole(node) => self.run_whole(*node, &mut slots),
                 Stage::Product(product) => self.run_product(product, &mut slots),
                 Stage::F64(tiles) => self.run_region(tiles, &mut slots),
                 Stage::F32(tiles) => self.run_region(tiles, &mut slots),
                 Stage::Batch(batch, engine) => self.run_batch(batch, engine, &mut slots),
+                Stage::Nested(node, engines) => self.run_nested(*node, engines, &mut slots),
             }
+            spent.iter().for_each(|value| slots[value.index()] = Slot::Empty);
         }
         let mut outputs: Vec<Tensor> = Vec::with_capacity(graph.outputs().len());
         for (i, &value) in graph.outputs().iter().enumerate() {
