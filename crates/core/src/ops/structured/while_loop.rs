@@ -131,7 +131,8 @@ impl Rule for While {
 
     fn with_regions(&self, regions: Vec<Arc<Graph>>) -> Option<Op> {
         let regions = <[Arc<Graph>; 2]>::try_from(regions).ok()?;
-        Some(Arc::new(While { regions, ..self.clone() }))
+        let keep = self.keep.as_ref().map(|keep| keep.inherited(&regions[1]));
+        Some(Arc::new(While { regions, keep, ..self.clone() }))
     }
 
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {

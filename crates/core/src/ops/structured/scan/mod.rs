@@ -180,7 +180,8 @@ impl Rule for Scan {
 
     fn with_regions(&self, regions: Vec<Arc<Graph>>) -> Option<Op> {
         let body = <[Arc<Graph>; 1]>::try_from(regions).ok()?;
-        Some(Arc::new(Scan { body, ..self.clone() }))
+        let keep = self.keep.as_ref().map(|keep| keep.inherited(&body[0]));
+        Some(Arc::new(Scan { body, keep, ..self.clone() }))
     }
 
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
@@ -293,8 +294,7 @@ impl Structured for Scan {
         let body = self.tangent_body(&active, &outputs[c..])?;
         let tangents = active[..c].iter().filter(|a| **a).count();
         let wanted: Vec<bool> = (0..body.outputs().len()).map(|k| k >= c).collect();
-        let keep = self.keep.as_ref().map(|keep| keep.inherited(&body));
-        let mut results = parts.scan(b, Scan { keep, ..self.clone() }, body, &wanted).into_iter().flatten();
+        let mut results = parts.scan(b, self.clone(), body, &wanted).into_iter().flatten();
         let carried: Vec<Value> = results.by_ref().take(tangents).collect();
         let mut dy = spread(carried, &active[..c]);
         dy.extend(spread(results, &outputs[c..]));
@@ -385,7 +385,8 @@ impl Parts {
         }
         let body = body.extract(&body.name, &pick(&inputs, &takes), &pick(outputs, &needed));
         let count = |range: std::ops::Range<usize>| takes[range].iter().filter(|t| **t).count();
-        let scan = Scan { body: [Arc::new(body)], carries: count(0..c), rows: count(rows), ..like };
+        let keep = like.keep.as_ref().map(|keep| keep.inherited(&body));
+        let scan = Scan { body: [Arc::new(body)], carries: count(0..c), rows: count(rows), keep, ..like };
         let results = b.push(Arc::new(scan), &pick(&self.all(), &takes)).expect("types follow from the scan's");
         let results = spread(results, &needed);
         results.into_iter().zip(wanted).map(|(value, &wanted)| value.filter(|_| wanted)).collect()

@@ -162,24 +162,20 @@ impl Round {
 
     /// Runs the rounds, keeps what is to be kept, and undoes them.
     pub fn undo_kept(&self, b: &mut Builder, state: &State, length: Option<usize>) -> Undone {
-        let like = |graph: &Graph, reverse| {
-            let keep = self.like.keep.as_ref().map(|keep| keep.inherited(graph));
-            Scan { length, reverse, keep, ..self.like.clone() }
-        };
+        let like = |reverse| Scan { length, reverse, ..self.like.clone() };
         let State { parts, cotangents, dy } = state;
         let c = parts.carries.len();
         let record: Vec<bool> = (0..self.record.outputs().len()).map(|k| k >= c).collect();
-        let scan = like(&self.record, self.like.reverse);
-        let kept: Vec<Value> = parts.scan(b, scan, self.record.clone(), &record).into_iter().flatten().collect();
+        let kept: Vec<Value> = parts
+            .scan(b, like(self.like.reverse), self.record.clone(), &record).into_iter().flatten().collect();
         let undo = Parts {
             carries: cotangents.clone(),
             rows: [&dy[..], &kept, &parts.rows].concat(),
             constants: parts.constants.clone(),
         };
-        let scan = like(&self.undo, !self.like.reverse);
         let all = vec![true; self.undo.outputs().len()];
         let mut results: Vec<Value> =
-            undo.scan(b, scan, self.undo.clone(), &all).into_iter().flatten().collect();
+            undo.scan(b, like(!self.like.reverse), self.undo.clone(), &all).into_iter().flatten().collect();
         let rows = results.split_off(cotangents.len());
         (results, rows)
     }
