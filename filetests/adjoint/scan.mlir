@@ -17,6 +17,26 @@ tgraph.module @walk {
 }
 tgraph.adjoint @walk wrt(%u, %f, %k) -> @walk_grad
 // expect:
+// tgraph.module @step_record {
+//   %u = tgraph.arg : f64
+//   %f = tgraph.arg : f64
+//   %k = tgraph.arg : f64
+//   %ku = tgraph.mul %u, %k : f64
+//   %next = tgraph.add %f, %ku : f64
+//   tgraph.return %next, %u : f64, f64
+// }
+//
+// tgraph.module @step_undo {
+//   %next_bar = tgraph.arg : f64
+//   %k_sum = tgraph.arg : f64
+//   %u = tgraph.arg : f64
+//   %k = tgraph.arg : f64
+//   %mul = tgraph.mul %next_bar, %k : f64
+//   %mul_1 = tgraph.mul %next_bar, %u : f64
+//   %add = tgraph.add %k_sum, %mul_1 : f64
+//   tgraph.return %mul, %add, %next_bar : f64, f64, f64
+// }
+//
 // tgraph.module @walk_grad {
 //   %u = tgraph.arg : f64
 //   %f = tgraph.arg : tensor<?xf64>

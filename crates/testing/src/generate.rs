@@ -116,7 +116,8 @@ fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &m
     let (attributes, regions) = match name {
         "scan" => {
             let length = choices.below(3);
-            let rounds = Attributes::new().with("carries", int(0)).with("rows", int(0)).with("length", int(length));
+            let rounds =
+                Attributes::new().with("carries", int(0)).with("rows", int(0)).with("length", int(length));
             let reverse = choices.below(2) == 1;
             (if reverse { rounds.with("reverse", Attribute::Bool(true)) } else { rounds }, vec![callee])
         }
@@ -137,7 +138,11 @@ fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &m
 }
 
 /// A graph of the inputs of `graph` and one output.
-fn with_inputs_of(graph: &Graph, name: &str, output: impl FnOnce(&mut Builder, &[Value]) -> Value) -> Arc<Graph> {
+fn with_inputs_of(
+    graph: &Graph,
+    name: &str,
+    output: impl FnOnce(&mut Builder, &[Value]) -> Value,
+) -> Arc<Graph> {
     let mut b = Builder::verbatim(name);
     let inputs = b.copy_inputs(graph);
     let output = output(&mut b, &inputs);

@@ -4,7 +4,6 @@
 mod structured;
 pub use structured::{policies, step};
 
-
 use crate::data::between;
 use std::sync::Arc;
 use tessera_core::ir::{Builder, Extent, Graph, Value};

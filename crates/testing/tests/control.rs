@@ -160,3 +160,31 @@ fn guards_reach_through_loops_and_choices() {
     let got = run(&b.finish(vec![g]), Backend::default(), &[Tensor::new([3], vec![2.0, 0.0, -1.0])]);
     assert_eq!(got[0].values::<f64>(), [1.0, 0.0, 0.0]);
 }
+
+#[test]
+fn what_reverse_mode_cannot_go_through_is_an_error_with_a_mend() {
+    let mistake = |loops: &str, rows: &str| {
+        let text = format!(
+            "tgraph.module @holds {{\n%x = tgraph.arg : f64\n%y = tgraph.arg : f64\n%p = tgraph.compare %x, %y {{direction = \"lt\"}}\n\
+             tgraph.return %p\n}}\n\
+             tgraph.module @body {{\n%x = tgraph.arg : f64\n%y = tgraph.arg : f64\n%z = tgraph.add %x, %y\ntgraph.return %z\n}}\n\
+             tgraph.module @m {{\n%x = tgraph.arg : f64\n%r = tgraph.arg : {rows}\n%z = {loops}\ntgraph.return %z\n}}\n\
+             tgraph.adjoint @m wrt(%x) -> @g\n"
+        );
+        let source = Source::new("loops", text.as_str());
+        let program = text::check(&source).unwrap_or_else(|errors| panic!("{errors}"));
+        let error = tessera_core::ad::expand(&program).unwrap_err().remove(0);
+        let tessera_core::ir::Location::Text { start, end } = error.location else { panic!("{error:?}") };
+        assert_eq!(&text[start as usize..end as usize], loops.trim_end(), "{error}");
+        (error.id, error.message)
+    };
+    let (id, message) = mistake("tgraph.while @holds, @body(%x, %r) {carries = 1}", "f64");
+    assert_eq!(id, "ad-6");
+    assert!(message.contains("write `max = 1000`"), "{message}");
+    for keep in ["periodic(2)", "revolve(2)"] {
+        let scan = format!("tgraph.scan @body(%x, %r) {{carries = 1, rows = 1, keep = \"{keep}\"}}");
+        let (id, message) = mistake(&scan, "tensor<?xf64>");
+        assert_eq!(id, "ad-7");
+        assert!(message.contains("must have static sequences"), "{message}");
+    }
+}

@@ -67,7 +67,8 @@ fn examples_of_the_table_read() {
         );
         // Operands and modules are not defined; nothing else may be wrong.
         if let Err(errors) = text::check(&Source::new(entry.name, text.as_str())) {
-            let others: Vec<_> = errors.list().iter().filter(|error| !["value-1", "module-3"].contains(&error.id)).collect();
+            let others: Vec<_> =
+                errors.list().iter().filter(|error| !["value-1", "module-3"].contains(&error.id)).collect();
             assert!(others.is_empty(), "{}: {others:#?}", entry.name);
         }
     }

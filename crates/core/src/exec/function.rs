@@ -109,9 +109,12 @@ pub fn lower(graph: &Graph, types: &[Type]) -> Result<Graph, Violation> {
 /// Lowered graphs that others apply: one for each of them and each list of input types.
 #[derive(Default)]
 struct Lowering {
-    /// With the graph itself, whose address is the key.
-    known: HashMap<(*const Graph, Vec<Type>), (Arc<Graph>, Arc<Graph>)>,
+    /// With the graph itself, whose address is part of the key.
+    known: HashMap<Key, (Arc<Graph>, Arc<Graph>)>,
 }
+
+/// A graph, by its address, and the types of its inputs.
+type Key = (*const Graph, Vec<Type>);
 
 impl Lowering {
     fn lower(&mut self, graph: &Graph, types: &[Type]) -> Result<Graph, Violation> {

@@ -162,7 +162,9 @@ impl Plan {
     /// The values that are held whole: results of whole nodes and stored row values.
     pub fn stored(&self) -> impl Iterator<Item = Value> {
         self.steps.iter().flat_map(|step| match step {
-            Step::Whole(node) | Step::Nested(Nested { node, .. }) => self.graph.nodes()[*node].results.clone(),
+            Step::Whole(node) | Step::Nested(Nested { node, .. }) => {
+                self.graph.nodes()[*node].results.clone()
+            }
             Step::Product(product) => vec![product.result],
             Step::Region(region) => region.stores.clone(),
             Step::Batch(batch) => batch.stores.clone(),

@@ -1,8 +1,8 @@
 //! A graph in static single assignment form: inputs, nodes in an order in which every operand
 //! stands before its use, and outputs.
 
-use super::builder::{Builder, key};
 use super::Type;
+use super::builder::{Builder, key};
 use crate::ops::Op;
 use crate::tensor::hex;
 use sha2::{Digest, Sha256};
@@ -216,9 +216,8 @@ impl Graph {
         }
         let needed = self.reaches_from(sources, outputs);
         let given = map.clone();
-        let makes = |node: &Node| {
-            node.results.iter().any(|r| needed[r.index()] && given[r.index()].is_none())
-        };
+        let makes =
+            |node: &Node| node.results.iter().any(|r| needed[r.index()] && given[r.index()].is_none());
         b.rebuild(self, &mut map, makes, |b, node, operands| b.push(node.op.clone(), operands))
             .expect("types are as before");
         b.finish(outputs.iter().map(|v| map[v.index()].expect("outputs depend on sources")).collect())

@@ -3,8 +3,8 @@
 use super::builder::{Builder, inputs_bound};
 use super::{Graph, Location};
 use crate::ops::Violation;
-use std::collections::{HashMap, HashSet};
 use indexmap::IndexMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What a transformation statement asks for.
@@ -90,12 +90,17 @@ impl Linker<'_> {
         let mut b = Builder::verbatim(&graph.name);
         let inputs = b.copy_inputs(graph);
         let mut map = inputs_bound(graph, &inputs);
-        b.rebuild(graph, &mut map, |_| true, |b, node, operands| {
-            let regions = node.op.regions().iter().map(|region| self.module_of(region));
-            let regions = regions.collect::<Result<Vec<_>, _>>()?;
-            let op = node.op.with_regions(regions).unwrap_or_else(|| node.op.clone());
-            b.push(op, operands)
-        })?;
+        b.rebuild(
+            graph,
+            &mut map,
+            |_| true,
+            |b, node, operands| {
+                let regions = node.op.regions().iter().map(|region| self.module_of(region));
+                let regions = regions.collect::<Result<Vec<_>, _>>()?;
+                let op = node.op.with_regions(regions).unwrap_or_else(|| node.op.clone());
+                b.push(op, operands)
+            },
+        )?;
         Ok(b.finish(graph.outputs().iter().map(|v| map[v.index()].expect("defined")).collect()))
     }
 

@@ -339,7 +339,10 @@ impl<'a> Parser<'a> {
     fn parentheses(&mut self, word: Name<'a>) -> Unread {
         let message = format!("operands of `{}` must stand without parentheses", shortened(word.text));
         let diagnostic = Diagnostic::new("text-5", message).at(self.peek().span);
-        self.error(diagnostic.note("parentheses stand behind the modules that an operation applies: `tgraph.call @f(%x)`"))
+        self.error(
+            diagnostic
+                .note("parentheses stand behind the modules that an operation applies: `tgraph.call @f(%x)`"),
+        )
     }
 
     fn inputs(&mut self, first: Name<'a>) -> Read<Vec<InputItem<'a>>> {

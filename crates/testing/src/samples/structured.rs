@@ -24,7 +24,8 @@ pub fn step(dtype: DType) -> Graph {
 /// (c, x, k) → two functions of the types that [`step`] gives, of fewer of its inputs.
 fn others(dtype: DType) -> [Graph; 2] {
     let inputs = |b: &mut Builder| {
-        [("c", vec![3]), ("x", vec![3]), ("k", vec![])].map(|(name, shape)| b.input(name, Type::new(dtype, shape)))
+        [("c", vec![3]), ("x", vec![3]), ("k", vec![])]
+            .map(|(name, shape)| b.input(name, Type::new(dtype, shape)))
     };
     let mut b = Builder::new("product");
     let [c, x, _] = inputs(&mut b);
@@ -87,7 +88,9 @@ pub(super) fn add(s: &mut Samples, dtype: DType) {
     let closed = [row.clone(), row.clone(), number.clone()];
     let body = Arc::new(step(dtype));
     let [product, first] = others(dtype).map(Arc::new);
-    s.add_results("call", "", &closed, range, true, |b, x| push(b, Arc::new(Call::new(body.clone())) as Op, x));
+    s.add_results("call", "", &closed, range, true, |b, x| {
+        push(b, Arc::new(Call::new(body.clone())) as Op, x)
+    });
     s.add_results("checkpoint", "", &closed, range, true, |b, x| {
         push(b, Arc::new(Checkpoint::new(body.clone())) as Op, x)
     });

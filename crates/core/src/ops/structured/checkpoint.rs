@@ -105,9 +105,10 @@ impl Structured for Checkpoint {
         let graph = graph.extract(&graph.name, &inputs(&graph), &pick(graph.outputs(), &live));
         let operands: Vec<Value> = x.iter().copied().chain(dy.iter().flatten().map(|dy| dy.value)).collect();
         let values = spread(apply(b, graph, &operands), &live);
-        let dx = values.into_iter().zip(guarded).map(|(value, guarded)| {
-            Some(Cotangent { value: value?, guarded: guarded? })
-        });
+        let dx = values
+            .into_iter()
+            .zip(guarded)
+            .map(|(value, guarded)| Some(Cotangent { value: value?, guarded: guarded? }));
         Ok(spread(dx.collect::<Vec<_>>(), wanted).into_iter().map(Option::flatten).collect())
     }
 }

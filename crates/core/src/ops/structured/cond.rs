@@ -1,6 +1,8 @@
 //! `cond`: one of several modules, chosen when the graph runs. Only that one runs.
 
-use super::region::{check_operands, cotangents, list, merged, outputs_for, spread, tangents, without_unused};
+use super::region::{
+    check_operands, cotangents, list, merged, outputs_for, spread, tangents, without_unused,
+};
 use super::*;
 use crate::ad::{AdError, dependence};
 use crate::ir::DType;
@@ -138,7 +140,8 @@ impl Rule for Cond {
             }
             check_operands("cond", other, x, "cond-3", "cond-4")?;
             let outputs = outputs_for(other, &types)?;
-            let same = outputs.len() == results.len() && outputs.iter().zip(&results).all(|(a, b)| a.agrees(b));
+            let same =
+                outputs.len() == results.len() && outputs.iter().zip(&results).all(|(a, b)| a.agrees(b));
             if !same {
                 let (want, got) = (list(&results), list(&outputs));
                 let got = format!("the modules of cond must return the same types, got {want} and {got}");

@@ -1,8 +1,6 @@
 //! `while`: a module applied as long as another holds.
 
-use super::region::{
-    Inputs, carried, check_operands, list, merged, natural, outputs_for, pick, spread,
-};
+use super::region::{Inputs, carried, check_operands, list, merged, natural, outputs_for, pick, spread};
 use super::*;
 use crate::ad::{self, AdError};
 use crate::ir::{Attribute, DType, Location};
@@ -221,10 +219,17 @@ impl Structured for While {
         let values: Vec<Value> = body
             .inputs()
             .iter()
-            .map(|input| inner.fresh_input(body.name(input.value).unwrap_or("x"), body.ty(input.value).clone()))
+            .map(|input| {
+                inner.fresh_input(body.name(input.value).unwrap_or("x"), body.ty(input.value).clone())
+            })
             .collect();
-        let own: Vec<Value> =
-            body.inputs().iter().zip(&values).filter(|(i, _)| primal.contains(&i.value)).map(|(_, &v)| v).collect();
+        let own: Vec<Value> = body
+            .inputs()
+            .iter()
+            .zip(&values)
+            .filter(|(i, _)| primal.contains(&i.value))
+            .map(|(_, &v)| v)
+            .collect();
         let holds = inner.inline(self.condition(), &own).expect("regions were verified");
         let keep = self.keep.as_ref().map(|keep| keep.inherited(&body));
         let regions = [Arc::new(inner.finish(holds)), Arc::new(body)];

@@ -31,7 +31,8 @@ impl Keep {
             "all" => Some(Keep::All),
             "recompute" => Some(Keep::Recompute),
             _ if text.starts_with('%') => {
-                let names = text.split(' ').map(|word| word.strip_prefix('%').filter(|name| !name.is_empty()));
+                let names =
+                    text.split(' ').map(|word| word.strip_prefix('%').filter(|name| !name.is_empty()));
                 Some(Keep::Names(names.map(|name| name.map(str::to_string)).collect::<Option<_>>()?))
             }
             _ => number("periodic").map(Keep::Periodic).or_else(|| number("revolve").map(Keep::Revolve)),
@@ -74,8 +75,7 @@ impl Keep {
     pub(in crate::ops::structured) fn inherited(&self, body: &Graph) -> Keep {
         match self {
             Keep::Names(names) => {
-                let names: Vec<String> =
-                    names.iter().filter(|name| has_name(body, name)).cloned().collect();
+                let names: Vec<String> = names.iter().filter(|name| has_name(body, name)).cloned().collect();
                 if names.is_empty() { Keep::Recompute } else { Keep::Names(names) }
             }
             other => other.clone(),

@@ -16,7 +16,9 @@ mod reverse;
 
 pub use keep::Keep;
 
-use super::region::{carried, check_operands, list, merged, natural, one_region, outputs_for, pick, spread, Inputs};
+use super::region::{
+    Inputs, carried, check_operands, list, merged, natural, one_region, outputs_for, pick, spread,
+};
 use super::*;
 use crate::ad::{self, AdError};
 use crate::ir::{Attribute, Extent};
@@ -282,11 +284,9 @@ impl Structured for Scan {
         let mut parts = Parts::of(self, x);
         // The tangents stand behind what they belong to; carried ones may begin at zero.
         let (c, s) = (self.carries, self.carries + self.rows);
-        for (values, range) in [
-            (&mut parts.carries, 0..c),
-            (&mut parts.rows, c..s),
-            (&mut parts.constants, s..x.len()),
-        ] {
+        for (values, range) in
+            [(&mut parts.carries, 0..c), (&mut parts.rows, c..s), (&mut parts.constants, s..x.len())]
+        {
             for i in range.filter(|&i| active[i]) {
                 values.push(dx[i].unwrap_or_else(|| b.zeros_like(x[i])));
             }
@@ -387,7 +387,8 @@ impl Parts {
         let count = |range: std::ops::Range<usize>| takes[range].iter().filter(|t| **t).count();
         let keep = like.keep.as_ref().map(|keep| keep.inherited(&body));
         let scan = Scan { body: [Arc::new(body)], carries: count(0..c), rows: count(rows), keep, ..like };
-        let results = b.push(Arc::new(scan), &pick(&self.all(), &takes)).expect("types follow from the scan's");
+        let results =
+            b.push(Arc::new(scan), &pick(&self.all(), &takes)).expect("types follow from the scan's");
         let results = spread(results, &needed);
         results.into_iter().zip(wanted).map(|(value, &wanted)| value.filter(|_| wanted)).collect()
     }

@@ -122,7 +122,13 @@ fn periodic(round: &Round, b: &mut Builder, state: &State, rounds: usize, every:
         let (before, rows) = round.undo_kept(b, &rest, Some(rounds - main));
         (cotangents, later) = (before, Some(rows));
     }
-    let undo = segment_undo(round, b, &State { parts: inner.clone(), cotangents: cotangents.clone(), dy: dy_main.clone() }, &starts, every);
+    let undo = segment_undo(
+        round,
+        b,
+        &State { parts: inner.clone(), cotangents: cotangents.clone(), dy: dy_main.clone() },
+        &starts,
+        every,
+    );
     let carried = cotangents.len();
     let outer = Parts {
         carries: cotangents,
@@ -134,10 +140,13 @@ fn periodic(round: &Round, b: &mut Builder, state: &State, rounds: usize, every:
     let mut results: Vec<Value> = results.into_iter().flatten().collect();
     let rows = results.split_off(carried);
     let rows = with_leading(b, &rows, 2, &[main]);
-    (results, match later {
-        Some(later) => join(scan, b, rows, later),
-        None => rows,
-    })
+    (
+        results,
+        match later {
+            Some(later) => join(scan, b, rows, later),
+            None => rows,
+        },
+    )
 }
 
 /// (c, rows of a segment, k) → (c behind it, c before it).
@@ -182,15 +191,16 @@ impl Revolve<'_> {
             return round.undo_kept(b, state, scan.length.map(|_| rounds));
         }
         let first = split(rounds, snapshots);
-        let part = |b: &mut Builder, carries: Vec<Value>, cotangents: Vec<Value>, range: Range<usize>| State {
-            parts: Parts {
-                carries,
-                rows: take(scan, b, &state.parts.rows, rounds, range.clone()),
-                constants: state.parts.constants.clone(),
-            },
-            cotangents,
-            dy: take(scan, b, &state.dy, rounds, range),
-        };
+        let part =
+            |b: &mut Builder, carries: Vec<Value>, cotangents: Vec<Value>, range: Range<usize>| State {
+                parts: Parts {
+                    carries,
+                    rows: take(scan, b, &state.parts.rows, rounds, range.clone()),
+                    constants: state.parts.constants.clone(),
+                },
+                cotangents,
+                dy: take(scan, b, &state.dy, rounds, range),
+            };
         let earlier = part(b, state.parts.carries.clone(), Vec::new(), 0..first);
         let middle = round.advance(b, &earlier.parts, Some(first));
         let later = part(b, middle, state.cotangents.clone(), first..rounds);
@@ -248,7 +258,12 @@ mod tests {
     use super::*;
 
     /// Rounds that run again, by the schedule; and the fewest that any schedule can have.
-    fn counted(rounds: usize, snapshots: usize, best: bool, known: &mut HashMap<(usize, usize), usize>) -> usize {
+    fn counted(
+        rounds: usize,
+        snapshots: usize,
+        best: bool,
+        known: &mut HashMap<(usize, usize), usize>,
+    ) -> usize {
         if rounds <= 1 {
             return 0;
         }

@@ -64,7 +64,9 @@ pub(super) fn adjoint(
     let live: Vec<bool> = guarded.iter().map(Option::is_some).collect();
     let values = spread(values, &live).into_iter().zip(guarded).zip(wanted);
     Ok(values
-        .map(|((value, guarded), &wanted)| Some(Cotangent { value: value?, guarded: guarded? }).filter(|_| wanted))
+        .map(|((value, guarded), &wanted)| {
+            Some(Cotangent { value: value?, guarded: guarded? }).filter(|_| wanted)
+        })
         .collect())
 }
 
@@ -128,7 +130,8 @@ impl Round {
     fn cut(scan: &Scan, round: Differentiated, seeds: &[Option<bool>]) -> Round {
         let (c, s) = (scan.carries, scan.carries + scan.rows);
         let Differentiated { mut b, primal, outputs, carried, dy, dx } = round;
-        let guarded = |range: std::ops::Range<usize>| dx[range].iter().map(|dx| dx.map(|dx| dx.guarded)).collect();
+        let guarded =
+            |range: std::ops::Range<usize>| dx[range].iter().map(|dx| dx.map(|dx| dx.guarded)).collect();
         let (rows, constants) = (guarded(c..s), guarded(s..primal.len()));
         let mut results = Vec::new();
         for j in (0..c).filter(|&j| seeds[j].is_some()) {
@@ -167,7 +170,10 @@ impl Round {
         let c = parts.carries.len();
         let record: Vec<bool> = (0..self.record.outputs().len()).map(|k| k >= c).collect();
         let kept: Vec<Value> = parts
-            .scan(b, like(self.like.reverse), self.record.clone(), &record).into_iter().flatten().collect();
+            .scan(b, like(self.like.reverse), self.record.clone(), &record)
+            .into_iter()
+            .flatten()
+            .collect();
         let undo = Parts {
             carries: cotangents.clone(),
             rows: [&dy[..], &kept, &parts.rows].concat(),
