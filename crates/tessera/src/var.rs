@@ -87,7 +87,7 @@ impl Trace {
         let Some(values) = values else { return [Var { trace: self, value: None }; N] };
         let name = op.name();
         let pushed = self.builder.borrow_mut().at(Location::Code(place)).push(Arc::new(op), &values);
-        let mistake = match pushed.map(|results| <[Value; N]>::try_from(results)) {
+        let mistake = match pushed.map(<[Value; N]>::try_from) {
             Ok(Ok(results)) => return results.map(|value| self.var(value)),
             Ok(Err(results)) => {
                 let message = format!("{name} must be asked for its {} results, got {N}", results.len());

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use tessera_core::ad::{backward, forward};
 use tessera_core::diagnostic::Source;
-use tessera_core::exec::{Backend, Function};
+use tessera_core::exec::memory::Memory;
+use tessera_core::exec::plan::Plan;
+use tessera_core::exec::{Backend, Function, lower};
 use tessera_core::ir::{Builder, Graph, Program, Value};
 use tessera_core::ops::{Keep, Scan};
 use tessera_core::{DType, Tensor, Type, text, verify};
@@ -186,5 +188,45 @@ fn what_reverse_mode_cannot_go_through_is_an_error_with_a_mend() {
         let (id, message) = mistake(&scan, "tensor<?xf64>");
         assert_eq!(id, "ad-7");
         assert!(message.contains("must have static sequences"), "{message}");
+    }
+}
+
+/// The most bytes that a gradient of so many rounds holds, its carried values of 100 elements.
+fn held(rounds: usize, keep: Keep) -> usize {
+    let mut b = Builder::new("round");
+    let c = b.input("c", Type::new(DType::F64, [100]));
+    let k = b.input("k", Type::scalar(DType::F64));
+    let spread = b.broadcast(k, &[], &[100]);
+    let product = b.mul(spread, c);
+    let inner = b.sin(product);
+    let outer = b.tanh(inner);
+    let scan = Scan::new(Arc::new(b.finish(vec![outer])), 1, 0).length(rounds).keeping(keep);
+    let mut b = Builder::new("gradient");
+    let c = b.input("c", Type::new(DType::F64, [100]));
+    let k = b.input("k", Type::scalar(DType::F64));
+    let end = b.push(Arc::new(scan), &[c, k]).unwrap();
+    let total = b.sum_all(end[0]);
+    let seed = b.ones_like(total);
+    let gradients = backward(&mut b, &[total], &[seed], &[c, k]).unwrap();
+    let graph = b.finish(gradients.into_iter().map(Option::unwrap).collect());
+    let types: Vec<Type> = graph.input_types().into_iter().cloned().collect();
+    Memory::of(&Plan::new(lower(&graph, &types).unwrap(), 1)).bytes
+}
+
+#[test]
+fn each_policy_holds_what_it_promises() {
+    const STATE: usize = 800;
+    // Beside what is kept: cotangents, and values of one round.
+    let about = |states: usize, got: usize| {
+        let got = got as f64 / STATE as f64;
+        assert!(got >= states as f64 && got <= states as f64 + 12.0, "{got} states, not about {states}");
+    };
+    for rounds in [60, 240] {
+        // The slopes of tanh and of sin, with respect to c and to k.
+        about(3 * rounds, held(rounds, Keep::All));
+        about(rounds, held(rounds, Keep::Recompute));
+        about(rounds / 10 + 3 * 10, held(rounds, Keep::Periodic(10)));
+        // Each snapshot, the cotangent that waits beside it, and the one that is made.
+        about(3 * 4, held(rounds, Keep::Revolve(4)));
     }
 }

@@ -3,6 +3,7 @@
 mod batch;
 pub mod cpu;
 mod function;
+pub mod memory;
 pub mod plan;
 pub mod reference;
 

@@ -11,7 +11,7 @@ use crate::ir::{DType, Graph, Node, Origin, Value};
 use crate::numerics::tree::{self, BLOCK};
 use crate::ops::{Kernel, RowUse, Rows};
 use crate::tensor::Tensor;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -101,6 +101,32 @@ impl Step {
             Step::Batch(batch) => batch.rows.iter().chain(&batch.whole).copied().collect(),
         }
     }
+
+    /// The values that it makes and stores whole.
+    pub fn writes(&self, graph: &Graph) -> Vec<Value> {
+        let results = |node: usize| graph.nodes()[node].results.iter().copied();
+        match self {
+            Step::Whole(node) | Step::Nested(Nested { node, .. }) => results(*node).collect(),
+            Step::Product(product) => vec![product.result],
+            Step::Region(region) => region
+                .stores
+                .iter()
+                .copied()
+                .chain(region.reductions.iter().flat_map(|&i| results(i)))
+                .collect(),
+            Step::Batch(batch) => batch.stores.clone(),
+        }
+    }
+
+    /// The plans that it runs.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        let (batch, nested) = match self {
+            Step::Batch(batch) => (Some(&*batch.plan), &[][..]),
+            Step::Nested(nested) => (None, &nested.plans[..]),
+            _ => (None, &[][..]),
+        };
+        batch.into_iter().chain(nested.iter().map(Arc::as_ref))
+    }
 }
 
 impl Plan {
@@ -152,23 +178,25 @@ impl Plan {
 
     /// The plans inside its steps.
     pub fn nested(&self) -> impl Iterator<Item = &Plan> {
-        self.steps.iter().flat_map(|step| match step {
-            Step::Nested(nested) => nested.plans.iter().map(Arc::as_ref).collect(),
-            Step::Batch(batch) => vec![&*batch.plan],
-            _ => vec![],
-        })
+        self.steps.iter().flat_map(Step::plans)
     }
 
-    /// The values that are held whole: results of whole nodes and stored row values.
+    /// The values that are held whole: results of whole nodes, of reductions, and stored row values.
     pub fn stored(&self) -> impl Iterator<Item = Value> {
-        self.steps.iter().flat_map(|step| match step {
-            Step::Whole(node) | Step::Nested(Nested { node, .. }) => {
-                self.graph.nodes()[*node].results.clone()
-            }
-            Step::Product(product) => vec![product.result],
-            Step::Region(region) => region.stores.clone(),
-            Step::Batch(batch) => batch.stores.clone(),
-        })
+        self.steps.iter().flat_map(|step| step.writes(&self.graph))
+    }
+
+    /// For each step the values that no later step reads and that are no outputs.
+    pub fn spent(&self) -> Vec<Vec<Value>> {
+        let mut seen: HashSet<Value> = self.graph.outputs().iter().copied().collect();
+        let mut spent: Vec<Vec<Value>> = (self.steps.iter().rev())
+            .map(|step| {
+                let values = step.reads(&self.graph).into_iter().chain(step.writes(&self.graph));
+                values.filter(|&v| seen.insert(v)).collect()
+            })
+            .collect();
+        spent.reverse();
+        spent
     }
 
     /// Regions that are one matrix product run whole; regions of batched nodes become batches.

@@ -28,7 +28,7 @@ use crate::tensor::{Tensor, copy_elements};
 use leaf::{Region, Spare};
 use rayon::prelude::*;
 use schedule::TileProgram;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 /// What the CPU engine may choose; nothing here changes bits.
@@ -109,16 +109,6 @@ pub struct Engine {
     pool: Option<Arc<rayon::ThreadPool>>,
 }
 
-/// For each step of a plan the values that no later step reads and that are no outputs.
-fn spent(plan: &Plan) -> Vec<Vec<Value>> {
-    let mut seen: HashSet<Value> = plan.graph.outputs().iter().copied().collect();
-    let mut spent: Vec<Vec<Value>> = (plan.steps.iter().rev())
-        .map(|step| step.reads(&plan.graph).into_iter().filter(|&v| seen.insert(v)).collect())
-        .collect();
-    spent.reverse();
-    spent
-}
-
 /// A value while a graph runs.
 pub(crate) enum Slot<'a> {
     Empty,
@@ -174,7 +164,7 @@ impl Engine {
             })
             .collect();
         let level = options.level.unwrap_or_else(Level::current);
-        let spent = spent(&plan);
+        let spent = plan.spent();
         Engine { plan, stages, spent, level, pool: pool(options.threads()) }
     }
 

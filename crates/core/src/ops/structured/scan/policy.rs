@@ -16,7 +16,7 @@ pub(super) fn undo(round: &Round, b: &mut Builder, state: State) -> Result<Undon
         }
         Keep::Revolve(snapshots) => {
             let rounds = known_rounds(round, b, &state)?;
-            Ok(Revolve { round, graphs: HashMap::new() }.undo(b, &state, rounds, snapshots))
+            Ok(Revolve { round, graphs: HashMap::new() }.apart(b, &state, rounds, snapshots))
         }
         Keep::All | Keep::Recompute | Keep::Names(_) => Ok(round.undo_kept(b, &state, length)),
     }
@@ -205,7 +205,7 @@ impl Revolve<'_> {
         let middle = round.advance(b, &earlier.parts, Some(first));
         let later = part(b, middle, state.cotangents.clone(), first..rounds);
         let (cotangents, later) = self.apart(b, &later, rounds - first, (snapshots - 1).max(1));
-        let (cotangents, rows) = self.apart(b, &State { cotangents, ..earlier }, first, snapshots);
+        let (cotangents, rows) = self.undo(b, &State { cotangents, ..earlier }, first, snapshots);
         (cotangents, join(scan, b, rows, later))
     }
 
