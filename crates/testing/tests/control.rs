@@ -230,3 +230,25 @@ fn each_policy_holds_what_it_promises() {
         about(3 * 4, held(rounds, Keep::Revolve(4)));
     }
 }
+
+#[test]
+fn a_loop_runs_once_for_its_value_and_its_derivatives() {
+    let mut b = Builder::new("all");
+    let x: Vec<Value> =
+        inputs(7).into_iter().zip(["c", "x", "k"]).map(|(t, name)| b.input(name, t.ty())).collect();
+    let results = b.push(Arc::new(Scan::new(Arc::new(step(DType::F64)), 1, 1)), &x).unwrap();
+    let value = loss(&mut b, &results);
+    let seed = b.ones_like(value);
+    let gradients = backward(&mut b, &[value], &[seed], &x).unwrap();
+    let ones: Vec<Value> = x.iter().map(|&v| b.ones_like(v)).collect();
+    let tangent = forward(&mut b, &[value], &x, &ones).unwrap()[0].unwrap();
+    let outputs = gradients.into_iter().flatten().chain([value, tangent]).collect();
+    let graph = b.finish(outputs);
+    let types: Vec<Type> = graph.input_types().into_iter().cloned().collect();
+    let lowered = lower(&graph, &types).unwrap();
+    let scans = |graph: &Graph| graph.nodes().iter().filter(|node| node.op.name() == "scan").count();
+    // The loop, what is kept of it and its tangent; and the loop backwards.
+    assert_eq!((scans(&graph), scans(&lowered)), (4, 2));
+    let want = run(&graph, Backend::Reference, &inputs(7));
+    assert_same(&want, &run(&graph, Backend::default(), &inputs(7)), "merged loops");
+}

@@ -1,6 +1,7 @@
 //! A graph made ready to be called: arguments checked, shapes bound, an engine chosen.
 
 use super::cpu::{self, Options};
+use super::merge::merge;
 use super::plan::Plan;
 use super::reference;
 use crate::ir::builder::inputs_bound;
@@ -101,7 +102,7 @@ pub fn check_arguments(graph: &Graph, inputs: &[&Tensor]) -> Result<(), CallErro
 }
 
 /// `graph` for inputs of these static types: every extent bound, operations that are defined by
-/// others expanded, equal nodes shared, dead ones gone; so too the graphs that it applies. Bits are those of `graph`.
+/// others expanded, equal nodes shared, loops over the same values merged, dead nodes gone; so too the graphs that it applies. Bits are those of `graph`.
 pub fn lower(graph: &Graph, types: &[Type]) -> Result<Graph, Violation> {
     Lowering::default().lower(graph, types)
 }
@@ -128,7 +129,7 @@ impl Lowering {
         }
         match lowered.nodes().iter().all(|node| node.op.regions().is_empty()) {
             true => Ok(lowered),
-            false => self.lower_regions(&lowered, types),
+            false => self.lower_regions(&merge(lowered)?, types),
         }
     }
 

@@ -4,6 +4,7 @@ mod batch;
 pub mod cpu;
 mod function;
 pub mod memory;
+mod merge;
 pub mod plan;
 pub mod reference;
 

@@ -134,6 +134,12 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// One operation that does what this one does on `x` and `other` on `y`, if most of it is the same work. Neither needs
+    /// the other's results.
+    fn merge(&self, _graph: &Graph, _x: &[Value], _other: &dyn Rule, _y: &[Value]) -> Option<Merged> {
+        None
+    }
+
     /// Whether exchanging the two operands gives the same bits (but for NaN payloads).
     fn is_commutative(&self) -> bool {
         false
@@ -267,6 +273,17 @@ pub trait Structured {
         dy: &[Option<Cotangent>],
         wanted: &[bool],
     ) -> Result<Vec<Option<Cotangent>>, AdError>;
+}
+
+/// See [`Rule::merge`].
+#[derive(Debug)]
+pub struct Merged {
+    /// The operation.
+    pub op: Op,
+    /// Its operands.
+    pub operands: Vec<Value>,
+    /// For both operations, which of its results are theirs.
+    pub results: [Vec<usize>; 2],
 }
 
 /// How rows (positions along the leading axis) of a result depend on an operand's.

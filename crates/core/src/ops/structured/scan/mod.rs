@@ -11,6 +11,7 @@
 //! needs and a scan in the other direction; see `reverse.rs`.
 
 mod keep;
+mod merge;
 mod policy;
 mod reverse;
 
@@ -66,7 +67,13 @@ pub(super) const ENTRY: Entry = Entry {
             mend: "correct the policy; none means `all`",
         },
     ],
-    parse: |name, attributes, _, regions| {
+    parse: |_, attributes, _, regions| Ok(Arc::new(Scan::read(attributes, regions)?)),
+};
+
+impl Scan {
+    /// The scan of these attributes.
+    fn read(attributes: &Attributes, regions: &[Arc<Graph>]) -> Result<Scan, Violation> {
+        let name = "scan";
         only(name, "scan-1", attributes, &["carries", "rows", "length", "reverse", "keep"])?;
         let count = |attribute| natural(name, "scan-1", attributes, attribute);
         let scan = Scan {
@@ -78,9 +85,9 @@ pub(super) const ENTRY: Entry = Entry {
             keep: Keep::read(name, "scan-6", attributes)?,
         };
         scan.keep().check(name, "scan-6", scan.body())?;
-        Ok(Arc::new(scan))
-    },
-};
+        Ok(scan)
+    }
+}
 
 /// A loop over rows; see the [module](self).
 #[derive(Clone, Debug)]
@@ -263,6 +270,11 @@ impl Rule for Scan {
 
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Structured(self)
+    }
+
+    fn merge(&self, graph: &Graph, x: &[Value], other: &dyn Rule, y: &[Value]) -> Option<Merged> {
+        let other = Scan::read(&other.attributes(), other.regions()).ok()?;
+        merge::merge(graph, self, x, &other, y)
     }
 }
 

@@ -205,15 +205,17 @@ impl Revolve<'_> {
         let middle = round.advance(b, &earlier.parts, Some(first));
         let later = part(b, middle, state.cotangents.clone(), first..rounds);
         let (cotangents, later) = self.apart(b, &later, rounds - first, (snapshots - 1).max(1));
-        let (cotangents, rows) = self.undo(b, &State { cotangents, ..earlier }, first, snapshots);
+        let earlier = State { cotangents, ..earlier };
+        // A single round stands apart, too, so that no other loop over it is merged with it.
+        let (cotangents, rows) = match first {
+            1 => self.apart(b, &earlier, first, snapshots),
+            _ => self.undo(b, &earlier, first, snapshots),
+        };
         (cotangents, join(scan, b, rows, later))
     }
 
     /// The same in a graph of its own.
     fn apart(&mut self, b: &mut Builder, state: &State, rounds: usize, snapshots: usize) -> Undone {
-        if rounds <= 1 {
-            return self.undo(b, state, rounds, snapshots);
-        }
         let graph = match self.graphs.get(&(rounds, snapshots)) {
             Some(graph) => graph.clone(),
             None => {
