@@ -62,7 +62,14 @@ fn no_policy_shows_in_the_bits() {
     for rounds in [1, 2, 3, 7, 16, 23] {
         for reverse in [false, true] {
             let want = run(&scanned(rounds, reverse, Keep::All), Backend::Reference, &inputs(rounds));
-            let more = [Keep::Periodic(1), Keep::Periodic(5), Keep::Revolve(1), Keep::Revolve(4)];
+            let more = [
+                Keep::Periodic(1),
+                Keep::Periodic(5),
+                Keep::Revolve(1),
+                Keep::Revolve(4),
+                Keep::Revolve(9),
+                Keep::Revolve(usize::MAX),
+            ];
             for keep in samples::policies().into_iter().chain(more) {
                 let graph = scanned(rounds, reverse, keep.clone());
                 for backend in [Backend::Reference, Backend::default()] {
@@ -189,6 +196,10 @@ fn what_reverse_mode_cannot_go_through_is_an_error_with_a_mend() {
         assert_eq!(id, "ad-7");
         assert!(message.contains("must have static sequences"), "{message}");
     }
+    let scan = "tgraph.scan @body(%x, %r) {carries = 1, rows = 0, length = 1000000, keep = \"revolve(1)\"}";
+    let (id, message) = mistake(scan, "f64");
+    assert_eq!(id, "ad-8");
+    assert!(message.contains("got 1000000 rounds with 1 snapshots"), "{message}");
 }
 
 /// The most bytes that a gradient of so many rounds holds, its carried values of 100 elements.

@@ -61,6 +61,11 @@ pub const CONSTRAINTS: &[Constraint] = &[
         law: "a scan with a schedule, `periodic` or `revolve`, has static sequences where reverse mode goes through it",
         mend: "give the sequences static extents, or keep `all` or `recompute`",
     },
+    Constraint {
+        id: "ad-8",
+        law: "`revolve` has so many snapshots that no round runs again more than 256 times",
+        mend: "write a larger number, such as `revolve(20)`, or use `periodic`",
+    },
 ];
 
 /// A derivative that cannot be built.

@@ -16,6 +16,9 @@ pub(super) fn undo(round: &Round, b: &mut Builder, state: State) -> Result<Undon
         }
         Keep::Revolve(snapshots) => {
             let rounds = known_rounds(round, b, &state)?;
+            if repeats(rounds, snapshots).is_none() {
+                return Err(too_few(rounds, snapshots));
+            }
             Ok(Revolve { round, graphs: HashMap::new() }.apart(b, &state, rounds, snapshots))
         }
         Keep::All | Keep::Recompute | Keep::Names(_) => Ok(round.undo_kept(b, &state, length)),
@@ -38,6 +41,17 @@ fn known_rounds(round: &Round, b: &Builder, state: &State) -> Result<usize, AdEr
         ),
         location: Location::Derived,
     })
+}
+
+fn too_few(rounds: usize, snapshots: usize) -> AdError {
+    AdError {
+        id: "ad-8",
+        message: format!(
+            "revolve must run no round again more than {REPEATS_MAX} times, got {rounds} rounds with {snapshots} snapshots; \
+             write a larger number, or `periodic`"
+        ),
+        location: Location::Derived,
+    }
 }
 
 // ------------------------------------------------------------------------------------------ rows
@@ -190,6 +204,10 @@ impl Revolve<'_> {
         if rounds <= 1 {
             return round.undo_kept(b, state, scan.length.map(|_| rounds));
         }
+        if snapshots >= rounds - 1 {
+            // The carried values of every round are kept; what else a round needs is computed again.
+            return periodic(round, b, state, rounds, 1);
+        }
         let first = split(rounds, snapshots);
         let part =
             |b: &mut Builder, carries: Vec<Value>, cotangents: Vec<Value>, range: Range<usize>| State {
@@ -240,19 +258,28 @@ impl Revolve<'_> {
     }
 }
 
-/// How many of `rounds` rounds to run before the next snapshot: the smallest of the choices after which, all in all, the
-/// fewest rounds run again (Griewank and Walther 2000, proposition 1; β(s, r) = C(s + r, s)).
-pub(super) fn split(rounds: usize, snapshots: usize) -> usize {
-    let repeats = (0..).find(|&r| binomial(snapshots, r) >= rounds).expect("grows without end");
-    // Both parts must be within reach: the first with one repetition less, the rest with one snapshot less.
-    let least = rounds.saturating_sub(binomial(snapshots - 1, repeats));
-    let least = least.max(if repeats >= 2 { binomial(snapshots, repeats - 2) } else { 1 });
-    least.clamp(1, rounds - 1)
+/// The largest number of times that a schedule may run a round again.
+const REPEATS_MAX: usize = 256;
+
+/// How often a round runs again at most, with so many snapshots: the least r for which C(s + r, s) ≥ `rounds`.
+fn repeats(rounds: usize, snapshots: usize) -> Option<usize> {
+    (0..=REPEATS_MAX).find(|&r| binomial(snapshots, r) >= rounds)
+}
+
+/// How many of `rounds` rounds to run before the next snapshot: the most of the choices after which, all in all, the
+/// fewest rounds run again (Griewank and Walther 2000, proposition 1; β(s, r) = C(s + r, s)). So fewer graphs stand within
+/// each other.
+fn split(rounds: usize, snapshots: usize) -> usize {
+    let repeats = repeats(rounds, snapshots).expect("`undo` asked for it").max(1);
+    // The first part has one repetition less; the rest has one snapshot less.
+    let rest = binomial(snapshots - 1, repeats - 1);
+    binomial(snapshots, repeats - 1).min(rounds.saturating_sub(rest)).clamp(1, rounds - 1)
 }
 
 /// C(s + r, s), or the largest number.
 fn binomial(s: usize, r: usize) -> usize {
-    (1..=s).try_fold(1usize, |c, i| Some(c.checked_mul(r + i)? / i)).unwrap_or(usize::MAX)
+    let (few, many) = (s.min(r), s.max(r));
+    (1..=few).try_fold(1usize, |c, i| Some(c.checked_mul(many.checked_add(i)?)? / i)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -298,7 +325,7 @@ mod tests {
                 let got = counted(rounds, snapshots, false, &mut schedule);
                 assert_eq!(got, counted(rounds, snapshots, true, &mut least), "{rounds} rounds, {snapshots}");
                 // t(l, s) = r l − β(s + 1, r − 1).
-                let r = (0..).find(|&r| binomial(snapshots, r) >= rounds).unwrap();
+                let r = repeats(rounds, snapshots).unwrap();
                 let formula = if r == 0 { 0 } else { r * rounds - binomial(snapshots + 1, r - 1) };
                 assert_eq!(got, formula, "{rounds} rounds, {snapshots} snapshots");
             }
