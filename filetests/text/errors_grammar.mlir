@@ -13,7 +13,7 @@ tgraph.module @a {
   %w = tgraph.sin %x : f64 extra  // error: text-5 an operation must begin with `tgraph.`, got `extra`
   %v = tgraph.sin (%x)  // error: text-5 operands of `tgraph.sin` must stand without parentheses
   %u = tgraph.arg, tgraph.sin : f64  // error: text-5 only `tgraph.arg` and `tgraph.tangent` must share a statement
-  %t = tgraph.call f(%x)  // error: text-5 a module such as `@f` must stand here, got `f`
+  %t = tgraph.call f(%x)  // error: call-1 call must name one module, got 0  // error: text-5 an operation must begin with `tgraph.`, got `f`
   %s = tgraph.call @f(%x  // error: text-5 `)` must stand here, got `%r`
   %r = tgraph.reduce %x {op "sum"}  // error: text-5 `=` must stand here, got `"sum"`
   %q = tgraph.reduce %x {op = }  // error: text-5 a number, string, list, `true` or `false` must stand here, got `}`

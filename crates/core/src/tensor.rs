@@ -318,6 +318,14 @@ impl Tensor {
     }
 }
 
+/// Copies the elements `range` of `source` into all of `target`; both have one element type.
+pub(crate) fn copy_range(target: &mut Data, source: &Data, range: std::ops::Range<usize>) {
+    each_dtype!(target, out => {
+        let x = Element::slice(source).expect("one dtype");
+        out.copy_from_slice(&x[range]);
+    });
+}
+
 /// Copies the elements of `source` into `target` from position `at`; both have one element type.
 pub(crate) fn copy_elements(target: &mut Data, source: &Data, at: usize) {
     each_dtype!(target, out => {

@@ -78,6 +78,26 @@ impl Trace {
         self.var(self.builder.borrow_mut().constant(value))
     }
 
+    /// Applies an operation with `N` results to `operands`, such as a loop: [`ops::Scan`], [`ops::While`], [`ops::Cond`].
+    /// What is wrong with it is a mistake, kept for [`Trace::compile`].
+    #[track_caller]
+    pub fn apply<'t, const N: usize>(&'t self, op: impl ops::Rule, operands: &[Var<'t>]) -> [Var<'t>; N] {
+        let place = Caller::caller();
+        let values: Option<Vec<Value>> = operands.iter().map(|v| v.value).collect();
+        let Some(values) = values else { return [Var { trace: self, value: None }; N] };
+        let name = op.name();
+        let pushed = self.builder.borrow_mut().at(Location::Code(place)).push(Arc::new(op), &values);
+        let mistake = match pushed.map(<[Value; N]>::try_from) {
+            Ok(Ok(results)) => return results.map(|value| self.var(value)),
+            Ok(Err(results)) => {
+                let message = format!("{name} must be asked for its {} results, got {N}", results.len());
+                self.mistake("value-3", message, place)
+            }
+            Err(Violation { id, message, .. }) => self.mistake(id, message, place),
+        };
+        [mistake; N]
+    }
+
     /// The finished graph.
     ///
     /// # Errors

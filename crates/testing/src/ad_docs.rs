@@ -18,6 +18,7 @@ const MODES: &[(&str, Mode)] = &[
     ("reverse", |graph, wrt| ad::adjoint(graph, wrt)),
     ("forward", |graph, wrt| ad::jvp(graph, wrt)),
     ("second order", |graph, wrt| ad::hvp(graph, wrt, &directions(wrt))),
+    ("Taylor", |graph, wrt| ad::taylor(graph, wrt, 3)),
     ("dense", |graph, wrt| ad::jacobian(graph, wrt, None)),
     ("batch", |graph, wrt| ad::vmap(graph, wrt, Extent::Dynamic)),
 ];
@@ -56,6 +57,7 @@ fn structure(sample: &Sample) -> Option<&'static str> {
         Calculus::Linear(_) => "linear",
         Calculus::Bilinear(_) => "bilinear",
         Calculus::Rules(_) => "by hand",
+        Calculus::Structured(_) => "by its graphs",
         Calculus::Expansion => "by others",
         Calculus::Missing(_) => "missing",
     })

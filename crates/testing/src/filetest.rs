@@ -214,11 +214,27 @@ fn expand(program: &Program, source: &Source) -> Result<Program, Failure> {
     Ok(expanded)
 }
 
-/// The text of the modules that statements of `kind` make.
+/// Whether a module was neither written nor asked for: a graph that a derivative applies.
+fn is_made(program: &Program, name: &str) -> bool {
+    !program.modules.contains_key(name) && program.transforms.iter().all(|t| t.target != name)
+}
+
+/// The text of the modules that statements of `kind` make, and of those that derivatives apply.
 fn made(kind: TransformKind, program: &Program, source: &Source) -> Result<String, Failure> {
     let expanded = expand(program, source)?;
-    let targets = program.transforms.iter().filter(|t| t.kind == kind).flat_map(|t| t.targets());
-    let texts: Vec<String> = targets.map(|name| text::print_graph(&expanded.modules[name])).collect();
+    let is_target = |name: &str| {
+        program.transforms.iter().any(|t| t.kind == kind && t.targets().any(|target| target == name))
+    };
+    let texts: Vec<String> = match program.transforms.iter().any(|t| t.kind == kind) {
+        // Graphs that a derivative applies stand before it.
+        true => expanded
+            .modules
+            .iter()
+            .filter(|(name, _)| is_target(name) || is_made(program, name))
+            .map(|(_, graph)| text::print_graph(graph))
+            .collect(),
+        false => vec![],
+    };
     match texts.is_empty() {
         true => Err(Failure::Command(format!("the program must have a statement `tgraph.{}`", kind.name()))),
         false => Ok(texts.join("\n")),

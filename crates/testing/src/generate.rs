@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use tessera_core::ir::{Attribute, Attributes, Builder, Graph, Program, Type, Value};
-use tessera_core::ops::{self, Call, Entry, Op, Reduction, Stable};
+use tessera_core::ops::{self, Entry, Op, Reduction, Stable};
 use tessera_core::{DType, Data, Extent, Tensor};
 
 /// Choices from numbers: what shrinks to zeros shrinks to the simplest graph.
@@ -48,7 +48,7 @@ pub fn program(choices: &mut Choices) -> Program {
     for name in ["f", "g", "h"] {
         let callees: Vec<Arc<Graph>> = program.modules.values().cloned().collect();
         let graph = graph(name, &callees, choices);
-        program.modules.insert(name.to_string(), Arc::new(graph));
+        program.insert(graph).expect("a graph that the builder made keeps every law");
         if choices.is_done() {
             break;
         }
@@ -56,7 +56,7 @@ pub fn program(choices: &mut Choices) -> Program {
     program
 }
 
-/// A graph of operations of the table and of calls of `callees`.
+/// A graph of operations of the table, some of which apply `callees`.
 pub fn graph(name: &str, callees: &[Arc<Graph>], choices: &mut Choices) -> Graph {
     let mut b = Builder::verbatim(name);
     let mut values = Vec::new();
@@ -71,7 +71,7 @@ pub fn graph(name: &str, callees: &[Arc<Graph>], choices: &mut Choices) -> Graph
     let count = 1 + choices.below(12);
     for i in 0..count {
         let results = match choices.below(8) {
-            7 if !callees.is_empty() => call(&mut b, choices.of(callees), &values, choices),
+            7 if !callees.is_empty() => structured(&mut b, choices.of(callees), &values, choices),
             _ => {
                 let entry = &ops::entries()[choices.below(ops::entries().len())];
                 node(&mut b, entry, &values, choices)
@@ -101,7 +101,8 @@ fn ty(choices: &mut Choices) -> Type {
     Type::new(dtype, (0..choices.of(&shapes)).map(|_| choices.of(&extents)).collect::<Vec<_>>())
 }
 
-fn call(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &mut Choices) -> Vec<Value> {
+/// An operation that applies `callee`, or graphs with its inputs, to values of its input types.
+fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &mut Choices) -> Vec<Value> {
     let mut operands = Vec::new();
     for ty in callee.input_types() {
         let fits: Vec<Value> = values.iter().copied().filter(|&v| b.ty(v) == ty).collect();
@@ -110,7 +111,42 @@ fn call(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &mut Cho
             false => choices.of(&fits),
         });
     }
-    b.push(Arc::new(Call::new(callee)), &operands).unwrap_or_default()
+    let int = |n: usize| Attribute::Int(n as i64);
+    let name = choices.of(&["call", "checkpoint", "scan", "cond", "while"]);
+    let (attributes, regions) = match name {
+        "scan" => {
+            let length = choices.below(3);
+            let rounds =
+                Attributes::new().with("carries", int(0)).with("rows", int(0)).with("length", int(length));
+            let reverse = choices.below(2) == 1;
+            (if reverse { rounds.with("reverse", Attribute::Bool(true)) } else { rounds }, vec![callee])
+        }
+        "cond" => {
+            operands.insert(0, b.constant(Tensor::scalar(choices.below(2) == 1)));
+            (Attributes::new(), vec![callee.clone(), callee])
+        }
+        "while" => {
+            let loops = Attributes::new().with("carries", int(1)).with("max", int(choices.below(3)));
+            let holds = with_inputs_of(&callee, "holds", |b, _| b.constant(Tensor::scalar(true)));
+            (loops, vec![holds, with_inputs_of(&callee, "same", |_, x| x[0])])
+        }
+        _ => (Attributes::new(), vec![callee]),
+    };
+    let entry = ops::entry(name).expect("in the table");
+    let Ok(op) = (entry.parse)(entry.name, &attributes, &[], &regions) else { return vec![] };
+    b.push(op, &operands).unwrap_or_default()
+}
+
+/// A graph of the inputs of `graph` and one output.
+fn with_inputs_of(
+    graph: &Graph,
+    name: &str,
+    output: impl FnOnce(&mut Builder, &[Value]) -> Value,
+) -> Arc<Graph> {
+    let mut b = Builder::verbatim(name);
+    let inputs = b.copy_inputs(graph);
+    let output = output(&mut b, &inputs);
+    Arc::new(b.finish(vec![output]))
 }
 
 /// `entry` on some of `values`, if an attempt at its attributes and operands succeeds.

@@ -17,11 +17,6 @@ pub fn generated() -> String {
     for entry in ops::entries() {
         operation(entry, &mut out);
     }
-    let _ = writeln!(out, "### call\n\nApplies a module; its results are the module's outputs.\n");
-    let _ = writeln!(out, "```mlir\n%y = tgraph.call @f(%x) : tensor<?xf64>\n```\n");
-    for id in ["call-1", "call-2"] {
-        constraint(ops::explain(id).expect("a law of calls"), &mut out);
-    }
     out.push_str("\n## Laws of the text\n\n");
     laws(text::CONSTRAINTS, &mut out);
     out.push_str("## Laws of graphs\n\nWhat the verifier asks after every transformation.\n\n");

@@ -1,6 +1,9 @@
 //! For every operation of the table: small graphs that apply it, for the tests that must hold for
 //! all operations.
 
+mod structured;
+pub use structured::{policies, step};
+
 use crate::data::between;
 use std::sync::Arc;
 use tessera_core::ir::{Builder, Extent, Graph, Value};
@@ -66,13 +69,26 @@ impl Samples {
         smooth: bool,
         build: impl FnOnce(&mut Builder, &[Value]) -> Value,
     ) {
+        self.add_results(op, what, inputs, range, smooth, |b, x| vec![build(b, x)]);
+    }
+
+    /// The same of an operation with several results.
+    fn add_results(
+        &mut self,
+        op: &'static str,
+        what: &str,
+        inputs: &[Type],
+        range: (f64, f64),
+        smooth: bool,
+        build: impl FnOnce(&mut Builder, &[Value]) -> Vec<Value>,
+    ) {
         let mut b = Builder::verbatim(op);
         let x: Vec<Value> =
             inputs.iter().enumerate().map(|(i, ty)| b.input(&format!("x{i}"), ty.clone())).collect();
         let y = build(&mut b, &x);
         let types: Vec<String> = inputs.iter().map(Type::to_string).collect();
         let what = format!("{op} {what} of {}", types.join(", "));
-        self.0.push(Sample { op, what, graph: b.finish(vec![y]), range, smooth });
+        self.0.push(Sample { op, what, graph: b.finish(y), range, smooth });
     }
 }
 
@@ -87,6 +103,7 @@ pub fn all() -> Vec<Sample> {
         }
         if dtype.is_float() {
             composites(&mut s, dtype);
+            structured::add(&mut s, dtype);
         }
     }
     s.0

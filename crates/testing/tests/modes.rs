@@ -184,6 +184,10 @@ fn assert_steps_in_order(plan: &Plan) {
     for step in &plan.steps {
         let (needs, gives) = match step {
             Step::Whole(i) => (graph.nodes()[*i].operands.clone(), results(&[*i])),
+            Step::Nested(nested) => {
+                nested.plans.iter().for_each(|plan| assert_steps_in_order(plan));
+                (graph.nodes()[nested.node].operands.clone(), results(&[nested.node]))
+            }
             Step::Product(product) => (product.operands.to_vec(), vec![product.result]),
             Step::Region(r) => {
                 ([&r.inputs[..], &r.whole].concat(), [&r.stores[..], &results(&r.reductions)].concat())

@@ -48,12 +48,19 @@ fn the_engine_has_the_reference_bits_for_every_operation() {
     }
 }
 
-/// A scalar function of the sample's float inputs: ⟨weights, op(x)⟩, and those inputs.
-fn scalar(sample: &Sample, b: &mut Builder, inputs: &[Value], weights: &Tensor) -> Value {
-    let y = b.inline(&sample.graph, inputs).unwrap()[0];
-    let w = b.constant(weights.clone());
-    let product = b.mul(y, w);
-    b.sum_all(product)
+/// A scalar function of the sample's float inputs: Σ ⟨weights, y⟩ over the results y.
+fn scalar(sample: &Sample, b: &mut Builder, inputs: &[Value], weights: &[Tensor]) -> Value {
+    let results = b.inline(&sample.graph, inputs).unwrap();
+    let terms: Vec<Value> = results
+        .into_iter()
+        .zip(weights)
+        .map(|(y, w)| {
+            let w = b.constant(w.clone());
+            let product = b.mul(y, w);
+            b.sum_all(product)
+        })
+        .collect();
+    terms.into_iter().reduce(|sum, term| b.add(sum, term)).unwrap()
 }
 
 fn smooth_samples() -> impl Iterator<Item = Sample> {
@@ -71,8 +78,9 @@ fn derivatives_agree_with_differences_for_every_operation() {
     let rows = 4;
     for sample in smooth_samples() {
         let inputs = sample.inputs(3, rows);
-        let y = run(&sample.graph, Backend::Reference, &inputs).unwrap().remove(0);
-        let weights = between(0.5, 1.5, 99, y.shape());
+        let results = run(&sample.graph, Backend::Reference, &inputs).unwrap();
+        let weight = |(i, y): (usize, &Tensor)| between(0.5, 1.5, 99 + i as u64, y.shape());
+        let weights: Vec<Tensor> = results.iter().enumerate().map(weight).collect();
         let mut b = Builder::new("check");
         let x: Vec<Value> =
             inputs.iter().enumerate().map(|(i, t)| b.input(&format!("x{i}"), t.ty())).collect();

@@ -4,7 +4,7 @@ use super::{BOLD, Error, RESET, Report};
 use crate::program::{Loaded, load};
 use clap::Args;
 use std::path::PathBuf;
-use tessera_core::exec::{lower, plan::Plan};
+use tessera_core::exec::{lower, memory::Memory, plan::Plan};
 use tessera_core::ir::{Extent, Graph, Program, Type};
 use tessera_core::passes::{PASSES, Pass, REWRITES, pass, pipeline};
 use tessera_core::text::{Floats, Form, Style, print_styled};
@@ -31,8 +31,11 @@ pub struct Opt {
     /// Print how the CPU engine would run each module instead: regions of rows, reductions, stores
     #[arg(long)]
     plan: bool,
-    /// What every `?` extent is in the plan
-    #[arg(long, value_name = "N", default_value_t = 1024, requires = "plan")]
+    /// Print the most memory that each module holds at a time instead: what is kept, for what, and its bytes
+    #[arg(long, conflicts_with_all = ["plan", "generic"])]
+    explain_memory: bool,
+    /// What every `?` extent is in the plan, or in the memory
+    #[arg(long, value_name = "N", default_value_t = 1024)]
     extent: u32,
 }
 
@@ -48,6 +51,7 @@ fn help() -> String {
   tessera opt heat.mlir --pass all --generic
   tessera opt heat.mlir --pass expand --pass share
   tessera opt heat.mlir --plan --extent 4096
+  tessera opt heat.mlir --explain-memory --extent 4096
 
 Exit code 0, or 2 if the file cannot be read or breaks a law.",
         list(PASSES),
@@ -78,7 +82,7 @@ impl Opt {
                 return Err(format!("pass {name} must keep every law: {}", errors.join("; ")).into());
             }
         }
-        if self.plan {
+        if self.plan || self.explain_memory {
             return self.plans(&program).map(Report::done);
         }
         let form = if self.generic { Form::Generic } else { Form::Guide };
@@ -105,6 +109,9 @@ impl Opt {
             format!("cannot plan @{name} with every `?` as {extent}: {error}\nhelp: choose another --extent")
         })?;
         let plan = Plan::new(lowered, 1);
+        if self.explain_memory {
+            return Ok(Memory::of(&plan).to_string());
+        }
         Ok(format!("{}\n{BOLD}plan of @{name}{RESET}\n{plan}\n", plan.graph))
     }
 }

@@ -5,7 +5,7 @@ use crate::ir::{Builder, Node, Value};
 use crate::ops::{Calculus, Slope};
 use std::collections::HashMap;
 
-/// Appends the tangents of `roots` along `tangents`, one for each of `wrt`.
+/// Appends the tangents of `roots` along `directions`, one for each of `wrt`.
 ///
 /// A value of `wrt` may be an input or any other value, which is then taken as independent of what
 /// made it. `None` stands for a tangent that is zero because the root does not depend on `wrt`.
@@ -13,30 +13,46 @@ pub fn forward(
     b: &mut Builder,
     roots: &[Value],
     wrt: &[Value],
-    tangents: &[Value],
+    directions: &[Value],
 ) -> Result<Vec<Option<Value>>, AdError> {
     let roots = prepare(b, wrt, roots)?;
     let active = Active::between(b.graph(), wrt, &roots);
-    let mut known: HashMap<Value, Value> = wrt.iter().copied().zip(tangents.iter().copied()).collect();
+    let mut known: HashMap<Value, Value> = wrt.iter().copied().zip(directions.iter().copied()).collect();
     for &i in &active.nodes {
         let node = b.graph().nodes()[i].clone();
         let dx: Vec<Option<Value>> = node.operands.iter().map(|v| known.get(v).copied()).collect();
         if dx.iter().all(Option::is_none) {
             continue;
         }
-        if let Some(dy) = tangent(b.at(node.location), &node, &dx) {
-            if let (Some(name), None) = (b.graph().name(node.results[0]), b.graph().name(dy)) {
+        for (&y, dy) in node.results.iter().zip(tangents(b.at(node.location), &node, &dx)?) {
+            let Some(dy) = dy else { continue };
+            if let (Some(name), None) = (b.graph().name(y), b.graph().name(dy)) {
                 let name = format!("d{name}");
                 b.set_name(dy, &name);
             }
-            known.entry(node.results[0]).or_insert(dy);
+            known.entry(y).or_insert(dy);
         }
     }
     Ok(roots.iter().map(|root| known.get(root).copied()).collect())
 }
 
-/// The tangent of a node's result.
-pub(super) fn tangent(b: &mut Builder, node: &Node, dx: &[Option<Value>]) -> Option<Value> {
+/// The tangents of a node's results.
+pub(super) fn tangents(
+    b: &mut Builder,
+    node: &Node,
+    dx: &[Option<Value>],
+) -> Result<Vec<Option<Value>>, AdError> {
+    match node.op.calculus() {
+        Calculus::Structured(rule) => {
+            let dy = rule.differential(b, &node.operands, &node.results, dx);
+            dy.map_err(|error| error.or_at(node.location))
+        }
+        _ => Ok(vec![tangent(b, node, dx)]),
+    }
+}
+
+/// The tangent of the one result of a node without structure.
+fn tangent(b: &mut Builder, node: &Node, dx: &[Option<Value>]) -> Option<Value> {
     let (x, y) = (&node.operands, node.results[0]);
     match node.op.calculus() {
         Calculus::Constant => None,
@@ -71,7 +87,9 @@ pub(super) fn tangent(b: &mut Builder, node: &Node, dx: &[Option<Value>]) -> Opt
             }
         }
         Calculus::Rules(rule) => dx[0].map(|dx| rule.differential(b, x, y, dx)),
-        Calculus::Expansion | Calculus::Missing(_) => unreachable!("`prepare` left none"),
+        Calculus::Structured(_) | Calculus::Expansion | Calculus::Missing(_) => {
+            unreachable!("`prepare` left none")
+        }
     }
 }
 

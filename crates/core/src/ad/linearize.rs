@@ -40,7 +40,9 @@ pub fn linearize(source: &Graph, wrt: &[Value]) -> Result<Linearized, AdError> {
     let live = live_from(&graph, &dy, &residuals);
     let needed = |node: &Node| node.results.iter().any(|r| live[r.index()] && !residuals.contains(r));
     let copy = |b: &mut Builder, node: &Node, x: &[Value]| b.push(node.op.clone(), x);
-    let map = b.rebuild_from(&graph, known, needed, copy).expect("types are as before");
+    let mut map = vec![None; graph.value_count()];
+    known.into_iter().for_each(|(old, new)| map[old.index()] = Some(new));
+    b.rebuild(&graph, &mut map, needed, copy).expect("types are as before");
     let linear = b.finish(dy.iter().map(|v| map[v.index()].expect("live")).collect());
     // What the point is needed for holds no tangent, so that their inputs may be missing.
     graph.set_outputs([outputs, residuals.clone()].concat());

@@ -26,7 +26,7 @@ pub use dense::{hessian, jacobian};
 pub use forward::forward;
 pub use linearize::{Linearized, linearize};
 pub use modes::{adjoint, hvp, jmp, jvp, taylor, vjp};
-pub use reverse::backward;
+pub use reverse::{backward, backward_guarded};
 pub use statements::expand;
 pub use taylor::{ORDER_MAX, Path, series};
 pub use vmap::vmap;
@@ -82,6 +82,21 @@ pub const CONSTRAINTS: &[Constraint] = &[
         law: "a path for each of `wrt`, whose coefficients have its type",
         mend: "give as many paths as there are values of `wrt`; leave out coefficients that are zero",
     },
+    Constraint {
+        id: "ad-8",
+        law: "a while that reverse mode goes through has a bound",
+        mend: "write `max = 1000`, a number that is never reached, or use forward mode, which needs none",
+    },
+    Constraint {
+        id: "ad-9",
+        law: "a scan with a schedule, `periodic` or `revolve`, has static sequences where reverse mode goes through it",
+        mend: "give the sequences static extents, or keep `all` or `recompute`",
+    },
+    Constraint {
+        id: "ad-10",
+        law: "`revolve` has so many snapshots that no round runs again more than 256 times",
+        mend: "write a larger number, such as `revolve(20)`, or use `periodic`",
+    },
 ];
 
 /// The positions of `values` among the inputs of `graph`.
@@ -120,20 +135,38 @@ struct Active {
     depends: Vec<bool>,
 }
 
+/// For each output of `graph`, whether it depends on inputs for which `active` holds, as derivatives see it.
+pub fn dependence(graph: &Graph, active: &[bool]) -> Vec<bool> {
+    let inputs = graph.inputs().iter().zip(active).filter(|(_, active)| **active);
+    let wrt: Vec<Value> = inputs.map(|(input, _)| input.value).collect();
+    let depends = depends(graph, &wrt);
+    graph.outputs().iter().map(|v| depends[v.index()]).collect()
+}
+
+/// For each value of `graph`, whether it depends on `wrt`, as derivatives see it.
+fn depends(graph: &Graph, wrt: &[Value]) -> Vec<bool> {
+    let mut depends = vec![false; graph.value_count()];
+    wrt.iter().for_each(|v| depends[v.index()] = true);
+    for node in graph.nodes() {
+        let active: Vec<bool> = node.operands.iter().map(|v| depends[v.index()]).collect();
+        if !active.contains(&true) {
+            continue;
+        }
+        let results = match node.op.calculus() {
+            Calculus::Constant => continue,
+            Calculus::Structured(rule) => rule.depends(&active),
+            _ => vec![true; node.results.len()],
+        };
+        for (result, active) in node.results.iter().zip(results) {
+            depends[result.index()] |= active && graph.ty(*result).dtype.is_float();
+        }
+    }
+    depends
+}
+
 impl Active {
     fn between(graph: &Graph, wrt: &[Value], roots: &[Value]) -> Active {
-        let mut depends = vec![false; graph.value_count()];
-        for v in wrt {
-            depends[v.index()] = true;
-        }
-        for node in graph.nodes() {
-            if node.operands.iter().any(|v| depends[v.index()]) {
-                for result in &node.results {
-                    let float = graph.ty(*result).dtype.is_float();
-                    depends[result.index()] |= float && !matches!(node.op.calculus(), Calculus::Constant);
-                }
-            }
-        }
+        let depends = depends(graph, wrt);
         let mut needed = vec![false; graph.value_count()];
         for v in roots {
             needed[v.index()] = true;
@@ -191,6 +224,16 @@ fn expansion(b: &mut Builder, roots: &[Value], i: usize, operands: &[Value]) -> 
     let results = node.op.expand_for_derivative(b.at(node.location), operands);
     let reason = "its derivative needs every extent to be static and not 0";
     results.ok_or_else(|| missing(b.graph(), roots, i, reason))
+}
+
+impl AdError {
+    /// At `location`, where nothing closer is known.
+    fn or_at(self, location: Location) -> AdError {
+        match self.location {
+            Location::Derived => AdError { location, ..self },
+            _ => self,
+        }
+    }
 }
 
 /// The error for node `target`, with the path from an output down to it.

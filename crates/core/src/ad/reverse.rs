@@ -7,14 +7,8 @@
 use super::forward::accumulate;
 use super::{Active, AdError, prepare};
 use crate::ir::{Builder, Node, Value};
-use crate::ops::{Calculus, Slope};
+use crate::ops::{Calculus, Cotangent, Slope};
 use std::collections::HashMap;
-
-#[derive(Clone, Copy)]
-struct Cotangent {
-    value: Value,
-    guarded: bool,
-}
 
 /// A cotangent from one use of a value: operand `operand` of node `node`.
 struct Contribution {
@@ -33,32 +27,52 @@ pub fn backward(
     seeds: &[Value],
     wrt: &[Value],
 ) -> Result<Vec<Option<Value>>, AdError> {
+    let seeds: Vec<Cotangent> = seeds.iter().map(|&value| Cotangent { value, guarded: false }).collect();
+    let cotangents = backward_guarded(b, roots, &seeds, wrt)?;
+    Ok(cotangents.into_iter().map(|cotangent| Some(cotangent?.value)).collect())
+}
+
+/// As [`backward`], for a part of a larger graph: seeds and results say whether they are guarded.
+pub fn backward_guarded(
+    b: &mut Builder,
+    roots: &[Value],
+    seeds: &[Cotangent],
+    wrt: &[Value],
+) -> Result<Vec<Option<Cotangent>>, AdError> {
     let roots = prepare(b, wrt, roots)?;
     let active = Active::between(b.graph(), wrt, &roots);
     let mut pending: HashMap<Value, Vec<Contribution>> = HashMap::new();
-    for (i, (&root, &seed)) in roots.iter().zip(seeds).enumerate() {
-        let cotangent = Cotangent { value: seed, guarded: false };
-        pending.entry(root).or_default().push(Contribution { node: usize::MAX, operand: i, cotangent });
+    for (operand, (&root, &cotangent)) in roots.iter().zip(seeds).enumerate() {
+        pending.entry(root).or_default().push(Contribution { node: usize::MAX, operand, cotangent });
     }
     for &i in active.nodes.iter().rev() {
         let node = b.graph().nodes()[i].clone();
-        let y = node.results[0];
-        if wrt.contains(&y) {
+        let mut dy = Vec::with_capacity(node.results.len());
+        for &y in &node.results {
+            // A value differentiated with respect to is a variable, whatever made it.
+            let contributions = if wrt.contains(&y) { None } else { pending.remove(&y) };
+            dy.push(contributions.map(|contributions| named_total(b, y, contributions)));
+        }
+        if dy.iter().all(Option::is_none) {
             continue;
         }
-        let Some(contributions) = pending.remove(&y) else { continue };
-        let dy = total(b, contributions);
-        if let (Some(name), None) = (b.graph().name(y), b.graph().name(dy.value)) {
-            let name = format!("{name}_bar");
-            b.set_name(dy.value, &name);
-        }
         let wanted: Vec<bool> = node.operands.iter().map(|&v| active.depends(v)).collect();
-        for (operand, cotangent) in cotangents(b.at(node.location), &node, dy, &wanted) {
+        for (operand, cotangent) in cotangents(b.at(node.location), &node, &dy, &wanted)? {
             let contribution = Contribution { node: i, operand, cotangent };
             pending.entry(node.operands[operand]).or_default().push(contribution);
         }
     }
-    Ok(wrt.iter().map(|v| pending.remove(v).map(|c| total(b, c).value)).collect())
+    Ok(wrt.iter().map(|v| pending.remove(v).map(|c| total(b, c))).collect())
+}
+
+/// The cotangent of `y`, named after it.
+fn named_total(b: &mut Builder, y: Value, contributions: Vec<Contribution>) -> Cotangent {
+    let dy = total(b, contributions);
+    if let (Some(name), None) = (b.graph().name(y), b.graph().name(dy.value)) {
+        let name = format!("{name}_bar");
+        b.set_name(dy.value, &name);
+    }
+    dy
 }
 
 /// Contributions added in the order of the uses; guarded if all are.
@@ -70,8 +84,26 @@ fn total(b: &mut Builder, mut contributions: Vec<Contribution>) -> Cotangent {
     Cotangent { value, guarded }
 }
 
-/// The cotangents of a node's wanted operands.
-fn cotangents(b: &mut Builder, node: &Node, dy: Cotangent, wanted: &[bool]) -> Vec<(usize, Cotangent)> {
+/// The cotangents of a node's wanted operands, from those of its results.
+fn cotangents(
+    b: &mut Builder,
+    node: &Node,
+    dy: &[Option<Cotangent>],
+    wanted: &[bool],
+) -> Result<Vec<(usize, Cotangent)>, AdError> {
+    match (node.op.calculus(), dy) {
+        (Calculus::Structured(rule), _) => {
+            let dx = rule.adjoint(b, &node.operands, &node.results, dy, wanted);
+            let dx = dx.map_err(|error| error.or_at(node.location))?;
+            Ok(dx.into_iter().enumerate().filter_map(|(i, dx)| Some((i, dx?))).collect())
+        }
+        (_, &[Some(dy)]) => Ok(pulled_back(b, node, dy, wanted)),
+        _ => unreachable!("operations without structure have one result"),
+    }
+}
+
+/// The cotangents of the wanted operands of a node without structure.
+fn pulled_back(b: &mut Builder, node: &Node, dy: Cotangent, wanted: &[bool]) -> Vec<(usize, Cotangent)> {
     let (x, y) = (&node.operands, node.results[0]);
     let wanted: Vec<usize> = (0..x.len()).filter(|&i| wanted[i]).collect();
     let mut out = Vec::new();
@@ -107,7 +139,9 @@ fn cotangents(b: &mut Builder, node: &Node, dy: Cotangent, wanted: &[bool]) -> V
                 out.push((0, Cotangent { value, guarded: dy.guarded || rule.guards() }));
             }
         }
-        Calculus::Expansion | Calculus::Missing(_) => unreachable!("`prepare` left none"),
+        Calculus::Structured(_) | Calculus::Expansion | Calculus::Missing(_) => {
+            unreachable!("`prepare` left none")
+        }
     }
     out
 }

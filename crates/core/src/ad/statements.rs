@@ -10,7 +10,8 @@ use std::sync::Arc;
 /// # Errors
 /// All statements that cannot be carried out, each with its reason.
 pub fn expand(program: &Program) -> Result<Program, Vec<AdError>> {
-    let mut out = Program::default();
+    // The targets' names are kept for them.
+    let mut out = Program { transforms: program.transforms.clone(), ..Program::default() };
     for graph in program.modules.values() {
         insert(&mut out, program, graph);
     }
@@ -18,22 +19,31 @@ pub fn expand(program: &Program) -> Result<Program, Vec<AdError>> {
     for statement in &program.transforms {
         match transform(program, &out, statement) {
             Ok(graphs) => {
-                out.modules.extend(graphs.into_iter().map(|graph| (graph.name.clone(), graph)));
+                graphs.iter().for_each(|graph| insert(&mut out, program, graph));
             }
             Err(error) => errors.push(error),
         }
     }
+    out.transforms.clear();
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
-/// Makes `graph` a module of `out`, behind what it calls of those that are made already.
+/// Makes `graph` a module of `out`, behind what it calls of those that are made already, unless it is one.
 fn insert(out: &mut Program, program: &Program, graph: &Arc<Graph>) {
-    for callee in graph.nodes().iter().flat_map(|node| node.op.regions()) {
-        if program.made.contains_key(&callee.name) && !out.modules.contains_key(&callee.name) {
-            insert(out, program, callee);
-        }
+    if out.modules.contains_key(&graph.name) {
+        return;
     }
-    out.modules.insert(graph.name.clone(), graph.clone());
+    let regions = || graph.nodes().iter().flat_map(|node| node.op.regions());
+    for callee in regions().filter(|callee| program.made.contains_key(&callee.name)) {
+        insert(out, program, callee);
+    }
+    let held =
+        |callee: &Arc<Graph>| out.modules.get(&callee.name).is_some_and(|held| Arc::ptr_eq(held, callee));
+    if regions().all(held) {
+        out.modules.insert(graph.name.clone(), graph.clone());
+    } else {
+        out.insert(Graph::clone(graph)).expect("a verified graph keeps every law");
+    }
 }
 
 /// The modules that `statement` of `program` makes beside those of `out`.

@@ -12,7 +12,7 @@
 //! has to be known of an operation than its [`Calculus`]. The sum is empty for linear operations, and for bilinear ones it is what a Cauchy product has
 //! besides its first and last term, Σ f(u_j, v_{k−j}).
 
-use super::forward::tangent;
+use super::forward::tangents;
 use super::{Active, AdError, expansion, missing, prepare};
 use crate::ir::{Builder, Location, Node, Origin, Value};
 use crate::ops::Calculus;
@@ -180,27 +180,32 @@ impl<'b> Series<'b> {
                 let results = expansion(&mut self.source, &[value], at, &node.operands)?;
                 self.coefficient(results[result], k)?
             }
-            _ => self.coefficient_of_result(&node, k)?,
+            _ => self.coefficient_of_result(&node, result, k)?,
         };
         self.known.insert((value, k), coefficient);
         Ok(coefficient)
     }
 
     /// The formula above, for an operation that has a tangent.
-    fn coefficient_of_result(&mut self, node: &Node, k: usize) -> Result<Option<Value>, AdError> {
+    fn coefficient_of_result(
+        &mut self,
+        node: &Node,
+        result: usize,
+        k: usize,
+    ) -> Result<Option<Value>, AdError> {
         let along = node.operands.iter().map(|&x| self.coefficient(x, k)).collect::<Result<Vec<_>, _>>()?;
         let rest = match node.op.calculus() {
             Calculus::Linear(_) => None,
             Calculus::Bilinear(_) => self.middle_of_cauchy_product(node, k)?,
-            _ => self.lower_tangents(node, k)?,
+            _ => self.lower_tangents(node, result, k)?,
         };
         if along.iter().all(Option::is_none) {
             return Ok(rest);
         }
         let operands = node.operands.iter().map(|&x| self.value(x)).collect();
-        let results = vec![self.value(node.results[0])];
+        let results = node.results.iter().map(|&y| self.value(y)).collect();
         let here = Node { op: node.op.clone(), operands, results, location: node.location };
-        let first = tangent(self.b.at(node.location), &here, &along);
+        let first = tangents(self.b.at(node.location), &here, &along)?[result];
         Ok(sum(self.b, first, rest))
     }
 
@@ -231,10 +236,10 @@ impl<'b> Series<'b> {
     }
 
     /// (1/k) Σ D_{k−j}[j x_j] over 0 < j < k.
-    fn lower_tangents(&mut self, node: &Node, k: usize) -> Result<Option<Value>, AdError> {
+    fn lower_tangents(&mut self, node: &Node, result: usize, k: usize) -> Result<Option<Value>, AdError> {
         let mut total = None;
         for j in 1..k {
-            if let Some(tangent) = self.tangent_along(node, j)? {
+            if let Some(tangent) = self.tangent_along(node, result, j)? {
                 let term = self.coefficient(tangent, k - j)?;
                 total = sum(self.b.at(node.location), total, term);
             }
@@ -243,8 +248,8 @@ impl<'b> Series<'b> {
     }
 
     /// D[j x_j], a value of `source`.
-    fn tangent_along(&mut self, node: &Node, j: usize) -> Result<Option<Value>, AdError> {
-        let key = (node.results[0], j);
+    fn tangent_along(&mut self, node: &Node, result: usize, j: usize) -> Result<Option<Value>, AdError> {
+        let key = (node.results[result], j);
         if let Some(&known) = self.tangents.get(&key) {
             return Ok(known);
         }
@@ -255,10 +260,12 @@ impl<'b> Series<'b> {
                 self.constant(vector)
             }));
         }
-        let some = along.iter().any(Option::is_some);
-        let tangent = some.then(|| tangent(self.source.at(node.location), node, &along)).flatten();
-        self.tangents.insert(key, tangent);
-        Ok(tangent)
+        let made = match along.iter().any(Option::is_some) {
+            true => tangents(self.source.at(node.location), node, &along)?,
+            false => vec![None; node.results.len()],
+        };
+        self.tangents.extend(node.results.iter().zip(made).map(|(&y, tangent)| ((y, j), tangent)));
+        Ok(self.tangents[&key])
     }
 }
 

@@ -1,12 +1,14 @@
 //! A graph made ready to be called: arguments checked, shapes bound, an engine chosen.
 
 use super::cpu::{self, Options};
+use super::merge::merge;
 use super::plan::Plan;
 use super::reference;
+use crate::ir::builder::inputs_bound;
 use crate::ir::{Builder, Extent, Graph, Node, Type, Value};
 use crate::ops::Violation;
 use crate::tensor::Tensor;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 /// Which engine runs a graph. All give the same bits.
@@ -100,27 +102,61 @@ pub fn check_arguments(graph: &Graph, inputs: &[&Tensor]) -> Result<(), CallErro
 }
 
 /// `graph` for inputs of these static types: every extent bound, operations that are defined by
-/// others expanded, equal nodes shared, dead ones gone. Bits are those of `graph`.
+/// others expanded, equal nodes shared, loops over the same values merged, dead nodes gone; so too the graphs that it applies. Bits are those of `graph`.
 pub fn lower(graph: &Graph, types: &[Type]) -> Result<Graph, Violation> {
-    let mut lowered = pass(graph, types)?.0;
-    loop {
-        let (next, expanded) = pass(&lowered, types)?;
-        lowered = next;
-        if !expanded {
-            return Ok(lowered);
+    Lowering::default().lower(graph, types)
+}
+
+/// Lowered graphs that others apply: one for each of them and each list of input types.
+#[derive(Default)]
+struct Lowering {
+    /// With the graph itself, whose address is part of the key.
+    known: HashMap<Key, (Arc<Graph>, Arc<Graph>)>,
+}
+
+/// A graph, by its address, and the types of its inputs.
+type Key = (*const Graph, Vec<Type>);
+
+impl Lowering {
+    fn lower(&mut self, graph: &Graph, types: &[Type]) -> Result<Graph, Violation> {
+        let mut lowered = pass(graph, types)?.0;
+        loop {
+            let (next, expanded) = pass(&lowered, types)?;
+            lowered = next;
+            if !expanded {
+                break;
+            }
         }
+        match lowered.nodes().iter().all(|node| node.op.regions().is_empty()) {
+            true => Ok(lowered),
+            false => self.lower_regions(&merge(lowered)?, types),
+        }
+    }
+
+    fn lower_regions(&mut self, graph: &Graph, types: &[Type]) -> Result<Graph, Violation> {
+        rebuilt(graph, types, |b, node, operands| {
+            let operand_types: Vec<&Type> = operands.iter().map(|&v| b.ty(v)).collect();
+            let inputs = node.op.region_inputs(&operand_types);
+            let regions = node.op.regions().iter().zip(inputs).map(|(region, types)| {
+                let key = (Arc::as_ptr(region), types);
+                if let Some((_, lowered)) = self.known.get(&key) {
+                    return Ok(lowered.clone());
+                }
+                let lowered = Arc::new(self.lower(region, &key.1)?);
+                self.known.insert(key, (region.clone(), lowered.clone()));
+                Ok(lowered)
+            });
+            let regions = regions.collect::<Result<Vec<_>, _>>()?;
+            let op = node.op.with_regions(regions).unwrap_or_else(|| node.op.clone());
+            b.push(op, operands)
+        })
     }
 }
 
+/// Binds extents and expands operations once; whether one was expanded.
 fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
-    let mut b = Builder::new(&graph.name);
-    let name = |v: Value| graph.name(v).unwrap_or("");
-    let inputs: Vec<Value> =
-        graph.inputs().iter().zip(types).map(|(input, ty)| b.input(name(input.value), ty.clone())).collect();
-    let live = graph.live();
-    let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
     let mut expanded = false;
-    let map = b.rebuild(graph, &inputs, needed, |b, node, operands| {
+    let graph = rebuilt(graph, types, |b, node, operands| {
         node.op.infer(&operands.iter().map(|&v| b.ty(v)).collect::<Vec<_>>())?;
         match node.op.expand(b, operands) {
             Some(results) => {
@@ -130,8 +166,25 @@ fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
             None => b.push(node.op.clone(), operands),
         }
     })?;
+    Ok((graph, expanded))
+}
+
+/// The live part of `graph` for inputs of `types`, with the results that `each` gives.
+fn rebuilt(
+    graph: &Graph,
+    types: &[Type],
+    each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
+) -> Result<Graph, Violation> {
+    let mut b = Builder::new(&graph.name);
+    let name = |v: Value| graph.name(v).unwrap_or("");
+    let inputs: Vec<Value> =
+        graph.inputs().iter().zip(types).map(|(input, ty)| b.input(name(input.value), ty.clone())).collect();
+    let live = graph.live();
+    let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
+    let mut map = inputs_bound(graph, &inputs);
+    b.rebuild(graph, &mut map, needed, each)?;
     let outputs = graph.outputs().iter().map(|v| map[v.index()].expect("live")).collect();
-    Ok((b.finish(outputs), expanded))
+    Ok(b.finish(outputs))
 }
 
 /// A graph that can be called with tensors.
@@ -198,7 +251,11 @@ impl Function {
             }
             Backend::Cpu(options) => {
                 let plan = Plan::new(lowered, options.threads());
-                self.check_memory(plan.stored().map(|v| plan.graph.ty(v)))?;
+                let (mut plans, mut seen) = (vec![&plan], HashSet::new());
+                while let Some(plan) = plans.pop() {
+                    self.check_memory(plan.stored().map(|v| plan.graph.ty(v)))?;
+                    plans.extend(plan.nested().filter(|&plan| seen.insert(std::ptr::from_ref(plan))));
+                }
                 Arc::new(cpu::Engine::new(plan, options.clone()))
             }
         };

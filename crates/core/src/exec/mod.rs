@@ -3,6 +3,8 @@
 mod batch;
 pub mod cpu;
 mod function;
+pub mod memory;
+mod merge;
 mod nonfinite;
 pub mod plan;
 pub mod reference;

@@ -2,6 +2,7 @@
 //! result depends on.
 
 use super::{CallError, check_arguments, lower};
+use crate::ir::builder::inputs_bound;
 use crate::ir::{Builder, Graph, Location, Type, Value};
 use crate::tensor::{Data, Tensor};
 
@@ -89,9 +90,10 @@ fn without_calls(graph: &Graph) -> Graph {
         let mut expanded = false;
         let mut b = Builder::verbatim(&graph.name);
         let inputs = b.copy_inputs(&graph);
-        let map = b.rebuild(
+        let mut map = inputs_bound(&graph, &inputs);
+        let done = b.rebuild(
             &graph,
-            &inputs,
+            &mut map,
             |_| true,
             |b, node, x| {
                 let calls = !node.op.regions().is_empty();
@@ -104,7 +106,7 @@ fn without_calls(graph: &Graph) -> Graph {
                 }
             },
         );
-        let map = map.expect("types are as before");
+        done.expect("types are as before");
         let outputs = graph.outputs().iter().map(|y| map[y.index()].expect("defined")).collect();
         graph = b.finish(outputs);
         if !expanded || !is_call(&graph) {

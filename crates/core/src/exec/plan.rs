@@ -11,8 +11,9 @@ use crate::ir::{DType, Graph, Node, Origin, Value};
 use crate::numerics::tree::{self, BLOCK};
 use crate::ops::{Kernel, RowUse, Rows};
 use crate::tensor::Tensor;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 pub use super::batch::Batch;
 
@@ -46,6 +47,15 @@ pub struct Product {
     pub result: Value,
 }
 
+/// A node with regions, each of which has a plan of its own.
+#[derive(Clone, Debug)]
+pub struct Nested {
+    /// Position in the graph's nodes.
+    pub node: usize,
+    /// The plans of its regions.
+    pub plans: Vec<Arc<Plan>>,
+}
+
 /// One step of a plan.
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -57,6 +67,8 @@ pub enum Step {
     Region(Region),
     /// A graph that runs once for each position along an axis.
     Batch(Batch),
+    /// A node that runs graphs: a loop, a choice.
+    Nested(Nested),
 }
 
 /// The steps of a graph, in order.
@@ -78,9 +90,53 @@ struct Class {
     batched: bool,
 }
 
+impl Step {
+    /// The values that it reads.
+    pub fn reads(&self, graph: &Graph) -> Vec<Value> {
+        let operands = |&node: &usize| graph.nodes()[node].operands.iter().copied();
+        match self {
+            Step::Whole(node) | Step::Nested(Nested { node, .. }) => operands(node).collect(),
+            Step::Product(product) => product.operands.to_vec(),
+            Step::Region(region) => region.nodes.iter().flat_map(operands).collect(),
+            Step::Batch(batch) => batch.rows.iter().chain(&batch.whole).copied().collect(),
+        }
+    }
+
+    /// The values that it makes and stores whole.
+    pub fn writes(&self, graph: &Graph) -> Vec<Value> {
+        let results = |node: usize| graph.nodes()[node].results.iter().copied();
+        match self {
+            Step::Whole(node) | Step::Nested(Nested { node, .. }) => results(*node).collect(),
+            Step::Product(product) => vec![product.result],
+            Step::Region(region) => region
+                .stores
+                .iter()
+                .copied()
+                .chain(region.reductions.iter().flat_map(|&i| results(i)))
+                .collect(),
+            Step::Batch(batch) => batch.stores.clone(),
+        }
+    }
+
+    /// The plans that it runs.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        let (batch, nested) = match self {
+            Step::Batch(batch) => (Some(&*batch.plan), &[][..]),
+            Step::Nested(nested) => (None, &nested.plans[..]),
+            _ => (None, &[][..]),
+        };
+        batch.into_iter().chain(nested.iter().map(Arc::as_ref))
+    }
+}
+
 impl Plan {
     /// The plan of a lowered graph for so many threads.
     pub fn new(graph: Graph, threads: usize) -> Plan {
+        Plan::with_regions(graph, threads, &mut HashMap::new())
+    }
+
+    /// The plan of a graph; `known` are those of graphs that others apply, made once for each.
+    fn with_regions(graph: Graph, threads: usize, known: &mut HashMap<*const Graph, Arc<Plan>>) -> Plan {
         let mut steps = Vec::new();
         let (classes, users) = (classify_all(&graph, threads), users(&graph));
         let levels = classes.iter().map(|c| c.level + 1).max().unwrap_or(0);
@@ -95,17 +151,52 @@ impl Plan {
         let mut plan = Plan { graph, steps };
         plan.drop_unused();
         plan.specialise(&classes, threads);
+        plan.nest(threads, known);
         plan
     }
 
-    /// The values that are held whole: results of whole nodes and stored row values.
+    /// Nodes that apply graphs get the plans of these.
+    fn nest(&mut self, threads: usize, known: &mut HashMap<*const Graph, Arc<Plan>>) {
+        for step in &mut self.steps {
+            let &mut Step::Whole(node) = step else { continue };
+            let regions = self.graph.nodes()[node].op.regions();
+            if regions.is_empty() {
+                continue;
+            }
+            let mut plans = Vec::with_capacity(regions.len());
+            for region in regions {
+                let plan = match known.get(&Arc::as_ptr(region)) {
+                    Some(plan) => plan.clone(),
+                    None => Arc::new(Plan::with_regions(region.as_ref().clone(), threads, known)),
+                };
+                known.insert(Arc::as_ptr(region), plan.clone());
+                plans.push(plan);
+            }
+            *step = Step::Nested(Nested { node, plans });
+        }
+    }
+
+    /// The plans inside its steps.
+    pub fn nested(&self) -> impl Iterator<Item = &Plan> {
+        self.steps.iter().flat_map(Step::plans)
+    }
+
+    /// The values that are held whole: results of whole nodes, of reductions, and stored row values.
     pub fn stored(&self) -> impl Iterator<Item = Value> {
-        self.steps.iter().flat_map(|step| match step {
-            Step::Whole(node) => self.graph.nodes()[*node].results.clone(),
-            Step::Product(product) => vec![product.result],
-            Step::Region(region) => region.stores.clone(),
-            Step::Batch(batch) => batch.stores.clone(),
-        })
+        self.steps.iter().flat_map(|step| step.writes(&self.graph))
+    }
+
+    /// For each step the values that no later step reads and that are no outputs.
+    pub fn spent(&self) -> Vec<Vec<Value>> {
+        let mut seen: HashSet<Value> = self.graph.outputs().iter().copied().collect();
+        let mut spent: Vec<Vec<Value>> = (self.steps.iter().rev())
+            .map(|step| {
+                let values = step.reads(&self.graph).into_iter().chain(step.writes(&self.graph));
+                values.filter(|&v| seen.insert(v)).collect()
+            })
+            .collect();
+        spent.reverse();
+        spent
     }
 
     /// Regions that are one matrix product run whole; regions of batched nodes become batches.
@@ -133,7 +224,7 @@ impl Plan {
                     }
                     keep
                 }
-                Step::Product(_) | Step::Batch(_) => unreachable!("made of what is left"),
+                Step::Product(_) | Step::Batch(_) | Step::Nested(_) => unreachable!("made of what is left"),
                 Step::Region(region) => {
                     region.stores.retain(|v| needed.contains(v));
                     let keep = !region.stores.is_empty() || !region.reductions.is_empty();
@@ -493,6 +584,17 @@ impl fmt::Display for Plan {
                         r.reductions.iter().map(|&i| self.graph.nodes()[i].results[0]).collect();
                     if !reduced.is_empty() {
                         writeln!(f, "  reduces to {}", names(&reduced))?;
+                    }
+                }
+                Step::Nested(nested) => {
+                    let node = &self.graph.nodes()[nested.node];
+                    writeln!(f, "step {number}: {} of plans", node.op.name())?;
+                    writeln!(f, "  stores {}", names(&node.results))?;
+                    for plan in &nested.plans {
+                        writeln!(f, "  plan of @{}", plan.graph.name)?;
+                        for line in plan.to_string().lines() {
+                            writeln!(f, "  | {line}")?;
+                        }
                     }
                 }
                 Step::Batch(batch) => {

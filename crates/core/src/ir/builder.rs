@@ -55,6 +55,25 @@ impl Builder {
         value
     }
 
+    /// Adds an input called `name`, or with a number behind it where an input has that name.
+    pub fn fresh_input(&mut self, name: &str, ty: Type) -> Value {
+        let name = self.fresh(name);
+        self.input(&name, ty)
+    }
+
+    /// Adds an input that is the tangent of the input `of`, named as [`Builder::fresh_input`] does.
+    pub fn fresh_tangent(&mut self, name: &str, of: Value) -> Value {
+        let name = self.fresh(name);
+        self.tangent_input(&name, of)
+    }
+
+    fn fresh(&self, name: &str) -> String {
+        let name = if name.is_empty() { "x" } else { name };
+        let numbered = (1..).map(|k| format!("{name}_{k}"));
+        let mut names = std::iter::once(name.to_string()).chain(numbered);
+        names.find(|name| self.graph.input_named(name).is_none()).expect("numbers do not end")
+    }
+
     /// Adds an input that is the tangent of the input `of`, with its type.
     pub fn tangent_input(&mut self, name: &str, of: Value) -> Value {
         let ty = self.graph.ty(of).clone();
@@ -121,46 +140,32 @@ impl Builder {
     pub fn inline_all(&mut self, graph: &Graph, inputs: &[Value]) -> Result<Vec<Option<Value>>, Violation> {
         let live = graph.live();
         let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
-        self.rebuild(graph, inputs, needed, |b, node, operands| b.push(node.op.clone(), operands))
+        let mut map = inputs_bound(graph, inputs);
+        self.rebuild(graph, &mut map, needed, |b, node, operands| b.push(node.op.clone(), operands))?;
+        Ok(map)
     }
 
     /// Walks the nodes of `graph` that are `needed`, in order, and lets `each` give the new results of
-    /// one from its new operands; names go over. Gives the new value of each value.
+    /// one from its new operands; names go over. `map` has the new value of each value, where it is known.
     pub(crate) fn rebuild(
         &mut self,
         graph: &Graph,
-        inputs: &[Value],
-        needed: impl Fn(&Node) -> bool,
-        each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
-    ) -> Result<Vec<Option<Value>>, Violation> {
-        let known = graph.inputs().iter().map(|input| input.value).zip(inputs.iter().copied());
-        self.rebuild_from(graph, known, needed, each)
-    }
-
-    /// [`Builder::rebuild`] where the new values of `known` ones are given: inputs, or what is not rebuilt.
-    pub(crate) fn rebuild_from(
-        &mut self,
-        graph: &Graph,
-        known: impl IntoIterator<Item = (Value, Value)>,
+        map: &mut [Option<Value>],
         needed: impl Fn(&Node) -> bool,
         mut each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
-    ) -> Result<Vec<Option<Value>>, Violation> {
-        let mut map: Vec<Option<Value>> = vec![None; graph.value_count()];
-        for (old, new) in known {
-            map[old.index()] = Some(new);
-        }
+    ) -> Result<(), Violation> {
         for node in graph.nodes().iter().filter(|node| needed(node)) {
             let operands: Vec<Value> =
                 node.operands.iter().map(|v| map[v.index()].expect("operands precede uses")).collect();
             let results = each(self.at(node.location), node, &operands)?;
             for (&old, new) in node.results.iter().zip(results) {
-                map[old.index()] = Some(new);
+                let new = *map[old.index()].get_or_insert(new);
                 if let (Some(name), None) = (graph.name(old), self.graph.name(new)) {
                     self.graph.set_name(new, name);
                 }
             }
         }
-        Ok(map)
+        Ok(())
     }
 
     /// Adds copies of the inputs of `graph`, names and tangent marks included.
@@ -207,6 +212,7 @@ impl Builder {
         let [ty] = results else { return None };
         let len: usize = ty.static_shape()?.iter().product();
         if operands.is_empty()
+            || !op.regions().is_empty()
             || len > FOLDED_ELEMENTS_MAX
             || (len > 1 && tensors.iter().all(|t| t.len() == 1))
         {
@@ -219,6 +225,15 @@ impl Builder {
     fn append(&mut self, op: Op, operands: Vec<Value>, results: Vec<Type>) -> Vec<Value> {
         self.graph.add_node(op, operands, results, self.location).to_vec()
     }
+}
+
+/// The new value of each value of `graph` as far as its inputs, bound to `inputs`, say.
+pub(crate) fn inputs_bound(graph: &Graph, inputs: &[Value]) -> Vec<Option<Value>> {
+    let mut map = vec![None; graph.value_count()];
+    for (input, &value) in graph.inputs().iter().zip(inputs) {
+        map[input.value.index()] = Some(value);
+    }
+    map
 }
 
 /// Text that is equal exactly for the same operation on the same operands.
@@ -237,7 +252,8 @@ pub(crate) fn key(op: &Op, operands: &[Value]) -> String {
         let _ = write!(key, " {ty}");
     }
     for region in op.regions() {
-        let _ = write!(key, " {:p}", std::sync::Arc::as_ptr(region));
+        key.push(' ');
+        key.push_str(region.digest());
     }
     key
 }

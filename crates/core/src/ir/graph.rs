@@ -2,8 +2,11 @@
 //! stands before its use, and outputs.
 
 use super::Type;
+use super::builder::{Builder, key};
 use crate::ops::Op;
-use std::sync::Arc;
+use crate::tensor::hex;
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, OnceLock};
 
 /// A value of one graph: an input or a result of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,12 +88,20 @@ pub struct Graph {
     nodes: Vec<Node>,
     values: Vec<Info>,
     outputs: Vec<Value>,
+    digest: OnceLock<String>,
 }
 
 impl Graph {
     /// A graph with nothing in it.
     pub fn new(name: &str) -> Graph {
-        Graph { name: name.to_string(), inputs: vec![], nodes: vec![], values: vec![], outputs: vec![] }
+        Graph {
+            name: name.to_string(),
+            inputs: vec![],
+            nodes: vec![],
+            values: vec![],
+            outputs: vec![],
+            digest: OnceLock::new(),
+        }
     }
 
     /// The inputs, in calling order.
@@ -158,26 +169,78 @@ impl Graph {
 
     /// For every value, whether an output depends on it.
     pub fn live(&self) -> Vec<bool> {
-        self.needed_by(&self.outputs)
+        self.reaches(&self.outputs)
     }
 
-    /// For every value, whether one of `values` is it or depends on it.
-    pub fn needed_by(&self, values: &[Value]) -> Vec<bool> {
-        let mut live = vec![false; self.values.len()];
-        for &value in values {
-            live[value.index()] = true;
-        }
+    /// For every value, whether one of `targets` depends on it, or is it.
+    pub fn reaches(&self, targets: &[Value]) -> Vec<bool> {
+        self.reaches_from(&[], targets)
+    }
+
+    /// The same where `sources` are taken as given: what they are made of is not needed for them.
+    fn reaches_from(&self, sources: &[Value], targets: &[Value]) -> Vec<bool> {
+        let mut needed = vec![false; self.values.len()];
+        let mut given = needed.clone();
+        targets.iter().for_each(|v| needed[v.index()] = true);
+        sources.iter().for_each(|v| given[v.index()] = true);
         for node in self.nodes.iter().rev() {
-            if node.results.iter().any(|r| live[r.index()]) {
-                for operand in &node.operands {
-                    live[operand.index()] = true;
-                }
+            if node.results.iter().any(|r| needed[r.index()] && !given[r.index()]) {
+                node.operands.iter().for_each(|v| needed[v.index()] = true);
             }
         }
-        live
+        needed
+    }
+
+    /// For every value, whether it depends on one of `sources`, or is it.
+    pub fn reached_from(&self, sources: &[Value]) -> Vec<bool> {
+        let mut reached = vec![false; self.values.len()];
+        sources.iter().for_each(|v| reached[v.index()] = true);
+        for node in &self.nodes {
+            if node.operands.iter().any(|v| reached[v.index()]) {
+                node.results.iter().for_each(|r| reached[r.index()] = true);
+            }
+        }
+        reached
+    }
+
+    /// The graph that computes `outputs` from `sources`, which may be any values of this one.
+    ///
+    /// # Panics
+    /// If `outputs` depend on an input that is not among `sources`.
+    pub fn extract(&self, name: &str, sources: &[Value], outputs: &[Value]) -> Graph {
+        let mut b = Builder::new(name);
+        let mut map = vec![None; self.values.len()];
+        for &source in sources {
+            let input = b.fresh_input(self.name(source).unwrap_or("x"), self.ty(source).clone());
+            map[source.index()] = Some(input);
+        }
+        let needed = self.reaches_from(sources, outputs);
+        let given = map.clone();
+        let makes =
+            |node: &Node| node.results.iter().any(|r| needed[r.index()] && given[r.index()].is_none());
+        b.rebuild(self, &mut map, makes, |b, node, operands| b.push(node.op.clone(), operands))
+            .expect("types are as before");
+        b.finish(outputs.iter().map(|v| map[v.index()].expect("outputs depend on sources")).collect())
+    }
+
+    /// A text that is equal exactly for graphs of the same operations on the same types, whatever their names.
+    pub(crate) fn digest(&self) -> &str {
+        self.digest.get_or_init(|| {
+            let mut hash = Sha256::new();
+            for ty in self.input_types() {
+                hash.update(format!("{ty};"));
+            }
+            for node in &self.nodes {
+                hash.update(key(&node.op, &node.operands));
+                hash.update(";");
+            }
+            hash.update(format!("{:?}", self.outputs));
+            hex(&hash.finalize())
+        })
     }
 
     pub(crate) fn add_input(&mut self, ty: Type, tangent_of: Option<Value>) -> Value {
+        self.digest.take();
         let value = self.add_value(ty, Origin::Input(self.inputs.len()));
         self.inputs.push(Input { value, tangent_of });
         value
@@ -190,6 +253,7 @@ impl Graph {
         types: Vec<Type>,
         location: Location,
     ) -> &[Value] {
+        self.digest.take();
         let node = self.nodes.len();
         let results: Vec<Value> = types
             .into_iter()
@@ -201,6 +265,7 @@ impl Graph {
     }
 
     pub(crate) fn set_outputs(&mut self, outputs: Vec<Value>) {
+        self.digest.take();
         self.outputs = outputs;
     }
 

@@ -1,7 +1,10 @@
 //! A program: modules by name, and the transformations asked for by statements.
 
+use super::builder::{Builder, inputs_bound};
 use super::{Graph, Location};
+use crate::ops::Violation;
 use indexmap::IndexMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What a transformation statement asks for.
@@ -224,4 +227,66 @@ pub struct Program {
     /// What statements make whose target a module calls: made when the text was read, since the call's
     /// types follow from it. They are not among `modules` before the statements are carried out.
     pub made: IndexMap<String, Arc<Graph>>,
+}
+
+impl Program {
+    /// Adds `graph` under its name, and before it, each under a name of its own, the graphs that it applies and that
+    /// are not here yet. Equal graphs become one module. Targets of transformations keep their names.
+    ///
+    /// # Errors
+    /// If an operation breaks a constraint, which none of a verified graph does.
+    pub fn insert(&mut self, graph: Graph) -> Result<Arc<Graph>, Violation> {
+        let known = self.modules.values().map(|module| (module.digest().to_string(), module.clone()));
+        let targets = self.transforms.iter().map(|transform| transform.target.clone());
+        let reserved = targets.chain([graph.name.clone()]).collect();
+        let mut linker = Linker { known: known.collect(), reserved, modules: &mut self.modules };
+        let graph = Arc::new(linker.linked(&graph)?);
+        self.modules.insert(graph.name.clone(), graph.clone());
+        Ok(graph)
+    }
+}
+
+/// Makes modules of the graphs that others apply.
+struct Linker<'p> {
+    modules: &'p mut IndexMap<String, Arc<Graph>>,
+    /// Modules by their digest.
+    known: HashMap<String, Arc<Graph>>,
+    /// Names that are kept for others.
+    reserved: HashSet<String>,
+}
+
+impl Linker<'_> {
+    /// `graph` with modules in the place of the graphs that it applies.
+    fn linked(&mut self, graph: &Graph) -> Result<Graph, Violation> {
+        let mut b = Builder::verbatim(&graph.name);
+        let inputs = b.copy_inputs(graph);
+        let mut map = inputs_bound(graph, &inputs);
+        b.rebuild(
+            graph,
+            &mut map,
+            |_| true,
+            |b, node, operands| {
+                let regions = node.op.regions().iter().map(|region| self.module_of(region));
+                let regions = regions.collect::<Result<Vec<_>, _>>()?;
+                let op = node.op.with_regions(regions).unwrap_or_else(|| node.op.clone());
+                b.push(op, operands)
+            },
+        )?;
+        Ok(b.finish(graph.outputs().iter().map(|v| map[v.index()].expect("defined")).collect()))
+    }
+
+    fn module_of(&mut self, region: &Arc<Graph>) -> Result<Arc<Graph>, Violation> {
+        if let Some(module) = self.known.get(region.digest()) {
+            return Ok(module.clone());
+        }
+        let mut graph = self.linked(region)?;
+        let numbered = (1..).map(|k| format!("{}_{k}", region.name));
+        let mut names = std::iter::once(region.name.clone()).chain(numbered);
+        let free = |name: &String| !self.modules.contains_key(name) && !self.reserved.contains(name);
+        graph.name = names.find(free).expect("numbers do not end");
+        let module = Arc::new(graph);
+        self.modules.insert(module.name.clone(), module.clone());
+        self.known.insert(region.digest().to_string(), module.clone());
+        Ok(module)
+    }
 }

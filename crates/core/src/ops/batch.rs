@@ -10,6 +10,7 @@
 
 use super::registry::only;
 use super::*;
+use crate::ir::builder::inputs_bound;
 use crate::ir::{Attribute, DType, Node};
 
 /// The operands of an operation in a batch, at least one of them with the batch axis.
@@ -90,7 +91,8 @@ impl Builder {
         }
         let live = graph.live();
         let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
-        let map = self.rebuild(graph, inputs.x, needed, |b, node, x| {
+        let mut map = inputs_bound(graph, inputs.x);
+        self.rebuild(graph, &mut map, needed, |b, node, x| {
             let operands: Vec<bool> = node.operands.iter().map(|v| over[v.index()]).collect();
             if !operands.contains(&true) {
                 return b.push(node.op.clone(), x);

@@ -29,8 +29,9 @@ pub use reduce::{Reduce, Reduction, Size, Stable};
 pub use registry::{Constraint, Entry, constraints, entries, entry, explain};
 pub use select::Select;
 pub use shape::{Broadcast, Reshape, Transpose};
-pub use structured::Call;
+pub use structured::{Call, Checkpoint, Cond, Keep, Scan, StopGradient, While};
 
+use crate::ad::AdError;
 use crate::ir::{Attributes, Builder, Graph, Type, Value};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
@@ -64,6 +65,9 @@ impl Violation {
     }
 }
 
+/// Gives the outputs of a region for its inputs.
+pub type Run<'a> = &'a dyn Fn(usize, &[&Tensor]) -> Vec<Tensor>;
+
 /// Everything about one operation.
 pub trait Rule: Debug + Send + Sync + 'static {
     /// The IR word, without `tgraph.`.
@@ -89,13 +93,27 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// The types of the inputs of each region, for operands of these types.
+    fn region_inputs(&self, _x: &[&Type]) -> Vec<Vec<Type>> {
+        Vec::new()
+    }
+
     /// Result types, or the numbered constraint that the operands break.
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation>;
 
     /// The value, by the law: slow, plain, and binding for every backend. Operands satisfy
     /// [`Rule::infer`]; a composite operation states [`Rule::expand`] instead.
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
-        crate::exec::reference::evaluate_expansion(self, x)
+        match self.regions() {
+            [] => crate::exec::reference::evaluate_expansion(self, x),
+            regions => self.evaluate_with(x, &|i, x| crate::exec::reference::run(&regions[i], x)),
+        }
+    }
+
+    /// The value of an operation with regions, where `run(i, inputs)` gives the outputs of region `i`: for the
+    /// reference, and for engines that have prepared the regions.
+    fn evaluate_with(&self, _x: &[&Tensor], _run: Run) -> Vec<Tensor> {
+        unreachable!("{} has no regions", self.name())
     }
 
     /// What differentiation needs to know.
@@ -115,6 +133,12 @@ pub trait Rule: Debug + Send + Sync + 'static {
 
     /// An existing or simpler value that has the same bits as the operation on `x`.
     fn simplify(&self, _b: &mut Builder, _x: &[Value]) -> Option<Value> {
+        None
+    }
+
+    /// One operation that does what this one does on `x` and `other` on `y`, if most of it is the same work. Neither needs
+    /// the other's results.
+    fn merge(&self, _graph: &Graph, _x: &[Value], _other: &dyn Rule, _y: &[Value]) -> Option<Merged> {
         None
     }
 
@@ -165,6 +189,8 @@ pub enum Calculus<'a> {
     Bilinear(&'a dyn Bilinear),
     /// States both rules, derived by hand.
     Rules(&'a dyn HandRules),
+    /// Has regions, or several results; states both rules, built from the derivatives of its regions.
+    Structured(&'a dyn Structured),
     /// Differentiated through [`Rule::expand`].
     Expansion,
     /// No derivative is known: an error, with the reason, when a derivative is asked for.
@@ -227,6 +253,50 @@ pub trait HandRules {
     fn guards(&self) -> bool {
         false
     }
+}
+
+/// A cotangent in reverse mode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cotangent {
+    /// Its value, of the type of what it belongs to.
+    pub value: Value,
+    /// Whether it came through nothing but branches that may not have been taken, so that its zeros annihilate.
+    pub guarded: bool,
+}
+
+/// See [`Calculus::Structured`]. In every list stands one entry for each operand or each result; `None` is a zero
+/// that need not be computed.
+pub trait Structured {
+    /// For each result, whether it depends on operands for which `active` holds.
+    fn depends(&self, active: &[bool]) -> Vec<bool>;
+    /// The tangents of the results.
+    fn differential(
+        &self,
+        b: &mut Builder,
+        x: &[Value],
+        y: &[Value],
+        dx: &[Option<Value>],
+    ) -> Result<Vec<Option<Value>>, AdError>;
+    /// The cotangents of the `wanted` operands.
+    fn adjoint(
+        &self,
+        b: &mut Builder,
+        x: &[Value],
+        y: &[Value],
+        dy: &[Option<Cotangent>],
+        wanted: &[bool],
+    ) -> Result<Vec<Option<Cotangent>>, AdError>;
+}
+
+/// See [`Rule::merge`].
+#[derive(Debug)]
+pub struct Merged {
+    /// The operation.
+    pub op: Op,
+    /// Its operands.
+    pub operands: Vec<Value>,
+    /// For both operations, which of its results are theirs.
+    pub results: [Vec<usize>; 2],
 }
 
 /// How rows (positions along the leading axis) of a result depend on an operand's.

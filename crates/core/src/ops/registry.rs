@@ -45,10 +45,11 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     entries.extend_from_slice(super::dot::ENTRIES);
     entries.extend_from_slice(super::matmul::ENTRIES);
     entries.extend_from_slice(super::composite::ENTRIES);
+    entries.extend(super::structured::entries());
     entries
 });
 
-/// Every operation that text can name, in the order of the documentation. (`call` is syntax.)
+/// Every operation that text can name, in the order of the documentation.
 pub fn entries() -> &'static [Entry] {
     &ENTRIES
 }
@@ -60,7 +61,7 @@ pub fn entry(name: &str) -> Option<&'static Entry> {
 
 /// The constraints of every operation, in the order of the documentation.
 pub fn constraints() -> impl Iterator<Item = &'static Constraint> {
-    entries().iter().flat_map(|entry| entry.constraints).chain(super::structured::CONSTRAINTS)
+    entries().iter().flat_map(|entry| entry.constraints)
 }
 
 /// The constraint of an operation with this id.

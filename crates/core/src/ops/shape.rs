@@ -394,7 +394,8 @@ impl Rule for Reshape {
             let rest = count(&rest).unwrap_or(0);
             if rest > 0 && total % rest == 0 {
                 shape[axis] = Extent::Static(total / rest);
-            } else {
+            } else if rest > 0 || total > 0 || x.len() == 1 {
+                // Nothing fits rows of nothing, however many they are; the second operand will say.
                 return bad("reshape-2", format!("{} must divide into rows of {rest}", x[0]));
             }
         }

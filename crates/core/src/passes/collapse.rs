@@ -58,6 +58,6 @@ pub fn collapse(b: &mut Builder, roots: &[Value]) -> Vec<Value> {
 
 /// The number of nodes that `roots` need.
 fn live_nodes(graph: &Graph, roots: &[Value]) -> usize {
-    let live = graph.needed_by(roots);
+    let live = graph.reaches(roots);
     graph.nodes().iter().filter(|node| node.results.iter().any(|r| live[r.index()])).count()
 }

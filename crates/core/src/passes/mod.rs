@@ -31,6 +31,7 @@ mod share;
 
 pub use collapse::collapse;
 
+use crate::ir::builder::inputs_bound;
 use crate::ir::{Builder, Graph, Node, Program, Value};
 use crate::ops::Violation;
 use std::collections::HashMap;
@@ -139,7 +140,8 @@ fn rebuilt(
 ) -> Result<Graph, Violation> {
     let mut b = Builder::verbatim(&graph.name);
     let inputs = b.copy_inputs(graph);
-    let map = b.rebuild(graph, &inputs, |_| true, &mut each)?;
+    let mut map = inputs_bound(graph, &inputs);
+    b.rebuild(graph, &mut map, |_| true, &mut each)?;
     let outputs = graph.outputs().iter().map(|v| map[v.index()].expect("defined")).collect();
     Ok(b.finish(outputs))
 }

@@ -71,6 +71,12 @@ pub const CONSTRAINTS: &[Law] = &[
         "%y = tgraph.call @f(%x) : f64",
     ),
     law(
+        "module-6",
+        "modules stand behind operations that apply some: call, checkpoint, cond, while, scan",
+        "write operands without parentheses: `tgraph.sin %x`",
+        "%y = tgraph.call @f(%x) : f64",
+    ),
+    law(
         "value-1",
         "a value is defined before it is used, in the same module",
         "correct the name, or define the value in a line above",

@@ -123,11 +123,11 @@ pub(super) fn lower(file: &File, source: &Source) -> Lowered {
     Lowered { program, errors, broken }
 }
 
-/// The calls in `module`, in order.
+/// The modules that `module` applies, in order.
 fn calls<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = Name<'a>> + 'm {
-    module.statements.iter().filter_map(|statement| match &statement.action {
-        Action::Call { callee, .. } => Some(*callee),
-        _ => None,
+    module.statements.iter().flat_map(|statement| match &statement.action {
+        Action::Op { modules, .. } => modules.iter().copied(),
+        _ => [].iter().copied(),
     })
 }
 

@@ -351,17 +351,21 @@ impl<'a> Parser<'a> {
         let action = match operation {
             "arg" | "tangent" => Action::Inputs(self.inputs(word)?),
             "return" => Action::Return(self.operands()?),
-            "call" => {
-                let callee = self.name(Kind::Symbol, "a module such as `@f`")?;
-                Action::Call { callee, operands: self.values_in_parentheses()? }
-            }
             _ => {
-                let operands = self.operands()?;
-                if self.mark(b'(') {
-                    return Err(self.region(word));
+                let modules = match self.is(Kind::Symbol) {
+                    true => self.separated(|p| p.name(Kind::Symbol, "a module such as `@f`"))?,
+                    false => vec![],
+                };
+                let operands = match modules.is_empty() {
+                    false => self.values_in_parentheses()?,
+                    true => self.operands()?,
+                };
+                if modules.is_empty() && self.mark(b'(') {
+                    return Err(self.parentheses(word));
                 }
                 let attributes = if self.mark(b'{') { self.attributes()? } else { vec![] };
-                Action::Op { word: Name { text: operation, span: word.span }, operands, attributes }
+                let word = Name { text: operation, span: word.span };
+                Action::Op { word, modules, operands, attributes }
             }
         };
         let span = word.span.to(self.previous());
@@ -377,10 +381,13 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn region(&mut self, word: Name<'a>) -> Unread {
+    fn parentheses(&mut self, word: Name<'a>) -> Unread {
         let message = format!("operands of `{}` must stand without parentheses", shortened(word.text));
         let diagnostic = Diagnostic::new("text-5", message).at(self.peek().span);
-        self.error(diagnostic.note("parentheses are kept for calls and, later, for operations with regions"))
+        self.error(
+            diagnostic
+                .note("parentheses stand behind the modules that an operation applies: `tgraph.call @f(%x)`"),
+        )
     }
 
     fn inputs(&mut self, first: Name<'a>) -> Read<Vec<InputItem<'a>>> {

@@ -7,6 +7,7 @@ use crate::ir::{Attribute, Attributes, Clause, DType, Graph, Mode, Node, Program
 use crate::tensor::Tensor;
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
+use std::sync::Arc;
 
 /// Which form of text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,6 +130,10 @@ fn list(values: &[Value], names: &[String]) -> String {
     names.join(", ")
 }
 
+fn symbols(regions: &[Arc<Graph>], form: Form) -> String {
+    regions.iter().map(|graph| format!("@{}", form.name(&graph.name))).collect::<Vec<_>>().join(", ")
+}
+
 fn type_list<'t>(types: impl IntoIterator<Item = &'t Type>) -> String {
     types.into_iter().map(Type::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -180,16 +185,16 @@ impl Printer {
     fn guide_node(&mut self, graph: &Graph, node: &Node, names: &[String]) {
         let operands = list(&node.operands, names);
         let _ = write!(self.out, "  {} = tgraph.{}", list(&node.results, names), node.op.name());
-        match node.op.regions().first() {
-            Some(callee) => {
-                let _ = write!(self.out, " @{}({operands})", Form::Guide.name(&callee.name));
-            }
-            None if operands.is_empty() => {}
-            None => {
+        match node.op.regions() {
+            [] if operands.is_empty() => {}
+            [] => {
                 let _ = write!(self.out, " {operands}");
             }
+            regions => {
+                let _ = write!(self.out, " {}({operands})", symbols(regions, Form::Guide));
+            }
         }
-        self.attributes(&node.op.attributes());
+        self.attributes(None, &node.op.attributes());
         let types = type_list(node.results.iter().map(|&v| graph.ty(v)));
         // One operand of another type: the guide shows both, as in `tensor<?xf32> -> f32`.
         match (&node.operands[..], &node.results[..]) {
@@ -200,15 +205,19 @@ impl Printer {
         }
     }
 
-    fn attributes(&mut self, attributes: &Attributes) {
+    /// The attributes in braces, behind the `first` of them, which is written out.
+    fn attributes(&mut self, first: Option<&str>, attributes: &Attributes) {
+        if first.is_none() && attributes.is_empty() {
+            return;
+        }
+        self.out.push_str(" {");
+        self.out.push_str(first.unwrap_or_default());
         for (i, (name, attribute)) in attributes.iter().enumerate() {
-            self.out.push_str(if i == 0 { " {" } else { ", " });
+            self.out.push_str(if i == 0 && first.is_none() { "" } else { ", " });
             let _ = write!(self.out, "{name} = ");
             self.attribute(attribute);
         }
-        if !attributes.is_empty() {
-            self.out.push('}');
-        }
+        self.out.push('}');
     }
 
     fn attribute(&mut self, attribute: &Attribute) {
@@ -395,12 +404,12 @@ impl Printer {
     fn generic_node(&mut self, graph: &Graph, node: &Node, names: &[String]) {
         let (results, operands) = (list(&node.results, names), list(&node.operands, names));
         let _ = write!(self.out, "  {results} = \"tgraph.{}\"({operands})", node.op.name());
-        match node.op.regions().first() {
-            Some(callee) => {
-                let _ = write!(self.out, " {{callee = @{}}}", Form::Generic.name(&callee.name));
-            }
-            None => self.attributes(&node.op.attributes()),
-        }
+        let modules = match node.op.regions() {
+            [] => None,
+            [callee] => Some(format!("callee = {}", symbols(std::slice::from_ref(callee), Form::Generic))),
+            regions => Some(format!("callees = [{}]", symbols(regions, Form::Generic))),
+        };
+        self.attributes(modules.as_deref(), &node.op.attributes());
         let operands = generic_types(node.operands.iter().map(|&v| graph.ty(v)));
         let results = match &node.results[..] {
             [y] => generic_type(graph.ty(*y)),

@@ -6,7 +6,7 @@ use super::parser::shortened;
 use super::tree::*;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::{Attribute, Attributes, Builder, Extent, Graph, Location, Origin, Type, Value};
-use crate::ops::{self, Call, Op};
+use crate::ops::{self, Op};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -54,8 +54,9 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
             match &statement.action {
                 Action::Return(values) => outputs = Some(self.outputs(statement, values)),
                 Action::Inputs(items) => self.inputs(statement, items),
-                Action::Op { word, operands, attributes } => self.op(statement, *word, operands, attributes),
-                Action::Call { callee, operands } => self.call(statement, *callee, operands),
+                Action::Op { word, modules, operands, attributes } => {
+                    self.op(statement, *word, modules, operands, attributes)
+                }
                 Action::Unread => self.define(statement, None),
             }
         }
@@ -292,10 +293,20 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         values
     }
 
-    fn op(&mut self, statement: &Statement<'a>, word: Name<'a>, names: &[Name<'a>], entries: &[Entry<'a>]) {
+    fn op(
+        &mut self,
+        statement: &Statement<'a>,
+        word: Name<'a>,
+        modules: &[Name<'a>],
+        names: &[Name<'a>],
+        entries: &[Entry<'a>],
+    ) {
         let operands = self.operands(names);
         let Some(entry) = ops::entry(word.text) else {
             self.error(unknown_op(word));
+            return self.define(statement, None);
+        };
+        let Some(regions) = self.regions(modules) else {
             return self.define(statement, None);
         };
         let written: Vec<Type> = statement.signature.results.iter().map(|t| t.ty.clone()).collect();
@@ -310,8 +321,9 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         if self.errors.len() > errors {
             return self.define(statement, None);
         }
-        let op = (entry.parse)(entry.name, &attributes, &written, &[]);
+        let op = (entry.parse)(entry.name, &attributes, &written, &regions);
         let op = op.map_err(Diagnostic::from).and_then(|op| understood(op, &attributes, entries));
+        let op = op.and_then(|op| applied(op, modules));
         let (op, operands) = match (op, operands) {
             (Ok(op), Some(operands)) => (op, operands),
             (Err(diagnostic), operands) => {
@@ -325,22 +337,25 @@ impl<'c, 'f, 'a> Body<'c, 'f, 'a> {
         self.apply(statement, op, names, &operands);
     }
 
-    fn call(&mut self, statement: &Statement<'a>, callee: Name<'a>, names: &[Name<'a>]) {
-        let operands = self.operands(names);
+    /// The graphs of the modules that an operation applies, unless one is unknown or broken.
+    fn regions(&mut self, names: &[Name<'a>]) -> Option<Vec<Arc<Graph>>> {
         let modules = self.modules;
-        let (graph, operands) = match (modules.callee(callee.text), operands) {
-            (Callee::Ready(graph), Some(operands)) => (graph.clone(), operands),
-            (Callee::Unknown, _) => {
-                self.error(modules.unknown(callee, self.suggest()));
-                return self.define(statement, None);
+        let mut regions = Vec::with_capacity(names.len());
+        for &name in names {
+            match modules.callee(name.text) {
+                Callee::Ready(graph) => regions.push(graph.clone()),
+                Callee::Broken => return None,
+                Callee::Unknown => {
+                    self.error(modules.unknown(name, self.suggest()));
+                    return None;
+                }
             }
-            _ => return self.define(statement, None),
-        };
-        if let Some(diagnostic) = modules.too_large(callee.text) {
-            self.error(diagnostic.at(callee.span));
-            return self.define(statement, None);
+            if let Some(diagnostic) = modules.too_large(name.text) {
+                self.error(diagnostic.at(name.span));
+                return None;
+            }
         }
-        self.apply(statement, Arc::new(Call::new(graph)), names, &operands);
+        Some(regions)
     }
 
     fn apply(&mut self, statement: &Statement<'a>, op: Op, names: &[Name<'a>], operands: &[Value]) {
@@ -380,7 +395,7 @@ fn pointed(mut diagnostic: Diagnostic, span: Span, label: Option<String>) -> Dia
 fn unknown_op(word: Name) -> Diagnostic {
     let message = format!("operation must be one of the table, got `tgraph.{}`", shortened(word.text));
     let diagnostic = Diagnostic::new("op-1", message).at(word.span);
-    let syntax = ["arg", "tangent", "return", "call"];
+    let syntax = ["arg", "tangent", "return"];
     match nearest(word.text, ops::entries().iter().map(|entry| entry.name).chain(syntax)) {
         Some(known) => diagnostic.help(format!("an operation with a similar name is `tgraph.{known}`")),
         None => diagnostic,
@@ -410,6 +425,17 @@ fn understood(op: Op, given: &Attributes, entries: &[Entry]) -> Result<Op, Diagn
         }
     }
     Ok(op)
+}
+
+/// The operation, if it takes modules where some are named.
+fn applied(op: Op, modules: &[Name]) -> Result<Op, Diagnostic> {
+    match modules.first() {
+        Some(module) if op.regions().is_empty() => {
+            let message = format!("{} must name no module, got @{}", op.name(), shortened(module.text));
+            Err(Diagnostic::new("module-6", message).at(module.span))
+        }
+        _ => Ok(op),
+    }
 }
 
 fn kind(attribute: &Attribute) -> &'static str {

@@ -65,12 +65,10 @@ pub(super) enum Action<'a> {
     Inputs(Vec<InputItem<'a>>),
     Op {
         word: Name<'a>,
+        /// The modules that it applies, `@f, @g`.
+        modules: Vec<Name<'a>>,
         operands: Vec<Name<'a>>,
         attributes: Vec<Entry<'a>>,
-    },
-    Call {
-        callee: Name<'a>,
-        operands: Vec<Name<'a>>,
     },
     Return(Vec<Name<'a>>),
     /// A statement that could not be read but for its names.

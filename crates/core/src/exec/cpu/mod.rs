@@ -19,7 +19,7 @@ mod schedule;
 mod whole;
 
 use super::Executable;
-use super::plan::{self, Batch, Plan, Product, Step};
+use super::plan::{self, Batch, Nested, Plan, Product, Step};
 use crate::ir::{DType, Graph, Origin, Value};
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
@@ -28,6 +28,7 @@ use crate::tensor::{Tensor, copy_elements};
 use leaf::{Region, Spare};
 use rayon::prelude::*;
 use schedule::TileProgram;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 /// What the CPU engine may choose; nothing here changes bits.
@@ -118,6 +119,8 @@ enum Stage {
     F64(Tiles<f64>),
     F32(Tiles<f32>),
     Batch(Batch, Box<Engine>),
+    /// A node, and an engine for each of its regions.
+    Nested(usize, Vec<Arc<Engine>>),
 }
 
 impl Stage {
@@ -136,6 +139,7 @@ impl Stage {
             Stage::F64(tiles) => tiles.program.has_many_leaves(),
             Stage::F32(tiles) => tiles.program.has_many_leaves(),
             Stage::Batch(batch, _) => batch.count > 1,
+            Stage::Nested(_, engines) => engines.iter().any(|engine| engine.stays_in_pool),
         }
     }
 }
@@ -150,6 +154,8 @@ impl<T: Real> Tiles<T> {
 pub struct Engine {
     plan: Plan,
     stages: Vec<Stage>,
+    /// For each stage the values that no later one reads.
+    spent: Vec<Vec<Value>>,
     level: Level,
     pool: Option<Arc<rayon::ThreadPool>>,
     /// Whether all stages run on the pool's threads: going there and back costs some 10 µs, once rather than for each.
@@ -177,6 +183,11 @@ impl Engine {
     /// Prepares a plan.
     pub fn new(plan: Plan, options: Options) -> Engine {
         assert_subnormals();
+        Engine::with_regions(plan, &options, &mut HashMap::new())
+    }
+
+    /// An engine for a plan; `known` are those of plans within others, made once for each.
+    fn with_regions(plan: Plan, options: &Options, known: &mut HashMap<*const Plan, Arc<Engine>>) -> Engine {
         let stages: Vec<Stage> = plan
             .steps
             .iter()
@@ -191,11 +202,24 @@ impl Engine {
                     let engine = Engine::new((*batch.plan).clone(), options.clone());
                     Stage::Batch(batch.clone(), Box::new(engine))
                 }
+                Step::Nested(Nested { node, plans }) => {
+                    let mut engine = |plan: &Arc<Plan>| match known.get(&Arc::as_ptr(plan)) {
+                        Some(engine) => engine.clone(),
+                        None => {
+                            let engine =
+                                Arc::new(Engine::with_regions(plan.as_ref().clone(), options, known));
+                            known.insert(Arc::as_ptr(plan), engine.clone());
+                            engine
+                        }
+                    };
+                    Stage::Nested(*node, plans.iter().map(&mut engine).collect())
+                }
             })
             .collect();
         let level = options.level.unwrap_or_else(Level::current);
         let stays_in_pool = stages.iter().filter(|stage| stage.is_shared(&plan.graph)).count() > 1;
-        Engine { plan, stages, level, pool: pool(options.threads()), stays_in_pool }
+        let spent = plan.spent();
+        Engine { plan, stages, spent, level, pool: pool(options.threads()), stays_in_pool }
     }
 
     /// The plan it runs.
@@ -204,14 +228,16 @@ impl Engine {
     }
 
     fn run_stages(&self, slots: &mut [Slot]) {
-        for stage in &self.stages {
+        for (stage, spent) in self.stages.iter().zip(&self.spent) {
             match stage {
                 Stage::Whole(node) => self.run_whole(*node, slots),
                 Stage::Product(product) => self.run_product(product, slots),
                 Stage::F64(tiles) => self.run_region(tiles, slots),
                 Stage::F32(tiles) => self.run_region(tiles, slots),
                 Stage::Batch(batch, engine) => self.run_batch(batch, engine, slots),
+                Stage::Nested(node, engines) => self.run_nested(*node, engines, slots),
             }
+            spent.iter().for_each(|value| slots[value.index()] = Slot::Empty);
         }
     }
 
@@ -219,6 +245,15 @@ impl Engine {
         let node = &self.plan.graph.nodes()[node];
         let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
         let results = whole::run(self.level, self.pool.as_deref(), &*node.op, &operands);
+        for (value, tensor) in node.results.iter().zip(results) {
+            slots[value.index()] = Slot::Owned(tensor);
+        }
+    }
+
+    fn run_nested(&self, node: usize, engines: &[Arc<Engine>], slots: &mut [Slot]) {
+        let node = &self.plan.graph.nodes()[node];
+        let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
+        let results = node.op.evaluate_with(&operands, &|i, inputs| engines[i].run(inputs));
         for (value, tensor) in node.results.iter().zip(results) {
             slots[value.index()] = Slot::Owned(tensor);
         }

@@ -43,7 +43,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub fn new(graph: &Graph, roots: &[Value]) -> Reader {
-        let live = graph.needed_by(roots);
+        let live = graph.reaches(roots);
         let mut users = vec![0; graph.value_count()];
         for root in roots {
             users[root.index()] += 1;

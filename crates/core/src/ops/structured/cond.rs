@@ -1,0 +1,240 @@
+//! `cond`: one of several modules, chosen when the graph runs. Only that one runs.
+
+use super::region::{
+    batched, check_operands, choose, cotangents, list, merged, operand_types, outputs_for, spread, tangents,
+    without_unused,
+};
+use super::*;
+use crate::ad::{AdError, dependence};
+use crate::ir::DType;
+use crate::tensor::Data;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "cond",
+    summary: "applies one of its modules to the operands behind the first, which chooses it: true the first and false the second, or an \
+              integer the module of that position, clamped to those there are",
+    example: "%y = tgraph.cond @then, @else(%p, %x) : tensor<?xf64>",
+    constraints: &[
+        Constraint {
+            id: "cond-1",
+            law: "a cond names two modules or more, which have the same inputs, and has no attributes",
+            mend: "give both modules the same `tgraph.arg`s; one may leave some unused",
+        },
+        Constraint {
+            id: "cond-2",
+            law: "the first operand is a scalar: bool for two modules, or an integer",
+            mend: "compare scalars, or reduce a mask with `all` or `any`",
+        },
+        Constraint {
+            id: "cond-3",
+            law: "the operands behind the first are as many as the modules have inputs",
+            mend: "pass one value for each `tgraph.arg`, in order, behind the predicate",
+        },
+        Constraint {
+            id: "cond-4",
+            law: "operand types agree with the modules' input types",
+            mend: "convert or reshape the operand that differs",
+        },
+        Constraint {
+            id: "cond-5",
+            law: "all modules return values of the same types",
+            mend: "return values of the same number, dtypes and shapes from each module",
+        },
+    ],
+    parse: |name, attributes, _, regions| {
+        only(name, "cond-1", attributes, &[])?;
+        Ok(Arc::new(Cond::new(regions.to_vec())?))
+    },
+};
+
+/// One of several modules, chosen by a scalar.
+#[derive(Debug)]
+pub struct Cond {
+    branches: Vec<Arc<Graph>>,
+}
+
+impl Cond {
+    /// A choice among `branches`, which have the same inputs: by a bool, true for the first of two, or by position.
+    ///
+    /// # Errors
+    /// `cond-1` if there are fewer than two.
+    pub fn new(branches: Vec<Arc<Graph>>) -> Result<Cond, Violation> {
+        if branches.len() < 2 {
+            let got = format!("cond must name two modules or more, got {}", branches.len());
+            return Err(Violation::new("cond-1", got).help("write `tgraph.cond @then, @else(%p, %x)`"));
+        }
+        Ok(Cond { branches })
+    }
+
+    /// The position of the branch that `predicate` chooses.
+    fn choice(&self, predicate: &Tensor) -> usize {
+        let last = self.branches.len() - 1;
+        let index = match predicate.data() {
+            Data::Bool(p) => usize::from(!p[0]),
+            Data::I64(i) => i[0].clamp(0, last as i64) as usize,
+            Data::I32(i) => i64::from(i[0]).clamp(0, last as i64) as usize,
+            Data::U64(i) => i[0].min(last as u64) as usize,
+            Data::U32(i) => (i[0] as usize).min(last),
+            Data::F64(_) | Data::F32(_) => unreachable!("cond-2"),
+        };
+        index.min(last)
+    }
+
+    /// The same choice among `graphs`, if they have outputs.
+    fn apply(b: &mut Builder, predicate: Value, graphs: Vec<Graph>, operands: &[Value]) -> Vec<Value> {
+        if graphs[0].outputs().is_empty() {
+            return Vec::new();
+        }
+        let (branches, operands) = without_unused(graphs, operands);
+        let operands: Vec<Value> = std::iter::once(predicate).chain(operands).collect();
+        b.push(Arc::new(Cond { branches }), &operands).expect("types follow from the modules'")
+    }
+}
+
+impl Rule for Cond {
+    fn name(&self) -> &'static str {
+        "cond"
+    }
+
+    fn regions(&self) -> &[Arc<Graph>] {
+        &self.branches
+    }
+
+    fn with_regions(&self, regions: Vec<Arc<Graph>>) -> Option<Op> {
+        Some(Arc::new(Cond::new(regions).ok()?))
+    }
+
+    fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
+        let inputs: Vec<Type> = x.iter().skip(1).map(|&ty| ty.clone()).collect();
+        vec![inputs; self.branches.len()]
+    }
+
+    fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        let Some((&predicate, x)) = x.split_first() else {
+            return Err(Violation::new("cond-3", "cond must have a predicate, got no operand"));
+        };
+        let chooses = match predicate.dtype {
+            DType::Bool => self.branches.len() == 2,
+            dtype => dtype.is_integer(),
+        };
+        if predicate.ndim() > 0 || !chooses {
+            let want = if self.branches.len() == 2 { "a bool or an integer" } else { "an integer" };
+            return Err(Violation::new(
+                "cond-2",
+                format!("the first operand of cond must be a scalar, {want}, got {predicate}"),
+            ));
+        }
+        let first = &self.branches[0];
+        let types: Vec<Type> = x.iter().map(|&ty| ty.clone()).collect();
+        check_operands("cond", first, x, "cond-3", "cond-4")?;
+        let mut results = outputs_for(first, &types)?;
+        for other in &self.branches[1..] {
+            if other.inputs().len() != first.inputs().len() {
+                let got = format!(
+                    "the modules of cond must have the same inputs, got @{}({}) and @{}({})",
+                    first.name,
+                    list(first.input_types()),
+                    other.name,
+                    list(other.input_types())
+                );
+                return Err(Violation::new("cond-1", got));
+            }
+            check_operands("cond", other, x, "cond-3", "cond-4")?;
+            let outputs = outputs_for(other, &types)?;
+            let same =
+                outputs.len() == results.len() && outputs.iter().zip(&results).all(|(a, b)| a.agrees(b));
+            if !same {
+                let (want, got) = (list(&results), list(&outputs));
+                let got = format!("the modules of cond must return the same types, got {want} and {got}");
+                return Err(Violation::new("cond-5", got));
+            }
+            results = results.iter().zip(&outputs).map(|(a, b)| merged(a, b)).collect();
+        }
+        Ok(results)
+    }
+
+    fn evaluate_with(&self, x: &[&Tensor], run: Run) -> Vec<Tensor> {
+        run(self.choice(x[0]), &x[1..])
+    }
+
+    /// One choice for all positions is a choice. Of a choice for each, all branches are computed and their results chosen from.
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let (predicate, operands, over) = (x.x[0], &x.x[1..], &x.over[1..]);
+        let all = vec![true; self.branches[0].outputs().len()];
+        if !x.over[0] {
+            let types = operand_types(b, operands);
+            let branches = self.branches.iter().map(|g| Ok(Arc::new(batched(g, &types, over, &all)?.0)));
+            let branches = branches.collect::<Result<_, Violation>>()?;
+            return b.push(Arc::new(Cond { branches }), x.x);
+        }
+        let mut results: Vec<Value> = Vec::new();
+        for (k, branch) in self.branches.iter().enumerate().rev() {
+            let outputs = b.inline_batched(branch, &Batch { x: operands, over })?;
+            let outputs =
+                outputs.into_iter().map(|(y, over)| if over { Ok(y) } else { b.repeat(y, predicate) });
+            let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
+            if results.is_empty() {
+                results = outputs;
+                continue;
+            }
+            let chosen = match b.ty(predicate).dtype {
+                DType::Bool => predicate,
+                _ => {
+                    let k = b.full_like(predicate, k as f64);
+                    b.compare(Direction::Le, predicate, k)
+                }
+            };
+            let pairs = outputs.into_iter().zip(results);
+            results = pairs.map(|(yes, no)| choose(b, chosen, yes, no)).collect::<Result<_, _>>()?;
+        }
+        Ok(results)
+    }
+
+    fn calculus(&self) -> Calculus<'_> {
+        Calculus::Structured(self)
+    }
+}
+
+impl Structured for Cond {
+    fn depends(&self, active: &[bool]) -> Vec<bool> {
+        let each: Vec<Vec<bool>> = self.branches.iter().map(|g| dependence(g, &active[1..])).collect();
+        (0..each[0].len()).map(|k| each.iter().any(|depends| depends[k])).collect()
+    }
+
+    fn differential(
+        &self,
+        b: &mut Builder,
+        x: &[Value],
+        _: &[Value],
+        dx: &[Option<Value>],
+    ) -> Result<Vec<Option<Value>>, AdError> {
+        let active: Vec<bool> = dx.iter().map(Option::is_some).collect();
+        let wanted = self.depends(&active);
+        let graphs = self.branches.iter().map(|g| tangents(g, &active[1..], &wanted));
+        let graphs = graphs.collect::<Result<Vec<_>, _>>()?;
+        let operands: Vec<Value> = x[1..].iter().copied().chain(dx.iter().copied().flatten()).collect();
+        Ok(spread(Cond::apply(b, x[0], graphs, &operands), &wanted))
+    }
+
+    fn adjoint(
+        &self,
+        b: &mut Builder,
+        x: &[Value],
+        _: &[Value],
+        dy: &[Option<Cotangent>],
+        wanted: &[bool],
+    ) -> Result<Vec<Option<Cotangent>>, AdError> {
+        let branches = self.branches.iter().map(|g| cotangents(g, dy, &wanted[1..]));
+        let branches = branches.collect::<Result<Vec<_>, _>>()?;
+        let operands: Vec<Value> =
+            x[1..].iter().copied().chain(dy.iter().flatten().map(|dy| dy.value)).collect();
+        // A cotangent is guarded if it is in every branch, where a zero is.
+        let count = branches[0].1.len();
+        let guarded: Vec<bool> =
+            (0..count).map(|k| branches.iter().all(|(_, guarded)| guarded[k].unwrap_or(true))).collect();
+        let graphs = branches.into_iter().map(|(graph, _)| graph).collect();
+        let dx = Cond::apply(b, x[0], graphs, &operands);
+        let dx = dx.into_iter().zip(guarded).map(|(value, guarded)| Cotangent { value, guarded });
+        Ok(spread(dx, wanted))
+    }
+}
