@@ -69,6 +69,14 @@ tgraph.module @apart {
   %egfg = tgraph.add %eg, %fg
   tgraph.return %ab, %cd, %egfg
 }
+// A square is one term, though it is a map of either operand.
+tgraph.module @square {
+  %x, %y = tgraph.arg, tgraph.arg : tensor<8xf64>
+  %xx = tgraph.dot %x, %x
+  %yy = tgraph.dot %y, %y
+  %z = tgraph.add %xx, %yy
+  tgraph.return %z
+}
 // expect:
 // tgraph.module @m {
 //   %x = tgraph.arg : tensor<8x16xf64>
@@ -141,4 +149,13 @@ tgraph.module @apart {
 //   %fg = tgraph.concat %f, %g {axis = 0} : tensor<16xf64>
 //   %egfg = tgraph.add %eg, %fg : tensor<16xf64>
 //   tgraph.return %ab, %cd, %egfg : tensor<8xf64>, tensor<2x8x3xf64>, tensor<16xf64>
+// }
+//
+// tgraph.module @square {
+//   %x = tgraph.arg : tensor<8xf64>
+//   %y = tgraph.arg : tensor<8xf64>
+//   %xx = tgraph.dot %x, %x : f64
+//   %yy = tgraph.dot %y, %y : f64
+//   %z = tgraph.add %xx, %yy : f64
+//   tgraph.return %z : f64
 // }
