@@ -75,7 +75,15 @@ tgraph.module @square {
   %xx = tgraph.dot %x, %x
   %yy = tgraph.dot %y, %y
   %z = tgraph.add %xx, %yy
-  tgraph.return %z
+  %s, %a, %b, %c, %d = tgraph.arg, tgraph.arg, tgraph.arg, tgraph.arg, tgraph.arg : f64
+  %sa = tgraph.mul %s, %a
+  %sb = tgraph.mul %s, %b
+  %sc = tgraph.mul %s, %c
+  %sd = tgraph.mul %s, %d
+  %ab = tgraph.add %sa, %sb
+  %abc = tgraph.add %ab, %sc
+  %abcd = tgraph.sub %abc, %sd
+  tgraph.return %z, %abcd
 }
 // expect:
 // tgraph.module @m {
@@ -154,8 +162,17 @@ tgraph.module @square {
 // tgraph.module @square {
 //   %x = tgraph.arg : tensor<8xf64>
 //   %y = tgraph.arg : tensor<8xf64>
+//   %s = tgraph.arg : f64
+//   %a = tgraph.arg : f64
+//   %b = tgraph.arg : f64
+//   %c = tgraph.arg : f64
+//   %d = tgraph.arg : f64
 //   %xx = tgraph.dot %x, %x : f64
 //   %yy = tgraph.dot %y, %y : f64
 //   %z = tgraph.add %xx, %yy : f64
-//   tgraph.return %z : f64
+//   %add = tgraph.add %a, %c : f64
+//   %add_1 = tgraph.add %b, %add : f64
+//   %sub = tgraph.sub %add_1, %d : f64
+//   %mul = tgraph.mul %s, %sub : f64
+//   tgraph.return %z, %mul : f64, f64
 // }
