@@ -69,6 +69,22 @@ tgraph.module @apart {
   %egfg = tgraph.add %eg, %fg
   tgraph.return %ab, %cd, %egfg
 }
+// A square is one term, though it is a map of either operand.
+tgraph.module @square {
+  %x, %y = tgraph.arg, tgraph.arg : tensor<8xf64>
+  %xx = tgraph.dot %x, %x
+  %yy = tgraph.dot %y, %y
+  %z = tgraph.add %xx, %yy
+  %s, %a, %b, %c, %d = tgraph.arg, tgraph.arg, tgraph.arg, tgraph.arg, tgraph.arg : f64
+  %sa = tgraph.mul %s, %a
+  %sb = tgraph.mul %s, %b
+  %sc = tgraph.mul %s, %c
+  %sd = tgraph.mul %s, %d
+  %ab = tgraph.add %sa, %sb
+  %abc = tgraph.add %ab, %sc
+  %abcd = tgraph.sub %abc, %sd
+  tgraph.return %z, %abcd
+}
 // expect:
 // tgraph.module @m {
 //   %x = tgraph.arg : tensor<8x16xf64>
@@ -141,4 +157,22 @@ tgraph.module @apart {
 //   %fg = tgraph.concat %f, %g {axis = 0} : tensor<16xf64>
 //   %egfg = tgraph.add %eg, %fg : tensor<16xf64>
 //   tgraph.return %ab, %cd, %egfg : tensor<8xf64>, tensor<2x8x3xf64>, tensor<16xf64>
+// }
+//
+// tgraph.module @square {
+//   %x = tgraph.arg : tensor<8xf64>
+//   %y = tgraph.arg : tensor<8xf64>
+//   %s = tgraph.arg : f64
+//   %a = tgraph.arg : f64
+//   %b = tgraph.arg : f64
+//   %c = tgraph.arg : f64
+//   %d = tgraph.arg : f64
+//   %xx = tgraph.dot %x, %x : f64
+//   %yy = tgraph.dot %y, %y : f64
+//   %z = tgraph.add %xx, %yy : f64
+//   %add = tgraph.add %a, %c : f64
+//   %add_1 = tgraph.add %b, %add : f64
+//   %sub = tgraph.sub %add_1, %d : f64
+//   %mul = tgraph.mul %s, %sub : f64
+//   tgraph.return %z, %mul : f64, f64
 // }

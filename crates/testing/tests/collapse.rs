@@ -182,6 +182,23 @@ fn long_sums_and_deep_graphs_take_time_in_proportion() {
     assert_eq!(count(&b.snapshot(collapsed), "mul"), 1);
 }
 
+/// Two ways to each of many levels are 2^100 terms, if one writes them out.
+#[test]
+fn what_doubles_at_every_level_stays_small() {
+    for twice in [Builder::add, Builder::mul, Builder::sub] {
+        let mut b = Builder::new("doubled");
+        let [x, w] = ["x", "w"].map(|name| b.input(name, Type::new(DType::F64, [2])));
+        let doubled = (0..100).fold(x, |y, _| twice(&mut b, y, y));
+        let (first, second) = (b.mul(doubled, w), b.mul(x, w));
+        let sum = b.add(first, second);
+        let graph = b.snapshot(vec![sum]);
+        let collapsed = collapse(&mut b, &[sum]);
+        let collapsed = b.snapshot(collapsed);
+        assert!(collapsed.nodes().len() < graph.nodes().len());
+        assert_close(&collapsed, &graph);
+    }
+}
+
 proptest! {
     /// A collapsed program verifies, and has the same results but for rounding.
     #[test]

@@ -103,6 +103,12 @@ fn assert_engine_is_reference(what: &str, graph: &Arc<Graph>, inputs: &[Tensor])
     true
 }
 
+/// Whether derivatives are meant to differ from differences.
+fn stops_gradients(graph: &Graph) -> bool {
+    let stops = |region: &Arc<Graph>| stops_gradients(region);
+    graph.nodes().iter().any(|node| node.op.name() == "stop_gradient" || node.op.regions().iter().any(stops))
+}
+
 /// Random programs: a statement is carried out or refused, never wrong.
 #[test]
 fn every_mode_of_a_random_program_is_right_or_refused() {
@@ -127,7 +133,7 @@ fn every_mode_of_a_random_program_is_right_or_refused() {
                 right += usize::from(assert_engine_is_reference(&what, target, &inputs));
                 let options = Options { seed: k, elements_max: 4, ..Options::default() };
                 if let Ok(report) = check_statement(&expanded, &statement, &options) {
-                    assert!(!report.finite || report.passed(), "{what}\n{report}");
+                    assert!(stops_gradients(graph) || !report.finite || report.passed(), "{what}\n{report}");
                 }
             }
         }

@@ -86,7 +86,7 @@ impl<'b> Round<'b> {
     fn plan(&mut self, item: Item) -> Plan {
         let value = match item {
             Item::Sum(sum) => {
-                let terms = self.reader.sum_of(self.b.graph(), self.sums[sum].clone());
+                let (terms, _) = self.reader.open(self.b.graph(), self.sums[sum].clone());
                 return Plan::Sum(self.parts(terms));
             }
             Item::Value(value) => value,
@@ -111,7 +111,11 @@ impl<'b> Round<'b> {
         for (i, view) in
             views.iter().enumerate().flat_map(|(i, views)| views.iter().map(move |view| (i, view)))
         {
-            groups.entry(&view.key).or_default().push((i, view));
+            let group = groups.entry(&view.key).or_default();
+            // A square is the same map of either operand.
+            if group.last().is_none_or(|(last, _)| *last != i) {
+                group.push((i, view));
+            }
         }
         let mut groups: Vec<_> = groups.into_values().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.len()));

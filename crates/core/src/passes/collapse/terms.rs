@@ -24,6 +24,12 @@ pub(super) enum Map {
     Factor { factor: Value, by: usize },
 }
 
+impl Term {
+    fn of(times: i64, value: Value) -> Term {
+        Term { times, factors: vec![value], by: None }
+    }
+}
+
 /// One way to see a term as a map of an argument.
 pub(super) struct View {
     /// Equal for equal maps of arguments of one type.
@@ -83,85 +89,81 @@ impl Reader {
         self.signs.entry(format!("{dtype} {}", key(&node.op, &[]))).or_insert_with(signs).clone()
     }
 
+    /// The operands of a node that does nothing but add, each once with how often it is added. What cancels is no sum: ∞ − ∞ is not 0.
+    fn summands(&mut self, graph: &Graph, node: &Node) -> Option<Vec<(i64, Value)>> {
+        let mut summands: Vec<(i64, Value)> = Vec::new();
+        for (sign, &x) in self.signs(graph, node)?.into_iter().zip(&node.operands) {
+            match summands.iter_mut().find(|(_, known)| *known == x) {
+                Some((times, _)) => *times += sign,
+                None => summands.push((sign, x)),
+            }
+        }
+        summands.iter().all(|(times, _)| *times != 0).then_some(summands)
+    }
+
     /// The terms of `value`, if it is a sum; and the sums inside that were opened.
     pub fn sum(&mut self, graph: &Graph, value: Value) -> Option<(Vec<Term>, Vec<Value>)> {
         let (_, node) = node_of(graph, value)?;
-        let signs = self.signs(graph, node)?;
-        let (mut terms, mut opened) = (Vec::new(), Vec::new());
-        for (&operand, sign) in node.operands.iter().zip(signs) {
-            opened.extend(self.open(
-                graph,
-                Term { times: sign, factors: vec![operand], by: None },
-                &mut terms,
-            ));
-        }
-        Some((merged(terms), opened))
+        let summands = self.summands(graph, node)?;
+        Some(self.open(graph, summands.into_iter().map(|(times, x)| Term::of(times, x)).collect()))
     }
 
-    /// The terms of a sum of `terms`.
-    pub fn sum_of(&mut self, graph: &Graph, terms: Vec<Term>) -> Vec<Term> {
-        let mut out = Vec::new();
-        for term in terms {
-            self.open(graph, term, &mut out);
-        }
-        merged(out)
-    }
-
-    /// Adds to `terms` those of `term`, where it is a sum that vanishes. Gives the sums opened.
-    fn open(&mut self, graph: &Graph, term: Term, terms: &mut Vec<Term>) -> Vec<Value> {
-        let (mut opened, mut stack) = (Vec::new(), vec![term]);
+    /// The terms of a sum of `terms`, which are those of what vanishes, and the sums that were opened.
+    pub fn open(&mut self, graph: &Graph, terms: Vec<Term>) -> (Vec<Term>, Vec<Value>) {
+        let (mut out, mut opened, mut stack) = (Vec::new(), Vec::new(), terms);
+        stack.reverse();
         while let Some(term) = stack.pop() {
-            if let [value] = term.factors[..]
-                && let Some((at, node)) = self.vanishing(graph, value)
-            {
-                if let Some(signs) = self.signs(graph, node) {
-                    opened.push(value);
-                    let operands = node.operands.iter().zip(signs).rev();
-                    stack.extend(operands.map(|(&x, sign)| Term {
-                        times: term.times * sign,
-                        factors: vec![x],
-                        by: None,
-                    }));
-                    continue;
-                }
-                if is_product(node) {
-                    terms.push(self.product(graph, term.times, at));
-                    continue;
-                }
+            let [value] = term.factors[..] else {
+                out.push(term);
+                continue;
+            };
+            let Some((at, node)) = self.vanishing(graph, value) else {
+                out.push(term);
+                continue;
+            };
+            let summands = self.summands(graph, node).and_then(|summands| times_all(term.times, &summands));
+            if let Some(summands) = summands {
+                opened.push(value);
+                stack.extend(summands.into_iter().rev().map(|(times, x)| Term::of(times, x)));
+            } else if is_product(node) {
+                out.push(self.product(graph, term.times, at));
+            } else {
+                out.push(term);
             }
-            terms.push(term);
         }
-        opened
+        (merged(graph, out), opened)
     }
 
-    /// `times` the product that node `at` is, with the factors of products that vanish.
+    /// `times` the product that node `at` is, with the factors of products that vanish. A square stays one, lest work be done twice.
     fn product(&mut self, graph: &Graph, mut times: i64, at: usize) -> Term {
         let op = key(&graph.nodes()[at].op, &[]);
-        let (mut factors, mut stack) =
-            (Vec::new(), vec![graph.nodes()[at].operands[1], graph.nodes()[at].operands[0]]);
-        while let Some(value) = stack.pop() {
-            let (multiple, factor) = self.multiple(graph, value);
-            times *= multiple;
-            match self.vanishing(graph, factor) {
-                Some((_, node)) if is_product(node) && key(&node.op, &[]) == op => {
-                    stack.extend(node.operands.iter().rev());
-                }
-                _ => factors.push(factor),
+        let (mut factors, mut stack) = (Vec::new(), Vec::new());
+        let mut next = Some(at);
+        loop {
+            match next.map(|at| &graph.nodes()[at].operands[..]) {
+                Some([x, y]) if x != y => stack.extend([*y, *x]),
+                Some(square) => factors.extend(square),
+                None => {}
+            }
+            let Some(value) = stack.pop() else { return Term { times, factors, by: Some(at) } };
+            let factor;
+            (times, factor) = self.multiple(graph, times, value);
+            let inner = self.vanishing(graph, factor);
+            let inner = inner.filter(|(_, node)| is_product(node) && key(&node.op, &[]) == op);
+            next = inner.map(|(at, _)| at);
+            if next.is_none() {
+                factors.push(factor);
             }
         }
-        Term { times, factors, by: Some(at) }
     }
 
-    /// The integer and the value whose product `value` is: −x is (−1, x), x + x is (2, x).
-    fn multiple(&mut self, graph: &Graph, mut value: Value) -> (i64, Value) {
-        let mut times = 1;
-        while let Some((_, node)) = self.vanishing(graph, value) {
-            let Some(signs) = self.signs(graph, node) else { break };
-            let sum: i64 = signs.iter().sum();
-            if sum == 0 || node.operands.iter().any(|x| *x != node.operands[0]) {
-                break;
-            }
-            (times, value) = (times * sum, node.operands[0]);
+    /// `times` times `value` as an integer and a value: of −x, −1 and x, of x + x, 2 and x.
+    fn multiple(&mut self, graph: &Graph, mut times: i64, mut value: Value) -> (i64, Value) {
+        while let Some((_, node)) = self.vanishing(graph, value)
+            && let Some(summands) = self.summands(graph, node)
+            && let Some([(more, x)]) = times_all(times, &summands).as_deref()
+        {
+            (times, value) = (*more, *x);
         }
         (times, value)
     }
@@ -251,19 +253,26 @@ fn size(ty: &Type) -> (usize, usize) {
     (ty.ndim() - known.len(), known.iter().product())
 }
 
+/// `times` times each of `summands`; none where a float would no longer hold the integer.
+fn times_all(times: i64, summands: &[(i64, Value)]) -> Option<Vec<(i64, Value)>> {
+    const TIMES_MAX: i64 = 1 << 20;
+    let product =
+        |&(more, x): &(i64, Value)| Some((times.checked_mul(more)?, x)).filter(|(n, _)| n.abs() <= TIMES_MAX);
+    summands.iter().map(product).collect()
+}
+
 /// Equal terms of one sign as one.
-fn merged(terms: Vec<Term>) -> Vec<Term> {
-    let mut places: HashMap<(bool, Vec<Value>), usize> = HashMap::new();
+fn merged(graph: &Graph, terms: Vec<Term>) -> Vec<Term> {
+    let mut places: HashMap<(bool, Option<String>, Vec<Value>), usize> = HashMap::new();
     let mut out: Vec<Term> = Vec::new();
     for term in terms {
-        let mut sorted = term.factors.clone();
-        sorted.sort();
-        match places.get(&(term.times < 0, sorted.clone())) {
-            Some(&place) => out[place].times += term.times,
-            None => {
-                places.insert((term.times < 0, sorted), out.len());
-                out.push(term);
-            }
+        let mut factors = term.factors.clone();
+        factors.sort();
+        let op = term.by.map(|by| key(&graph.nodes()[by].op, &[]));
+        let place = *places.entry((term.times < 0, op, factors)).or_insert(out.len());
+        match out.get_mut(place) {
+            Some(known) => known.times += term.times,
+            None => out.push(term),
         }
     }
     out
