@@ -7,7 +7,7 @@
 use super::forward::accumulate;
 use super::{Active, AdError, prepare};
 use crate::ir::{Builder, Node, Value};
-use crate::ops::{Calculus, Slope};
+use crate::ops::{Calculus, Mode, Slope};
 use std::collections::HashMap;
 
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ pub fn backward(
     seeds: &[Value],
     wrt: &[Value],
 ) -> Result<Vec<Option<Value>>, AdError> {
-    let roots = prepare(b, wrt, roots)?;
+    let roots = prepare(b, wrt, roots, Mode::Reverse)?;
     let active = Active::between(b.graph(), wrt, &roots);
     let mut pending: HashMap<Value, Vec<Contribution>> = HashMap::new();
     for (i, (&root, &seed)) in roots.iter().zip(seeds).enumerate() {
@@ -102,9 +102,9 @@ fn cotangents(b: &mut Builder, node: &Node, dy: Cotangent, wanted: &[bool]) -> V
             }
         }
         Calculus::Rules(rule) => {
-            for _ in wanted.into_iter().filter(|&i| i == 0) {
-                let value = rule.adjoint(b, x, y, dy.value, dy.guarded);
-                out.push((0, Cotangent { value, guarded: dy.guarded || rule.guards() }));
+            for i in wanted {
+                let value = rule.adjoint(b, x, y, i, dy.value, dy.guarded);
+                out.push((i, Cotangent { value, guarded: dy.guarded || rule.guards() }));
             }
         }
         Calculus::Expansion | Calculus::Missing(_) => unreachable!("`prepare` left none"),
