@@ -131,6 +131,8 @@ macro_rules! unary {
     )*};
 }
 
+mod operations;
+
 impl<'t> Var<'t> {
     unary! {
         /// eˣ.

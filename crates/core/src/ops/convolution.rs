@@ -70,7 +70,12 @@ impl Windows {
         let positive = [&self.sizes, lists[0], lists[1]].iter().all(|list| !list.contains(&0));
         if self.sizes.len() != n || lists.iter().any(|list| list.len() != n) || !positive {
             let got = format!(
-                "windows must have {n} sizes, strides and dilations of 1 or more, and paddings, got {self:?}"
+                "sizes {:?}, strides {:?} and dilations {:?}",
+                self.sizes, self.strides, self.dilations
+            );
+            let zeros = format!("low {:?} and high {:?}", self.low, self.high);
+            let got = format!(
+                "windows over {n} axes must have {n} numbers in each list, the sizes and steps 1 or more, got {got}, {zeros}"
             );
             return bad(id, got);
         }
@@ -372,7 +377,7 @@ impl Linear for Fold {
 // -------------------------------------------------------------------------------- convolution
 
 /// A convolution of samples × channels × axes with a kernel of features × channels of a group × axes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Convolution {
     /// Step of the kernel along each axis; `None` is 1.
     pub strides: Option<Vec<usize>>,
@@ -384,6 +389,13 @@ pub struct Convolution {
     pub high: Option<Vec<usize>>,
     /// Groups of channels and features that see only each other.
     pub groups: usize,
+}
+
+impl Default for Convolution {
+    /// Every step 1, no padding, one group.
+    fn default() -> Convolution {
+        Convolution { strides: None, dilations: None, low: None, high: None, groups: 1 }
+    }
 }
 
 impl Convolution {

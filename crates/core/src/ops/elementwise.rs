@@ -346,9 +346,12 @@ pub(super) fn entries() -> Vec<Entry> {
         .map(|row| Entry {
             name: row.name,
             summary: row.summary,
-            example: match row.arity {
-                1 => "%y = tgraph.FUNCTION %x : tensor<?xf64>",
-                _ => "%z = tgraph.FUNCTION %x, %y : tensor<?xf64>",
+            example: match (row.arity, row.domain) {
+                (1, Domain::Bits) => "%y = tgraph.FUNCTION %x : tensor<?xbool>",
+                (1, _) => "%y = tgraph.FUNCTION %x : tensor<?xf64>",
+                (_, Domain::Bits) => "%z = tgraph.FUNCTION %x, %y : tensor<?xbool>",
+                (_, Domain::Integer) => "%z = tgraph.FUNCTION %x, %y : tensor<?xi64>",
+                (_, _) => "%z = tgraph.FUNCTION %x, %y : tensor<?xf64>",
             },
             constraints: ELEMENTWISE_LAWS,
             parse: |name, attributes, _, _| {

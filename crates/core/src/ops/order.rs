@@ -20,9 +20,9 @@ fn axis_of(attributes: &Attributes, name: &str, id: &'static str) -> Result<usiz
 
 /// The operand of an operation along an axis.
 fn operand<'a>(id: &'static str, name: &str, x: &[&'a Type], axis: usize) -> Result<&'a Type, Violation> {
-    match x {
-        &[x] if axis < x.ndim() => Ok(x),
-        &[x] => bad(id, format!("axis must be below {}, got {axis}", x.ndim())),
+    match *x {
+        [x] if axis < x.ndim() => Ok(x),
+        [x] => bad(id, format!("axis must be below {}, got {axis}", x.ndim())),
         _ => bad(id, format!("{name} must have 1 operand, got {}", x.len())),
     }
 }

@@ -15,7 +15,7 @@ use crate::tensor::Data;
 const LAWS: &[Constraint] = &[
     Constraint {
         id: "random-1",
-        law: "`stream` is 0 or more, and `half` (of `random.bits` only) 0, the default, or 1",
+        law: "`stream` is 0 or more, below 2^63, and `half` (of `random.bits` only) 0, the default, or 1",
         mend: "write `{stream = 1}`, another number for each draw",
     },
     Constraint {
@@ -157,7 +157,10 @@ fn words(tensor: &Tensor) -> Vec<u64> {
     }
 }
 
-fn check_seed(seed: &Type) -> Result<(), Violation> {
+fn check_draw(stream: u64, seed: &Type) -> Result<(), Violation> {
+    if i64::try_from(stream).is_err() {
+        return bad("random-1", format!("stream must be below 2^63, got {stream}"));
+    }
     match seed.ndim() == 0 && seed.dtype.is_integer() {
         true => Ok(()),
         false => bad("random-2", format!("the seed must be an integer scalar, got {seed}")),
@@ -184,7 +187,7 @@ impl Rule for RandomBits {
                 format!("random.bits must have a seed and indices, got {} operands", x.len()),
             );
         };
-        check_seed(seed)?;
+        check_draw(self.stream, seed)?;
         if !index.dtype.is_integer() {
             return bad("random-2", format!("indices must be integers, got {index}"));
         }
@@ -274,7 +277,7 @@ impl Rule for Random {
                 return bad("random-3", got);
             }
         };
-        check_seed(x[0])?;
+        check_draw(self.stream, x[0])?;
         Ok(vec![Type { dtype: self.ty.dtype, shape }])
     }
 
@@ -334,7 +337,7 @@ impl Rule for Permutation {
         let &[seed] = x else {
             return bad("random-3", format!("random.permutation must have 1 operand, got {}", x.len()));
         };
-        check_seed(seed)?;
+        check_draw(self.stream, seed)?;
         Ok(vec![Type::new(DType::I64, [self.extent])])
     }
 

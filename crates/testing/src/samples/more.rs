@@ -132,7 +132,7 @@ pub(super) fn contractions(s: &mut Samples, dtype: DType) {
         let rest: &[usize] = if einsum == "ij->" { &[3] } else { &[3, 2] };
         s.add("contract", einsum, &[any(dtype, rest)], RANGE, true, one(contract));
     }
-    let plain = Convolution { groups: 1, ..Convolution::default() };
+    let plain = Convolution::default();
     let strided = Convolution {
         strides: Some(vec![2]),
         dilations: Some(vec![2]),

@@ -174,7 +174,7 @@ macro_rules! scalar {
             }
             #[inline(always)]
             fn is_positive_normal(self) -> bool {
-                self >= $t::MIN_POSITIVE && self < $t::INFINITY
+                ($t::MIN_POSITIVE..$t::INFINITY).contains(&self)
             }
             #[inline(always)]
             fn exponent(self) -> $t {

@@ -188,7 +188,7 @@ mod tests {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (state ^ (state >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
         };
-        let mut unit = |next: &mut dyn FnMut() -> u64| (next() >> 11) as f64 / 2f64.powi(53);
+        let unit = |next: &mut dyn FnMut() -> u64| (next() >> 11) as f64 / 2f64.powi(53);
         let mut random = Vec::new();
         for i in 0..count {
             let (u, v) = (unit(&mut next), unit(&mut next));
