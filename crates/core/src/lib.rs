@@ -7,6 +7,7 @@ pub mod ad;
 pub mod diagnostic;
 pub mod exec;
 pub mod ir;
+mod memory;
 pub mod numerics;
 pub mod ops;
 pub mod passes;

@@ -1,5 +1,6 @@
 //! Dense tensors in host memory, row-major, and their digest.
 
+use crate::memory::with_huge_pages;
 use crate::ir::{DType, Type};
 use sha2::{Digest, Sha256};
 
@@ -99,8 +100,8 @@ impl Tensor {
         let shape = shape.into();
         let n = shape.iter().product();
         let data = match dtype {
-            DType::F64 => Data::F64(vec![0.0; n]),
-            DType::F32 => Data::F32(vec![0.0; n]),
+            DType::F64 => Data::F64(with_huge_pages(vec![0.0; n])),
+            DType::F32 => Data::F32(with_huge_pages(vec![0.0; n])),
             DType::I64 => Data::I64(vec![0; n]),
             DType::I32 => Data::I32(vec![0; n]),
             DType::U64 => Data::U64(vec![0; n]),

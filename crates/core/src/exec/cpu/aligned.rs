@@ -1,5 +1,6 @@
 //! Buffers that start on a cache line, so that no vector load or store of a tile crosses one.
 
+use crate::memory::with_huge_pages;
 use crate::numerics::lanes::Real;
 use std::ops::{Deref, DerefMut};
 
@@ -47,7 +48,7 @@ pub(super) struct Room<T> {
 impl<T: Real> Room<T> {
     /// Room for `len` elements.
     pub fn new(len: usize) -> Room<T> {
-        let lines = Vec::with_capacity((len * size_of::<T>()).div_ceil(64));
+        let lines = with_huge_pages(Vec::with_capacity((len * size_of::<T>()).div_ceil(64)));
         Room { lines, element: std::marker::PhantomData }
     }
 
