@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 
 # A sample is at least this long: enough that reading the clock and the scheduler's figures is nothing beside it.
-SAMPLE_MIN_S = 0.002
+SAMPLE_MIN_S = 0.01
+# What is not timed after a first call: other processes' ends, threads' first wakes, clocks that rise.
+WARM_UP_S = 0.2
 
 
 def arguments(workload: str, implementations: list[str], options: dict) -> argparse.Namespace:
@@ -20,7 +22,7 @@ def arguments(workload: str, implementations: list[str], options: dict) -> argpa
     defaults = {"points": 10_000, "dtype": "f64", "threads": 1} | {k: v for k, v in options.items() if k not in ("points", "dtype", "threads")}
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
-    parser.add_argument("--samples", type=int, default=7, help="samples to take, after two calls that are not timed")
+    parser.add_argument("--samples", type=int, default=7, help="samples to take, after calls for 0.2 s that are not timed")
     parser.add_argument("--seconds", type=float, default=10.0, help="stop sampling after this time, with 3 samples at least")
     parser.add_argument("--json", action="store_true", help="one line of JSON (the only form there is)")
     args = parser.parse_args()
@@ -78,7 +80,10 @@ def first(step: Callable[[], object]) -> tuple[float, object]:
 
 def sample(step: Callable[[], object], count: int, seconds: float) -> list[dict[str, float]]:
     """Samples of calls of `step`, which returns when its result is there. Raw: the statistics are the report's."""
-    calls = math.ceil(SAMPLE_MIN_S / max(timed(step, 1)["seconds"], 1e-9))
+    warm = time.perf_counter() + WARM_UP_S
+    while (call := timed(step, 1)["seconds"]) and time.perf_counter() < warm:
+        pass
+    calls = math.ceil(SAMPLE_MIN_S / call)
     taken: list[dict[str, float]] = []
     end = time.perf_counter() + seconds
     while len(taken) < count and (len(taken) < 3 or time.perf_counter() < end):

@@ -22,7 +22,7 @@ pub struct Options {
     /// Threads to compute with.
     #[arg(long, default_value_t = 1)]
     pub threads: usize,
-    /// Samples to take, after two calls that are not timed.
+    /// Samples to take, after calls for 0.2 s that are not timed.
     #[arg(long, default_value_t = 7)]
     pub samples: usize,
     /// Stop sampling after this many seconds, with 3 samples at least.
@@ -103,7 +103,10 @@ impl Answer {
 }
 
 /// A sample is at least this long, seconds: enough that reading the clock and the scheduler's figures is nothing beside it.
-const SAMPLE_MIN_S: f64 = 0.002;
+const SAMPLE_MIN_S: f64 = 0.01;
+
+/// What is not timed after a first call: other processes' ends, threads' first wakes, clocks that rise.
+const WARM_UP_S: f64 = 0.2;
 
 /// Everything that was measured: `benches/README.md` says what each key means.
 #[derive(Clone, Debug, Serialize)]
@@ -124,7 +127,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Calls `step` once for the time of a first call, once more uncounted, then as often as `options` ask.
+    /// Calls `step` once for the time of a first call, uncounted until the machine is warm, then as often as `options` ask.
     ///
     /// `step` returns when its result is there; `answer` reads the first one.
     pub fn measure<R>(
@@ -138,7 +141,7 @@ impl Run {
         let first = step();
         let first_s = start.elapsed().as_secs_f64();
         let answer = answer(first);
-        let calls = calls_of(timed(&mut step, 1).seconds);
+        let calls = calls_of(warm_up(&mut step));
         let mut samples = Vec::new();
         let sampling = Instant::now();
         while samples.len() < options.samples
@@ -191,6 +194,17 @@ impl Run {
 /// How many calls of so many seconds a sample has.
 fn calls_of(seconds: f64) -> u32 {
     (SAMPLE_MIN_S / seconds.max(1e-9)).ceil() as u32
+}
+
+/// Calls `step` until [`WARM_UP_S`] is over, and gives the seconds of the last call.
+fn warm_up<R>(step: &mut impl FnMut() -> R) -> f64 {
+    let start = Instant::now();
+    loop {
+        let seconds = timed(step, 1).seconds;
+        if start.elapsed().as_secs_f64() >= WARM_UP_S {
+            return seconds;
+        }
+    }
 }
 
 fn timed<R>(step: &mut impl FnMut() -> R, calls: u32) -> Sample {

@@ -3,7 +3,7 @@
 //! Each result must be the correctly rounded one, which CORE-MATH gives (a double-double evaluation for `sigmoid`).
 //! Without a name every function is checked. A function takes one to five minutes on two cores.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tessera_core::numerics::dispatch::Level;
 use tessera_core::numerics::math::{UnaryFn, map_unary};
@@ -70,7 +70,7 @@ fn check(function: UnaryFn, level: Level) -> u64 {
                             }
                         }
                     }
-                    if chunk % 256 == 0 {
+                    if chunk % 256 == 0 && std::io::stdout().is_terminal() {
                         print!("\r{:>8}: {:5.1} %", function.name(), 100.0 * first as f64 / 4294967296.0);
                         let _ = std::io::stdout().flush();
                     }

@@ -1,7 +1,7 @@
 //! Dense tensors in host memory, row-major, and their digest.
 
-use crate::memory::with_huge_pages;
 use crate::ir::{DType, Type};
+use crate::memory::with_huge_pages;
 use sha2::{Digest, Sha256};
 
 /// The elements of a tensor, row-major.

@@ -1,7 +1,7 @@
 //! The numerics law: everything that decides the bits of a result. Normative text: `docs/numerics.md`.
 
-/// The version of the law that this build follows; 0 is a draft that may still change.
-pub const VERSION: u32 = 0;
+/// The version of the law that this build follows; 0 was a draft.
+pub const VERSION: u32 = 1;
 
 pub mod contract;
 pub mod dispatch;

@@ -68,6 +68,13 @@ pub struct Extents {
     pub k: usize,
 }
 
+impl Extents {
+    /// Multiply-adds of all products.
+    pub fn work(&self) -> usize {
+        self.batch * self.m * self.n * self.k
+    }
+}
+
 impl Matmul {
     /// The extents for operands of static shapes.
     pub fn extents(&self, a: &[usize], b: &[usize]) -> Extents {

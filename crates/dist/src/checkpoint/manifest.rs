@@ -1,7 +1,7 @@
 //! The manifest: one line of text for every thing that a run file holds.
 //!
 //! ```text
-//! header numericsVersion 0
+//! header numericsVersion 1
 //! text case <sha256>
 //! attribute learningRate f64 0x3f50624dd2f1a9fc
 //! dataset parameters/layer0/weight <sha256>

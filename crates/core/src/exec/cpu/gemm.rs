@@ -64,6 +64,11 @@ pub(super) fn matmul(
     }
 }
 
+/// Whether several threads share a product of such extents, where there are any.
+pub(super) fn is_shared(e: Extents) -> bool {
+    e.work() > GRAIN
+}
+
 fn product<T: Real>(
     level: Level,
     pool: Option<&rayon::ThreadPool>,
@@ -90,10 +95,9 @@ fn product<T: Real>(
         k,
     };
     let batch = Batch { first, count: batch };
-    let work = batch.count * m * n * k;
     match pool {
-        Some(pool) if work > GRAIN => {
-            let grain = GRAIN.max(work / (4 * pool.current_num_threads()));
+        Some(pool) if is_shared(e) => {
+            let grain = GRAIN.max(e.work() / (4 * pool.current_num_threads()));
             pool.install(move || batch.run(level, grain));
         }
         _ => batch.run(level, usize::MAX),

@@ -166,15 +166,13 @@ impl<'a, T: Real> Region<'a, T> {
         }
     }
 
-    /// Runs all blocks, giving stored values and reductions.
+    /// Runs all leaves, giving stored values and reductions.
     pub fn run(self, pool: Option<&rayon::ThreadPool>) -> Vec<(Value, Tensor)> {
-        let blocks = tree::blocks(self.program.rows);
+        let leaves = 0..self.program.leaves();
         let payload = match pool {
-            _ if blocks == 0 => None,
-            Some(pool) if blocks > self.program.leaf_blocks => {
-                Some(pool.install(|| self.subtree(0..blocks, true)))
-            }
-            _ => Some(self.subtree(0..blocks, false)),
+            _ if leaves.is_empty() => None,
+            Some(pool) if self.program.has_many_leaves() => Some(pool.install(|| self.subtree(leaves, true))),
+            _ => Some(self.subtree(leaves, false)),
         };
         let mut results = Vec::new();
         for segment in &self.program.segments {
@@ -198,13 +196,14 @@ impl<'a, T: Real> Region<'a, T> {
         results
     }
 
-    /// The subtree over `blocks`, which are a leaf or the two subtrees of the law.
-    fn subtree(&self, blocks: Range<usize>, parallel: bool) -> Aligned<T> {
-        if blocks.len() <= self.program.leaf_blocks {
-            return self.leaf(blocks);
+    /// The subtree over `leaves`: one, or the two subtrees of the law.
+    fn subtree(&self, leaves: Range<usize>, parallel: bool) -> Aligned<T> {
+        if leaves.len() == 1 {
+            let rows = self.program.leaf_rows;
+            return self.leaf(leaves.start * rows..self.program.rows.min(leaves.end * rows));
         }
-        let middle = blocks.start + tree::split(blocks.len());
-        let (left, right) = (blocks.start..middle, middle..blocks.end);
+        let middle = leaves.start + tree::split(leaves.len());
+        let (left, right) = (leaves.start..middle, middle..leaves.end);
         let (mut left, right) = match parallel {
             true => rayon::join(|| self.subtree(left, true), || self.subtree(right, true)),
             false => (self.subtree(left, false), self.subtree(right, false)),
@@ -237,8 +236,8 @@ impl<'a, T: Real> Region<'a, T> {
         })
     }
 
-    /// One block of rows, or several where nothing is reduced, tile by tile.
-    fn leaf(&self, blocks: Range<usize>) -> Aligned<T> {
+    /// The rows of a leaf, tile by tile.
+    fn leaf(&self, range: Range<usize>) -> Aligned<T> {
         let program = self.program;
         let mut payload = take(&self.spare.payloads).unwrap_or_default();
         payload.reset(program.payload_len);
@@ -248,8 +247,6 @@ impl<'a, T: Real> Region<'a, T> {
                 work.lanes[at..at + segment.len * T::LAW_LANES].fill(missing(segment.combiner));
             }
         }
-        let first = tree::block_range(blocks.start, program.rows);
-        let range = first.start..tree::block_range(blocks.end - 1, program.rows).end;
         let mut row = range.start;
         while row < range.end {
             let rows = row..range.end.min(row + program.tile_rows);
@@ -303,12 +300,12 @@ fn vector<T: Real>(graph: &Graph, slots: &[Slot], node: usize) -> Vec<T> {
     }
 }
 
-/// One tile of one block.
+/// One tile of a leaf.
 struct Tile<'a, 'r, T> {
     region: &'a Region<'r, T>,
     work: &'a mut Workspace<T>,
     payload: &'a mut [T],
-    /// First row within the block.
+    /// First row within the leaf.
     offset: usize,
     /// Rows of the region.
     rows: Range<usize>,

@@ -120,6 +120,26 @@ enum Stage {
     Batch(Batch, Box<Engine>),
 }
 
+impl Stage {
+    /// Whether it shares its work between threads; a reduction that runs whole is not asked.
+    fn is_shared(&self, graph: &Graph) -> bool {
+        match self {
+            Stage::Whole(node) => {
+                let node = &graph.nodes()[*node];
+                let shape = |i: usize| graph.ty(node.operands[i]).static_shape().expect("lowered");
+                match node.op.kernel() {
+                    Kernel::Matmul(matmul) => gemm::is_shared(matmul.extents(&shape(0), &shape(1))),
+                    _ => false,
+                }
+            }
+            Stage::Product(_) => true,
+            Stage::F64(tiles) => tiles.program.has_many_leaves(),
+            Stage::F32(tiles) => tiles.program.has_many_leaves(),
+            Stage::Batch(batch, _) => batch.count > 1,
+        }
+    }
+}
+
 impl<T: Real> Tiles<T> {
     fn new(graph: &Graph, region: &plan::Region, tile_rows: Option<usize>) -> Tiles<T> {
         Tiles { program: TileProgram::new(graph, region, tile_rows), spare: Spare::default() }
@@ -132,6 +152,8 @@ pub struct Engine {
     stages: Vec<Stage>,
     level: Level,
     pool: Option<Arc<rayon::ThreadPool>>,
+    /// Whether all stages run on the pool's threads: going there and back costs some 10 µs, once rather than for each.
+    stays_in_pool: bool,
 }
 
 /// A value while a graph runs.
@@ -155,7 +177,7 @@ impl Engine {
     /// Prepares a plan.
     pub fn new(plan: Plan, options: Options) -> Engine {
         assert_subnormals();
-        let stages = plan
+        let stages: Vec<Stage> = plan
             .steps
             .iter()
             .map(|step| match step {
@@ -172,12 +194,25 @@ impl Engine {
             })
             .collect();
         let level = options.level.unwrap_or_else(Level::current);
-        Engine { plan, stages, level, pool: pool(options.threads()) }
+        let stays_in_pool = stages.iter().filter(|stage| stage.is_shared(&plan.graph)).count() > 1;
+        Engine { plan, stages, level, pool: pool(options.threads()), stays_in_pool }
     }
 
     /// The plan it runs.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    fn run_stages(&self, slots: &mut [Slot]) {
+        for stage in &self.stages {
+            match stage {
+                Stage::Whole(node) => self.run_whole(*node, slots),
+                Stage::Product(product) => self.run_product(product, slots),
+                Stage::F64(tiles) => self.run_region(tiles, slots),
+                Stage::F32(tiles) => self.run_region(tiles, slots),
+                Stage::Batch(batch, engine) => self.run_batch(batch, engine, slots),
+            }
+        }
     }
 
     fn run_whole<'a>(&self, node: usize, slots: &mut [Slot<'a>]) {
@@ -250,14 +285,9 @@ impl Executable for Engine {
         for (input, &tensor) in graph.inputs().iter().zip(inputs) {
             slots[input.value.index()] = Slot::Borrowed(tensor);
         }
-        for stage in &self.stages {
-            match stage {
-                Stage::Whole(node) => self.run_whole(*node, &mut slots),
-                Stage::Product(product) => self.run_product(product, &mut slots),
-                Stage::F64(tiles) => self.run_region(tiles, &mut slots),
-                Stage::F32(tiles) => self.run_region(tiles, &mut slots),
-                Stage::Batch(batch, engine) => self.run_batch(batch, engine, &mut slots),
-            }
+        match &self.pool {
+            Some(pool) if self.stays_in_pool => pool.install(|| self.run_stages(&mut slots)),
+            _ => self.run_stages(&mut slots),
         }
         let mut outputs: Vec<Tensor> = Vec::with_capacity(graph.outputs().len());
         for (i, &value) in graph.outputs().iter().enumerate() {

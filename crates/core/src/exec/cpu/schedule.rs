@@ -38,9 +38,12 @@ fn tile_rows(row: usize, shared: usize, most: usize) -> usize {
     sizes.min_by(|a, b| cost(a).total_cmp(&cost(b))).expect("there is one")
 }
 
-/// Bytes of buffers that the rows of a leaf may take for a leaf to have more than one block: small enough to stay in
-/// cache from one operation to the next, and enough work to pay for a leaf's beginning.
+/// Bytes of buffers that the rows of a leaf take where nothing is reduced over them: small enough to stay in cache from
+/// one operation to the next, and enough work to pay for a leaf's beginning.
 const LEAF_BYTES: usize = 32 << 10;
+
+/// The fewest rows of a leaf: enough for the register blocks of products.
+const LEAF_ROWS_MIN: usize = 32;
 
 /// Where a row value lies while a tile runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -117,8 +120,8 @@ pub(super) struct Segment {
 pub(super) struct TileProgram<T> {
     pub rows: usize,
     pub tile_rows: usize,
-    /// Blocks of the law that a leaf has: one, or a power of two where nothing is reduced over the rows.
-    pub leaf_blocks: usize,
+    /// Rows of a leaf: a block of the law, or any number where nothing is reduced over the rows.
+    pub leaf_rows: usize,
     /// Elements per row that the arena holds.
     pub arena_width: usize,
     pub inputs: Vec<Value>,
@@ -172,11 +175,22 @@ struct Scheduler<'a, T> {
 }
 
 impl<T: Real> TileProgram<T> {
+    /// Whether there is work for several threads.
+    pub fn has_many_leaves(&self) -> bool {
+        self.leaves() > 1
+    }
+
+    /// Leaves that the rows make.
+    pub fn leaves(&self) -> usize {
+        self.rows.div_ceil(self.leaf_rows)
+    }
+
+    /// The program of `region`, in tiles of `tile_rows` rows or as many as fit.
     pub fn new(graph: &Graph, region: &Region, tile_rows: Option<usize>) -> TileProgram<T> {
         let program = TileProgram {
             rows: region.rows,
             tile_rows: 0,
-            leaf_blocks: 1,
+            leaf_rows: BLOCK,
             arena_width: 0,
             inputs: region.inputs.clone(),
             stores: region.stores.clone(),
@@ -202,18 +216,18 @@ impl<T: Real> TileProgram<T> {
         let mut program = scheduler.program;
         program.arena_width = scheduler.arena.end.max(1);
         let row_bytes = program.arena_width * size_of::<T>();
-        if program.segments.is_empty() {
-            let fitting = (LEAF_BYTES / (row_bytes * BLOCK)).max(1);
-            program.leaf_blocks = 1 << fitting.ilog2();
-        }
         let elements =
             |(v, _): &(Value, bool)| graph.ty(*v).static_shape().expect("lowered").iter().product::<usize>();
         let shared = program.packed.iter().map(elements).sum::<usize>() + 2 * program.payload_len;
-        let rows_max = BLOCK * program.leaf_blocks;
+        let fitting = 1 << (LEAF_BYTES / row_bytes).max(LEAF_ROWS_MIN).ilog2();
+        let most = if program.segments.is_empty() { BLOCK.max(fitting) } else { BLOCK };
         program.tile_rows = match tile_rows {
-            Some(rows) => rows.clamp(1, rows_max),
-            None => self::tile_rows(row_bytes, shared * size_of::<T>(), rows_max),
+            Some(rows) => rows.clamp(1, most),
+            None => self::tile_rows(row_bytes, shared * size_of::<T>(), most),
         };
+        if program.segments.is_empty() {
+            program.leaf_rows = fitting.max(program.tile_rows);
+        }
         program
     }
 }
