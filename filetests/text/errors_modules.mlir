@@ -31,8 +31,8 @@ tgraph.module @g {
   %4 = tgraph.reduce %3 {op = "sum"}
   %5 = tgraph.call @f(%4)  // error: call-2 operand 0 of the call of @f must be tensor<?x3xf64>, got f64
   %6 = tgraph.call @ff(%x)  // error: module-3 a call must name a module, got @ff
-  %7 = tgraph.call @made(%x)  // error: module-3 a call must name a module, got @made
+  %7 = tgraph.call @made(%x)
   %8 = tgraph.call @ping(%4)
   tgraph.return %8
 }
-tgraph.jvp @g wrt(%x) -> @made
+tgraph.jvp @g wrt(%x) -> @made  // error: module-4 a module must not call itself, got the cycle @g -> @made -> @g

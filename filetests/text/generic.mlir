@@ -33,4 +33,4 @@ tgraph.jvp @f wrt(%x) -> @f_jvp
 //   "tgraph.return"(%a, %b, %m, %k, %u, %none) : (tensor<?xf64>, f64, tensor<1x3xf64>, i1, ui32, tensor<0xf32>) -> ()
 // }) {sym_name = "g", tangent_of = [-1, 0]} : () -> ()
 //
-// "tgraph.jvp"() {source = @f, wrt = ["x"], dir = [], target = "f_jvp"} : () -> ()
+// "tgraph.jvp"() {source = @f, wrt = ["x"], target = "f_jvp"} : () -> ()

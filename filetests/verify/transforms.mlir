@@ -29,6 +29,17 @@ tgraph.adjoint @m wrt(%x) -> @m_grad  // error: ad-5 the target must be a new na
 tgraph.hvp @m wrt(%x) -> @f  // error: ad-4 dir must name 1 directions, got 0
 tgraph.hvp @m wrt(%x) dir(%v, %w) -> @g  // error: ad-4 dir must name 1 directions, got 2
 tgraph.hvp @m wrt(%x) dir(%x) -> @h  // error: ad-4 dir must name new directions, each once, got %x again
-tgraph.jvp @m wrt(%x) dir(%v) -> @i  // error: ad-4 dir must name 0 directions, got 1
-tgraph.hvp @many wrt(%x) dir(%v) -> @j  // error: ad-3 hvp must have one scalar output, got tensor<3xf64>, tensor<3xf64>
+tgraph.jvp @m wrt(%x) dir(%v) -> @i  // error: ad-6 tgraph.jvp must have no clause but wrt, got dir
+tgraph.hvp @many wrt(%x) dir(%v) -> @j
+tgraph.vmap @ints over(%x, %i) -> @l
+tgraph.vmap @ints over(%z) -> @n  // error: ad-2 over must name inputs of @ints (%x, %i), got %z
+tgraph.vmap @ints over() -> @o  // error: ad-2 over must name one or more inputs, got none
+tgraph.vmap @ints over(%x) mode(forward) -> @p  // error: ad-6 tgraph.vmap must have no clause but over, size, got mode
+tgraph.vjp @many wrt(%x) seed(%w) -> @q  // error: ad-4 seed must name 2 cotangents, got 1
+tgraph.vjp @many wrt(%x) seed(%x, %w) -> @r  // error: ad-4 seed must name new cotangents, each once, got %x again
+tgraph.jmp @m wrt(%x) dir(%v) seed(%v) -> @s  // error: ad-4 seed must name new cotangents, each once, got %v again
+tgraph.jacobian @m wrt(%x) size(3) -> @t  // error: ad-6 tgraph.jacobian must have no clause but wrt, mode, got size
+tgraph.linearize @m wrt(%x) -> @u  // error: ad-6 tgraph.linearize must make two modules, got one
+tgraph.adjoint @m wrt(%x) -> @v, @w  // error: ad-6 tgraph.adjoint must make one module, got two
+tgraph.linearize @m wrt(%x) -> @m_at, @m  // error: ad-5 the target must be a new name, got @m
 tgraph.jvp @ints wrt(%x) -> @k  // error: ad-3 outputs of @ints must be floats, got tensor<3xi64>

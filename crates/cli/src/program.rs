@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 use tessera_core::diagnostic::{Diagnostic, Diagnostics, Source};
-use tessera_core::ir::{Graph, Program};
-use tessera_core::{ad, text, verify};
+use tessera_core::exec::{CallError, NonFinite, find_nonfinite};
+use tessera_core::ir::{Graph, Location, Node, Program};
+use tessera_core::{Tensor, ad, text, verify};
 
 /// A program.
 pub struct Loaded {
@@ -12,6 +13,8 @@ pub struct Loaded {
     pub written: Program,
     /// With a module for each statement instead.
     pub expanded: Program,
+    /// The text.
+    pub source: Source,
 }
 
 /// Why there is no program.
@@ -46,7 +49,7 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     let expanded = ad::expand(&written)
         .map_err(|errors| diagnostics(errors.into_iter().map(Diagnostic::from).collect()))?;
     verify::verify(&expanded).map_err(diagnostics)?;
-    Ok(Loaded { written, expanded })
+    Ok(Loaded { written, expanded, source })
 }
 
 fn stdin() -> std::io::Result<Vec<u8>> {
@@ -56,6 +59,54 @@ fn stdin() -> std::io::Result<Vec<u8>> {
 }
 
 impl Loaded {
+    /// If a result of `graph`, a module of the program, is not finite for `inputs`: the operation that
+    /// NaN or an infinity comes from, and where it was written.
+    ///
+    /// # Errors
+    /// If the inputs do not fit.
+    pub fn find_nan(&self, graph: &Graph, inputs: &[Tensor]) -> Result<Option<Diagnostic>, CallError> {
+        let found = find_nonfinite(graph, &inputs.iter().collect::<Vec<_>>())?;
+        Ok(found.map(|found| self.blame(graph, &found)))
+    }
+
+    fn blame(&self, graph: &Graph, found: &NonFinite) -> Diagnostic {
+        let named = |op: &str, name: Option<&str>| match name {
+            Some(name) => format!("`{op}` (%{name})"),
+            None => format!("`{op}`"),
+        };
+        let output =
+            graph.name(graph.outputs()[found.output]).map_or(String::new(), |name| format!(" %{name}"));
+        let message =
+            format!("result {}{output} of @{} must be finite, got {}", found.output, graph.name, found.got);
+        let element = if found.index.is_empty() { String::new() } else { format!(" at {:?}", found.index) };
+        let Some(op) = found.op else {
+            let name = found.value.as_deref().unwrap_or("?");
+            return Diagnostic::new("ad-7", message).note(format!("argument %{name} holds it{element}"));
+        };
+        let made = format!("{} makes it of finite operands{element}", named(op, found.value.as_deref()));
+        let label = match self.written_at(found.location) {
+            Some((module, node)) if node.op.name() != op => {
+                let primal = named(node.op.name(), module.name(node.results[0]));
+                format!("{made}, in the derivative of {primal} of @{}", module.name)
+            }
+            _ => made,
+        };
+        match found.location {
+            Location::Text { .. } => Diagnostic::new("ad-7", message).located(found.location).label(label),
+            _ => Diagnostic::new("ad-7", message).note(label),
+        }
+    }
+
+    /// The node that was written at `location`, and its module.
+    fn written_at(&self, location: Location) -> Option<(&Graph, &Node)> {
+        let nodes = self
+            .written
+            .modules
+            .values()
+            .flat_map(|graph| graph.nodes().iter().map(move |n| (graph.as_ref(), n)));
+        nodes.into_iter().find(|(_, node)| location != Location::Derived && node.location == location)
+    }
+
     /// The module called `name`, with or without `@`; without a name, the only one there is.
     ///
     /// # Errors

@@ -36,14 +36,8 @@ pub fn program_text(trainer: &Trainer) -> String {
     let losses = loss.losses(&mut b, theta, &inputs).expect("the trainer has differentiated it");
     let mut program = Program::default();
     program.modules.insert("loss".to_owned(), b.snapshot(vec![losses.total]).into());
-    program.transforms.push(Transform {
-        kind: TransformKind::Adjoint,
-        source: "loss".to_owned(),
-        wrt: vec!["theta".to_owned()],
-        dir: vec![],
-        target: "loss_gradient".to_owned(),
-        location: Default::default(),
-    });
+    let gradient = Transform::new(TransformKind::Adjoint, "loss", "loss_gradient");
+    program.transforms.push(Transform { wrt: vec!["theta".to_owned()], ..gradient });
     text::print(&program)
 }
 

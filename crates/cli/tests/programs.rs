@@ -73,6 +73,45 @@ fn check_accepts_what_keeps_the_laws() {
 }
 
 #[test]
+fn the_origin_of_a_nan_is_named_with_its_line() {
+    let folder = Folder::new();
+    let text = "\
+tgraph.module @m {
+  %x = tgraph.arg : tensor<3xf64>
+  %r = tgraph.sqrt %x
+  %s = tgraph.sin %r
+  %y = tgraph.reduce %s {op = \"sum\"}
+  tgraph.return %y
+}
+tgraph.adjoint @m wrt(%x) -> @m_grad
+";
+    let file = folder.file("m.mlir", text);
+    let run = |x: &str| tessera(&["run", &file, "--entry", "@m_grad", "--arg", x, "--find-nan"]);
+    assert_eq!(run("x=[1.0, 2.0, 3.0]").status.code(), Some(0));
+    // The root of 0 is finite and its slope is not.
+    let output = run("x=[1.0, 0.0, 3.0]");
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    for words in [
+        "error[ad-7]",
+        "of @m_grad must be finite, got inf",
+        "m.mlir:3:8",
+        "`div`",
+        "at [1]",
+        "of `sqrt` (%r) of @m",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // The root of -1 is not finite itself, and an argument is nobody's fault.
+    let said = stderr(&run("x=[-1.0, 0.0, 3.0]"));
+    assert!(said.contains("`sqrt` (%r) makes it of finite operands at [0]"), "{said}");
+    let said = stderr(&run("x=[1.0, nan, 3.0]"));
+    assert!(said.contains("argument %x holds it at [1]"), "{said}");
+    let output = tessera(&["check", &file, "--gradients", "--find-nan", "--range", "-2,-1"]);
+    assert!(stderr(&output).contains("`sqrt` (%r) makes it"), "{}", stderr(&output));
+}
+
+#[test]
 fn check_shows_every_error_at_its_place() {
     let folder = Folder::new();
     let text = "\

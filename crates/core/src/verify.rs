@@ -13,20 +13,21 @@
 //! and of a program that
 //! - `program-1` each module stands under its own name, after the modules it calls, and each call
 //!   is of the module that the program holds under that name;
-//! - `ad-2` to `ad-5` every transformation statement names a module, float inputs of it, as many
-//!   directions, and a new target; where its source is made by an earlier statement, only the names
+//! - `ad-2` to `ad-6` every transformation statement has the clauses of its kind and names a module, inputs
+//!   of it, as many directions, and a new target; where its source is made by an earlier statement, only the names
 //!   of modules can be checked before that is carried out.
 //!
 //! It reports everything it finds. It is meant to run after every transformation.
 
+use crate::ad::problems::{self, Problem};
 use crate::diagnostic::{Diagnostic, Law, nearest};
-use crate::ir::{Graph, Input, Origin, Program, Transform, TransformKind, Type, Value};
-use indexmap::{IndexMap, IndexSet};
+use crate::ir::{Graph, Origin, Program, Type, Value};
+use indexmap::IndexSet;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Names that are listed, or looked through for a similar one.
-const SHOWN_MAX: usize = 16;
+pub(crate) const SHOWN_MAX: usize = 16;
 
 const fn law(id: &'static str, law: &'static str, mend: &'static str, example: &'static str) -> Law {
     Law { id, law, mend, example }
@@ -119,6 +120,7 @@ pub(crate) fn verify_except(program: &Program, broken: &dyn Fn(&str) -> bool) ->
         check_calls(program, i, graph, &mut errors);
         check_graph(graph, &mut errors);
     }
+    program.made.values().for_each(|graph| check_graph(graph, &mut errors));
     check_transforms(program, broken, &mut errors);
     errors
 }
@@ -227,7 +229,9 @@ fn check_calls(program: &Program, i: usize, graph: &Graph, errors: &mut Vec<Diag
     for node in graph.nodes() {
         for callee in node.op.regions() {
             let held = program.modules.get_full(&callee.name);
-            if !held.is_some_and(|(at, _, held)| at < i && Arc::ptr_eq(held, callee)) {
+            let is_before = held.is_some_and(|(at, _, held)| at < i && Arc::ptr_eq(held, callee));
+            let is_made = program.made.get(&callee.name).is_some_and(|made| Arc::ptr_eq(made, callee));
+            if !is_before && !is_made {
                 let message = format!(
                     "@{} must call modules that the program holds before it, got @{}",
                     graph.name, callee.name
@@ -241,17 +245,12 @@ fn check_calls(program: &Program, i: usize, graph: &Graph, errors: &mut Vec<Diag
 fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &mut Vec<Diagnostic>) {
     let mut targets: IndexSet<&str> = IndexSet::new();
     for statement in &program.transforms {
-        let mut error = |id, message: String, help: Option<String>| {
-            let mut diagnostic = Diagnostic::new(id, message);
-            diagnostic.help.extend(help);
-            errors.push(diagnostic.located(statement.location));
-        };
-        let (source, target) = (statement.source.as_str(), statement.target.as_str());
-        match program.modules.get(source) {
+        let source = statement.source.as_str();
+        errors.extend(problems::of_form(statement).into_iter().map(|problem| problem.diagnostic(statement)));
+        match program.modules.get(source).or_else(|| program.made.get(source)) {
             Some(graph) => {
-                for (id, message, help) in check_transform(statement, graph) {
-                    error(id, message, help);
-                }
+                let problems = problems::of_source(statement, graph).into_iter();
+                errors.extend(problems.map(|problem| problem.diagnostic(statement)));
             }
             None if targets.contains(source) || broken(source) => {}
             None => {
@@ -259,70 +258,18 @@ fn check_transforms(program: &Program, broken: &dyn Fn(&str) -> bool, errors: &m
                     program.modules.keys().map(String::as_str).chain(targets.iter().copied()).take(SHOWN_MAX);
                 let help =
                     nearest(source, known).map(|known| format!("a module with a similar name is @{known}"));
-                error("ad-5", format!("the source must be a module, got @{source}"), help);
+                errors.push(Problem { help, ..problems::no_source(statement) }.diagnostic(statement));
             }
         }
-        let directions = if statement.kind == TransformKind::Hvp { statement.wrt.len() } else { 0 };
-        if statement.dir.len() != directions {
-            let got = statement.dir.len();
-            let message = format!("dir must name {directions} directions, got {got}");
-            error("ad-4", message, None);
-        }
-        let taken = program.modules.contains_key(target) || targets.contains(target) || broken(target);
-        if taken {
-            error("ad-5", format!("the target must be a new name, got @{target}"), None);
-        }
-        targets.insert(target);
-    }
-}
-
-type Finding = (&'static str, String, Option<String>);
-
-/// What is wrong with `statement` as a transformation of `source`.
-fn check_transform(statement: &Transform, source: &Graph) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
-    let named = |input: &Input| source.name(input.value).map(|name| (name, input.value));
-    let inputs: IndexMap<&str, Value> = source.inputs().iter().filter_map(named).collect();
-    if statement.wrt.is_empty() {
-        findings.push(("ad-2", "wrt must name one or more inputs, got none".into(), None));
-    }
-    let mut seen = HashSet::new();
-    for name in &statement.wrt {
-        let finding = match inputs.get(name.as_str()) {
-            _ if !seen.insert(name) => (format!("wrt must name each input once, got %{name} again"), None),
-            None => {
-                let known: Vec<&str> = inputs.keys().copied().take(SHOWN_MAX).collect();
-                let more = if inputs.len() > SHOWN_MAX { ", …" } else { "" };
-                let list = known.join(", %");
-                let message =
-                    format!("wrt must name inputs of @{} (%{list}{more}), got %{name}", source.name);
-                let near =
-                    nearest(name, known).map(|near| format!("an input with a similar name is %{near}"));
-                (message, near)
+        for target in statement.targets() {
+            let taken = program.modules.contains_key(target) || targets.contains(target) || broken(target);
+            if taken {
+                let message = format!("the target must be a new name, got @{target}");
+                errors.push(Diagnostic::new("ad-5", message).located(statement.location));
             }
-            Some(&value) if !source.ty(value).dtype.is_float() => {
-                (format!("wrt must name float inputs, got %{name} of {}", source.ty(value)), None)
-            }
-            Some(_) => continue,
-        };
-        findings.push(("ad-2", finding.0, finding.1));
-    }
-    let mut seen = HashSet::new();
-    for name in &statement.dir {
-        if !seen.insert(name) || inputs.contains_key(name.as_str()) {
-            let message = format!("dir must name new directions, each once, got %{name} again");
-            findings.push(("ad-4", message, None));
+            targets.insert(target);
         }
     }
-    let types = source.output_types();
-    if let Some(ty) = types.iter().find(|ty| !ty.dtype.is_float()) {
-        findings.push(("ad-3", format!("outputs of @{} must be floats, got {ty}", source.name), None));
-    } else if statement.kind == TransformKind::Hvp && !matches!(types[..], [ty] if ty.ndim() == 0) {
-        let got = types.iter().map(|ty| ty.to_string()).collect::<Vec<_>>().join(", ");
-        let help = Some("reduce the output to a scalar".to_string());
-        findings.push(("ad-3", format!("hvp must have one scalar output, got {got}"), help));
-    }
-    findings
 }
 
 #[cfg(test)]
@@ -412,7 +359,7 @@ mod tests {
         let caller = Arc::new(b.finish(vec![y]));
         let program = |modules: &[&Arc<Graph>]| Program {
             modules: modules.iter().map(|&graph| (graph.name.clone(), graph.clone())).collect(),
-            transforms: vec![],
+            ..Program::default()
         };
         verify(&program(&[&callee, &caller])).unwrap();
         let other = Arc::new(sine("f"));

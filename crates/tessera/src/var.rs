@@ -228,7 +228,7 @@ impl<'t> Var<'t> {
     /// The same elements under another shape, one extent of which may be −1.
     #[track_caller]
     pub fn reshape(self, shape: &[i64]) -> Var<'t> {
-        self.trace.push(Arc::new(ops::Reshape { shape: Some(shape.to_vec()) }), &[self], Caller::caller())
+        self.trace.push(Arc::new(ops::Reshape::to(shape)), &[self], Caller::caller())
     }
 
     /// Indices `range` along `axis`.

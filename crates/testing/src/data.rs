@@ -1,6 +1,6 @@
 //! Inputs that any language can make again bit for bit.
 
-use tessera_core::Tensor;
+use tessera_core::{Data, Tensor};
 
 /// Weight (in × out) and bias (out) of one layer, f64.
 pub struct Layer {
@@ -23,6 +23,27 @@ pub fn unit(seed: u64, index: u64) -> f64 {
 pub fn between(low: f64, high: f64, seed: u64, shape: &[usize]) -> Tensor {
     let count = shape.iter().product::<usize>() as u64;
     Tensor::new(shape, (1..=count).map(|i| low + (high - low) * unit(seed, i)).collect::<Vec<f64>>())
+}
+
+/// Special numbers among the others: zeros of both signs, infinities, NaN, subnormals.
+pub fn with_specials(mut inputs: Vec<Tensor>) -> Vec<Tensor> {
+    let specials = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324, -1e-310, 1.0, f64::MAX];
+    for (k, input) in inputs.iter_mut().enumerate() {
+        match input.data_mut() {
+            Data::F64(v) => {
+                for (i, x) in v.iter_mut().enumerate().filter(|(i, _)| i % 3 != 1) {
+                    *x = specials[(i / (k + 1) + k) % specials.len()];
+                }
+            }
+            Data::F32(v) => {
+                for (i, x) in v.iter_mut().enumerate().filter(|(i, _)| i % 3 != 1) {
+                    *x = specials[(i / (k + 1) + k) % specials.len()] as f32;
+                }
+            }
+            _ => {}
+        }
+    }
+    inputs
 }
 
 /// A network of these widths, input first: Glorot-uniform weights, biases uniform in [-0.1, 0.1).

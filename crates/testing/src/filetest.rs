@@ -8,7 +8,7 @@
 //! | `parse` | prints the program as it was read, not verified |
 //! | `verify` | verifies the program |
 //! | `render` | shows the errors as a person sees them |
-//! | `adjoint`, `jvp`, `hvp` | carries out all statements and prints what those of this kind made |
+//! | `adjoint`, `jvp`, `vmap`, … | carries out all statements and prints what those of this kind made |
 //! | `pass`, `pass share dead` | carries out all statements, runs all passes or these, and prints |
 //! | `run @m x=[1.0, 2.0]` | runs module `@m` by the reference and prints its outputs |
 //!
@@ -217,7 +217,7 @@ fn expand(program: &Program, source: &Source) -> Result<Program, Failure> {
 /// The text of the modules that statements of `kind` make.
 fn made(kind: TransformKind, program: &Program, source: &Source) -> Result<String, Failure> {
     let expanded = expand(program, source)?;
-    let targets = program.transforms.iter().filter(|t| t.kind == kind).map(|t| t.target.as_str());
+    let targets = program.transforms.iter().filter(|t| t.kind == kind).flat_map(|t| t.targets());
     let texts: Vec<String> = targets.map(|name| text::print_graph(&expanded.modules[name])).collect();
     match texts.is_empty() {
         true => Err(Failure::Command(format!("the program must have a statement `tgraph.{}`", kind.name()))),

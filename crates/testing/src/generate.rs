@@ -174,8 +174,17 @@ fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -
             }
         }
         "reshape" if choices.below(2) == 0 => {
-            none().with("shape", choices.of(&[Attribute::Ints(vec![-1]), Attribute::Ints(vec![1, -1])]))
+            let to =
+                none().with("shape", choices.of(&[Attribute::Ints(vec![-1]), Attribute::Ints(vec![1, -1])]));
+            if choices.below(2) == 0 {
+                to
+            } else {
+                to.with("keep", Attribute::Int(choices.below(n + 1) as i64))
+            }
         }
+        "repeat" => none()
+            .with("axis", Attribute::Int(choices.below(n + 1) as i64))
+            .with("of", Attribute::Int(choices.below(n.max(1)) as i64)),
         "slice" => {
             let limits = (0..n).map(|_| choices.of(&[-1, 1, 2])).collect();
             let slice = none().with("starts", choices.ints(n, 2)).with("limits", Attribute::Ints(limits));

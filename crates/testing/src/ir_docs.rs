@@ -9,17 +9,6 @@ use tessera_core::{ad, text, verify};
 pub const MARK: &str =
     "<!-- Generated from the op table; `BLESS=1 cargo test -p tessera-testing --test docs` renews it. -->\n";
 
-/// `document` with its generated part renewed.
-///
-/// # Errors
-/// If it has no [`MARK`].
-pub fn renewed(document: &str) -> Result<String, String> {
-    match document.find(MARK) {
-        Some(at) => Ok(format!("{}{MARK}{}", &document[..at], generated())),
-        None => Err(format!("docs/ir.md must hold the line\n{MARK}")),
-    }
-}
-
 /// The generated part.
 pub fn generated() -> String {
     let mut out = String::from("\n## Operations\n\n");

@@ -2,6 +2,7 @@
 //! generated part of `docs/ir.md`, ready problems, and numbers that any language can make again bit
 //! for bit.
 
+pub mod ad_docs;
 pub mod data;
 pub mod filetest;
 pub mod generate;

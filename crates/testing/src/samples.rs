@@ -162,6 +162,15 @@ fn moves(s: &mut Samples, dtype: DType) {
     });
     s.add("reshape", "in rows", &[any(dtype, &[2, 3])], range, smooth, |b, x| b.reshape(x[0], &[-1, 6]));
     s.add("reshape", "across rows", std::slice::from_ref(&row), range, smooth, |b, x| b.reshape(x[0], &[-1]));
+    s.add("reshape", "behind rows", &[any(dtype, &[2, 3])], range, smooth, |b, x| {
+        b.apply(Arc::new(ops::Reshape { shape: Some(vec![-1, 1]), keep: 1 }), x)
+    });
+    for (axis, of) in [(0, 0), (1, 1)] {
+        let inputs = [Type::new(dtype, [4]), row.clone()];
+        s.add("repeat", &format!("along {axis} of {of}"), &inputs, range, smooth, |b, x| {
+            b.apply(Arc::new(ops::Repeat { axis, of }), x)
+        });
+    }
     s.add("transpose", "rows", std::slice::from_ref(&row), range, smooth, |b, x| {
         b.apply(Arc::new(ops::Transpose { permutation: vec![1, 0] }), x)
     });

@@ -6,7 +6,7 @@ use tessera_core::ir::{Builder, Graph, Value};
 use tessera_core::numerics::dispatch::Level;
 use tessera_core::ops::{self, Reduction};
 use tessera_core::{DType, Tensor};
-use tessera_testing::data::between;
+use tessera_testing::data::{between, with_specials};
 use tessera_testing::samples::{Sample, all};
 
 #[test]
@@ -19,27 +19,6 @@ fn every_operation_has_a_sample() {
 
 fn run(graph: &Graph, backend: Backend, inputs: &[Tensor]) -> Result<Vec<Tensor>, CallError> {
     Function::new(graph.clone(), backend).call(&inputs.iter().collect::<Vec<_>>())
-}
-
-/// Special numbers among the others: zeros of both signs, infinities, NaN, subnormals.
-fn with_specials(mut inputs: Vec<Tensor>) -> Vec<Tensor> {
-    let specials = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324, -1e-310, 1.0, f64::MAX];
-    for (k, input) in inputs.iter_mut().enumerate() {
-        match input.data_mut() {
-            tessera_core::Data::F64(v) => {
-                for (i, x) in v.iter_mut().enumerate().filter(|(i, _)| i % 3 != 1) {
-                    *x = specials[(i / (k + 1) + k) % specials.len()];
-                }
-            }
-            tessera_core::Data::F32(v) => {
-                for (i, x) in v.iter_mut().enumerate().filter(|(i, _)| i % 3 != 1) {
-                    *x = specials[(i / (k + 1) + k) % specials.len()] as f32;
-                }
-            }
-            _ => {}
-        }
-    }
-    inputs
 }
 
 #[test]

@@ -6,15 +6,16 @@ use crate::program::{LoadError, Loaded, load};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use tessera_core::ad::check::{GradientReport, Options, Verdict, check_statement};
+use tessera_core::ad::check::{GradientReport, Options, Verdict, check_statement, draw_inputs};
 use tessera_core::diagnostic::{Colour, Diagnostics};
 
 /// Verify a program and, if asked, its derivatives
 ///
-/// Every module is read and verified, every adjoint, jvp and hvp statement carried out, and what
-/// comes of it verified again. With --gradients each derivative is compared with central finite
-/// differences at inputs drawn by the law of random numbers, and reverse with forward mode by
-/// ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩; the table shows the error of the worst element and the bound it must keep.
+/// Every module is read and verified, every statement carried out, and what comes of it verified
+/// again. With --gradients each derivative is compared with central finite differences at inputs
+/// drawn by the law of random numbers, reverse with forward mode by ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩, second
+/// derivatives with each other by ⟨u, H v⟩ = ⟨v, H u⟩, and each position of a batch with the module
+/// alone; the table shows the error of the worst element and the bound it must keep.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera check heat.mlir
@@ -38,6 +39,9 @@ pub struct Check {
     /// Where float inputs lie [default: -1,1, or 0.25,1.25 where that is outside a domain]
     #[arg(long, value_name = "LOW,HIGH", requires = "gradients", value_parser = range, allow_hyphen_values = true)]
     range: Option<(f64, f64)>,
+    /// Where a derivative is not finite, name the operation that NaN or the infinity comes from
+    #[arg(long, requires = "gradients")]
+    find_nan: bool,
     /// Print what was found as JSON
     #[arg(long)]
     json: bool,
@@ -69,7 +73,26 @@ impl Check {
         } else {
             self.text(&loaded, &reports, passed)
         };
-        Ok(Report { exit, ..Report::done(text) })
+        let problems = if self.find_nan { self.origins(&loaded, &reports)? } else { String::new() };
+        Ok(Report { exit, problems, ..Report::done(text) })
+    }
+
+    /// Where NaN and infinities come from in the targets of `reports` that are not finite.
+    fn origins(&self, loaded: &Loaded, reports: &[GradientReport]) -> Result<String, Error> {
+        let mut text = String::new();
+        for report in reports.iter().filter(|report| !report.finite) {
+            let graph = loaded.module(Some(&report.target))?;
+            let options = Options { range: Some(report.range), ..self.options() };
+            if let Some(found) = loaded.find_nan(graph, &draw_inputs(graph, &options))? {
+                text.push_str(&format!("{}\n", found.render(Some(&loaded.source), Colour::Always)));
+            }
+        }
+        Ok(text)
+    }
+
+    fn options(&self) -> Options {
+        let extent = usize::from(self.extent);
+        Options { seed: self.seed, extent, range: self.range, ..Options::default() }
     }
 
     /// The text breaks laws.
@@ -97,12 +120,7 @@ impl Check {
     }
 
     fn gradients(&self, loaded: &Loaded) -> Result<Vec<GradientReport>, Error> {
-        let options = Options {
-            seed: self.seed,
-            extent: usize::from(self.extent),
-            range: self.range,
-            ..Options::default()
-        };
+        let options = self.options();
         let statements = loaded.written.transforms.iter();
         let reports = statements.map(|statement| {
             check_statement(&loaded.expanded, statement, &options).map_err(|error| {

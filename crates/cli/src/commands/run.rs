@@ -2,13 +2,14 @@
 
 use super::{BOLD, Error, RESET, Report, json};
 use crate::backend::Engine;
+use crate::exit::Exit;
 use crate::program::load;
 use crate::{array, file, npy};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use tessera_core::diagnostic::{Source, nearest};
+use tessera_core::diagnostic::{Colour, Source, nearest};
 use tessera_core::exec::Function;
 use tessera_core::ir::{Graph, Type};
 use tessera_core::tensor::Data;
@@ -16,7 +17,7 @@ use tessera_core::{Tensor, text};
 
 /// Call a module with arguments, and print its results with their digests
 ///
-/// Targets of adjoint, jvp and hvp statements can be called like any module. A digest is SHA-256
+/// Targets of statements such as adjoint can be called like any module. A digest is SHA-256
 /// over dtype, shape and little-endian bits; with numpy:
 /// hashlib.sha256(f"f64 {list(x.shape)}\n".encode() + x.tobytes()).hexdigest()
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ use tessera_core::{Tensor, text};
   tessera run heat.mlir --entry @heat_grad --arg x=points.npy --out gradient.npz
   tessera run heat.mlir --arg x=data.npz --threads 1 --json
 
-Exit code 0, or 2 if the program, an argument or a file is bad.")]
+Exit code 0, 1 if --find-nan found something, or 2 if the program, an argument or a file is bad.")]
 pub struct Run {
     /// The program; - for stdin
     file: PathBuf,
@@ -40,6 +41,9 @@ pub struct Run {
     out: Option<PathBuf>,
     #[command(flatten)]
     engine: Engine,
+    /// If a result holds NaN or an infinity, name the operation that it comes from, and end with 1
+    #[arg(long)]
+    find_nan: bool,
     /// Print the results as JSON; elements of tensors of up to 1000
     #[arg(long)]
     json: bool,
@@ -87,7 +91,14 @@ impl Run {
             }
             false => results.map(|(name, tensor)| to_text(name, tensor)).collect(),
         };
-        Ok(Report::done(text))
+        let found = if self.find_nan { loaded.find_nan(graph, &arguments)? } else { None };
+        Ok(match found {
+            Some(found) => {
+                let problems = format!("{}\n", found.render(Some(&loaded.source), Colour::Always));
+                Report { text, problems, exit: Exit::Failed }
+            }
+            None => Report::done(text),
+        })
     }
 
     /// The arguments in the order of the inputs, or all that is wrong with them.

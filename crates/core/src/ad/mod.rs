@@ -10,15 +10,24 @@
 //! derivative in one direction costs a number of nodes polynomial in k.
 
 pub mod check;
+mod dense;
 mod forward;
+mod linearize;
+mod modes;
+pub(crate) mod problems;
 mod reverse;
-mod statements;
+pub(crate) mod statements;
 #[cfg(test)]
 mod tests;
+mod vmap;
 
+pub use dense::{hessian, jacobian};
 pub use forward::forward;
+pub use linearize::{Linearized, linearize};
+pub use modes::{adjoint, hvp, jmp, jvp, vjp};
 pub use reverse::backward;
-pub use statements::{adjoint, expand, hvp, jvp};
+pub use statements::expand;
+pub use vmap::vmap;
 
 use crate::ir::{Builder, Graph, Location, Origin, Value};
 use crate::ops::{Calculus, Constraint, Mode};
@@ -33,25 +42,52 @@ pub const CONSTRAINTS: &[Constraint] = &[
     },
     Constraint {
         id: "ad-2",
-        law: "`wrt` names float inputs of the module, each once",
+        law: "`wrt` names one or more float inputs of the module, each once; `over` inputs of any dtype",
         mend: "name inputs as written in the module, such as `wrt(%x)`",
     },
     Constraint {
         id: "ad-3",
-        law: "outputs that are differentiated are floats; hvp has one scalar output",
-        mend: "return a float, and reduce it to a scalar for hvp",
+        law: "outputs that are differentiated are floats",
+        mend: "return floats only, or convert the others",
     },
     Constraint {
         id: "ad-4",
-        law: "`dir` names one new direction for each of `wrt`",
-        mend: "write as many names in `dir(...)` as in `wrt(...)`",
+        law: "`dir` names one new direction for each of `wrt`, and `seed` one new cotangent for each output",
+        mend: "write as many names in `dir(...)` as in `wrt(...)`, and none that an input has",
     },
     Constraint {
         id: "ad-5",
         law: "the target of a transformation is a new name and its source a module",
         mend: "choose another name behind `->`",
     },
+    Constraint {
+        id: "ad-6",
+        law: "a statement has no clause but those of its kind; linearize makes two modules, every other kind one",
+        mend: "leave the clause out; docs/ir.md lists the clauses of every statement",
+    },
+    Constraint {
+        id: "ad-7",
+        law: "results are finite where `--find-nan` asks for it",
+        mend: "guard the operation with `tgraph.select`, in both of whose branches it has a safe argument",
+    },
 ];
+
+/// The positions of `values` among the inputs of `graph`.
+fn input_positions(graph: &Graph, values: &[Value]) -> Result<Vec<usize>, AdError> {
+    let mut positions = Vec::new();
+    let error = |got| {
+        let message = format!("values must be one or more inputs of @{}, each once, got {got}", graph.name);
+        AdError { id: "ad-2", message, location: Location::Derived }
+    };
+    for value in values {
+        match graph.inputs().iter().position(|input| input.value == *value) {
+            Some(position) if !positions.contains(&position) => positions.push(position),
+            Some(_) => return Err(error("the same twice")),
+            None => return Err(error("another value")),
+        }
+    }
+    if positions.is_empty() { Err(error("none")) } else { Ok(positions) }
+}
 
 /// A derivative that cannot be built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

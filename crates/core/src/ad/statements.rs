@@ -1,7 +1,8 @@
 //! The transformation statements: a module in, a module out.
 
-use super::{AdError, backward, forward};
-use crate::ir::{Builder, Graph, Location, Program, Transform, TransformKind, Value};
+use super::problems::{self, Problem};
+use super::{AdError, adjoint, hessian, hvp, jacobian, jmp, jvp, linearize, vjp, vmap};
+use crate::ir::{Clause, Extent, Graph, Location, Program, Transform, TransformKind, Value};
 use std::sync::Arc;
 
 /// Carries out every transformation statement, in order; their targets become modules.
@@ -9,12 +10,15 @@ use std::sync::Arc;
 /// # Errors
 /// All statements that cannot be carried out, each with its reason.
 pub fn expand(program: &Program) -> Result<Program, Vec<AdError>> {
-    let mut out = Program { modules: program.modules.clone(), transforms: Vec::new() };
+    let mut out = Program::default();
+    for graph in program.modules.values() {
+        insert(&mut out, program, graph);
+    }
     let mut errors = Vec::new();
     for statement in &program.transforms {
-        match transform(&out, statement) {
-            Ok(graph) => {
-                out.modules.insert(statement.target.clone(), Arc::new(graph));
+        match transform(program, &out, statement) {
+            Ok(graphs) => {
+                out.modules.extend(graphs.into_iter().map(|graph| (graph.name.clone(), graph)));
             }
             Err(error) => errors.push(error),
         }
@@ -22,141 +26,67 @@ pub fn expand(program: &Program) -> Result<Program, Vec<AdError>> {
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
-fn transform(program: &Program, statement: &Transform) -> Result<Graph, AdError> {
-    let error = |id, message| AdError { id, message, location: statement.location };
-    let Some(source) = program.modules.get(&statement.source) else {
-        return Err(error("ad-5", format!("the source must be a module, got @{}", statement.source)));
-    };
-    if program.modules.contains_key(&statement.target) {
-        return Err(error("ad-5", format!("the target must be a new name, got @{}", statement.target)));
-    }
-    let mut wrt = Vec::new();
-    for name in &statement.wrt {
-        match source.input_named(name) {
-            Some(value) if source.ty(value).dtype.is_float() && !wrt.contains(&value) => wrt.push(value),
-            Some(value) => {
-                let got =
-                    format!("wrt must name float inputs, each once, got %{name} of {}", source.ty(value));
-                return Err(error("ad-2", got));
-            }
-            None => {
-                let inputs: Vec<&str> = source.inputs().iter().filter_map(|i| source.name(i.value)).collect();
-                let got = format!(
-                    "wrt must name inputs of @{} (%{}), got %{name}",
-                    source.name,
-                    inputs.join(", %")
-                );
-                return Err(error("ad-2", got));
-            }
+/// Makes `graph` a module of `out`, behind what it calls of those that are made already.
+fn insert(out: &mut Program, program: &Program, graph: &Arc<Graph>) {
+    for callee in graph.nodes().iter().flat_map(|node| node.op.regions()) {
+        if program.made.contains_key(&callee.name) && !out.modules.contains_key(&callee.name) {
+            insert(out, program, callee);
         }
     }
-    if statement.kind == TransformKind::Hvp && statement.dir.len() != wrt.len() {
-        let got = format!("dir must name {} directions, got {}", wrt.len(), statement.dir.len());
-        return Err(error("ad-4", got));
+    out.modules.insert(graph.name.clone(), graph.clone());
+}
+
+/// The modules that `statement` of `program` makes beside those of `out`.
+fn transform(program: &Program, out: &Program, statement: &Transform) -> Result<Vec<Arc<Graph>>, AdError> {
+    let error = |id, message| AdError { id, message, location: statement.location };
+    let made: Vec<Arc<Graph>> =
+        statement.targets().filter_map(|name| program.made.get(name).cloned()).collect();
+    if made.len() == statement.targets().count() {
+        return Ok(made);
     }
-    let result = match statement.kind {
-        TransformKind::Adjoint => adjoint(source, &wrt),
-        TransformKind::Jvp => jvp(source, &wrt),
-        TransformKind::Hvp => hvp(source, &wrt, &statement.dir),
+    let Some(source) = out.modules.get(&statement.source) else {
+        let Problem { id, message, .. } = problems::no_source(statement);
+        return Err(error(id, message));
     };
-    let mut graph = result.map_err(|e| match e.location {
+    if let Some(taken) = statement.targets().find(|&target| out.modules.contains_key(target)) {
+        return Err(error("ad-5", format!("the target must be a new name, got @{taken}")));
+    }
+    let mut problems = problems::of_form(statement).into_iter().chain(problems::of_source(statement, source));
+    if let Some(Problem { id, message, .. }) = problems.next() {
+        return Err(error(id, message));
+    }
+    Ok(carry_out(statement, source)?.into_iter().map(Arc::new).collect())
+}
+
+/// The modules that `statement` makes of `source`, which it fits: as many as it has targets, named
+/// after them.
+///
+/// # Errors
+/// If a derivative cannot be built.
+pub(crate) fn carry_out(statement: &Transform, source: &Graph) -> Result<Vec<Graph>, AdError> {
+    let inputs = |clause| -> Vec<Value> {
+        statement.names(clause).iter().filter_map(|name| source.input_named(name)).collect()
+    };
+    let (wrt, over) = (inputs(Clause::Wrt), inputs(Clause::Over));
+    let (dir, seed) = (&statement.dir, &statement.seed);
+    let size = statement.size.map_or(Extent::Dynamic, Extent::Static);
+    let made = match statement.kind {
+        TransformKind::Adjoint => adjoint(source, &wrt).map(|graph| vec![graph]),
+        TransformKind::Vjp => vjp(source, &wrt, seed).map(|graph| vec![graph]),
+        TransformKind::Jvp => jvp(source, &wrt).map(|graph| vec![graph]),
+        TransformKind::Hvp => hvp(source, &wrt, dir).map(|graph| vec![graph]),
+        TransformKind::Jmp => jmp(source, &wrt, dir, seed, size).map(|graph| vec![graph]),
+        TransformKind::Jacobian => jacobian(source, &wrt, statement.mode).map(|graph| vec![graph]),
+        TransformKind::Hessian => hessian(source, &wrt, statement.mode).map(|graph| vec![graph]),
+        TransformKind::Linearize => linearize(source, &wrt).map(|pair| vec![pair.at, pair.linear]),
+        TransformKind::Vmap => vmap(source, &over, size).map(|graph| vec![graph]),
+    };
+    let mut made = made.map_err(|e| match e.location {
         Location::Derived => AdError { location: statement.location, ..e },
         _ => e,
     })?;
-    graph.name = statement.target.clone();
-    Ok(graph)
-}
-
-/// A builder that holds a copy of `source`: the copied inputs, wrt and outputs.
-fn copied(source: &Graph, wrt: &[Value]) -> Result<(Builder, Vec<Value>, Vec<Value>), AdError> {
-    if let Some(&y) = source.outputs().iter().find(|&&y| !source.ty(y).dtype.is_float()) {
-        let message = format!("outputs of @{} must be floats, got {}", source.name, source.ty(y));
-        return Err(AdError { id: "ad-3", message, location: Location::Derived });
+    for (name, graph) in statement.targets().zip(&mut made) {
+        graph.name = name.to_string();
     }
-    let mut b = Builder::new(&source.name);
-    let inputs = b.copy_inputs(source);
-    let outputs = b.inline(source, &inputs).expect("the source was verified");
-    b.at(Location::Derived);
-    let wrt = wrt
-        .iter()
-        .map(|v| inputs[source.inputs().iter().position(|i| i.value == *v).expect("an input")])
-        .collect();
-    Ok((b, wrt, outputs))
-}
-
-/// Reverse mode: a module of the same inputs that returns the gradient for each of `wrt`.
-///
-/// The seed of a single scalar output is 1; otherwise the module takes one more input for each
-/// output, its cotangent, called after the output with `_bar`.
-pub fn adjoint(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
-    let (mut b, wrt, outputs) = copied(source, wrt)?;
-    let seeds: Vec<Value> = match outputs.as_slice() {
-        [y] if b.ty(*y).ndim() == 0 => vec![b.ones_like(*y)],
-        _ => (0..outputs.len())
-            .map(|i| {
-                let name = source.name(source.outputs()[i]).map_or(format!("y{i}"), str::to_string);
-                let ty = b.ty(outputs[i]).clone();
-                let name = fresh(&b, format!("{name}_bar"));
-                b.input(&name, ty)
-            })
-            .collect(),
-    };
-    let gradients = backward(&mut b, &outputs, &seeds, &wrt)?;
-    let outputs = or_zeros(&mut b, gradients, &wrt);
-    Ok(b.snapshot(outputs))
-}
-
-/// Forward mode: a module that takes a tangent for each of `wrt` and returns each output followed
-/// by its tangent.
-pub fn jvp(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
-    let (mut b, wrt, outputs) = copied(source, wrt)?;
-    let tangents: Vec<Value> = wrt
-        .iter()
-        .map(|&x| {
-            let name = fresh(&b, format!("d{}", b.graph().name(x).unwrap_or("x")));
-            b.tangent_input(&name, x)
-        })
-        .collect();
-    let dy = forward(&mut b, &outputs, &wrt, &tangents)?;
-    let dy = or_zeros(&mut b, dy, &outputs);
-    let results = outputs.into_iter().zip(dy).flat_map(|(y, dy)| [y, dy]).collect();
-    Ok(b.snapshot(results))
-}
-
-/// Reverse over forward: a module that takes a direction for each of `wrt` and returns the product
-/// of the Hessian of its scalar output with them, one result for each of `wrt`.
-pub fn hvp(source: &Graph, wrt: &[Value], directions: &[String]) -> Result<Graph, AdError> {
-    let (mut b, wrt, outputs) = copied(source, wrt)?;
-    let [y] = outputs[..] else {
-        let message = format!("hvp must have one output, got {}", outputs.len());
-        return Err(AdError { id: "ad-3", message, location: Location::Derived });
-    };
-    if b.ty(y).ndim() > 0 {
-        let message = format!("hvp must have a scalar output, got {}", b.ty(y));
-        return Err(AdError { id: "ad-3", message, location: Location::Derived });
-    }
-    let mut tangents = Vec::new();
-    for (&x, name) in wrt.iter().zip(directions) {
-        tangents.push(b.tangent_input(name, x));
-    }
-    let products = match forward(&mut b, &[y], &wrt, &tangents)?[0] {
-        None => vec![None; wrt.len()],
-        Some(dy) => {
-            let seed = b.ones_like(dy);
-            backward(&mut b, &[dy], &[seed], &wrt)?
-        }
-    };
-    let outputs = or_zeros(&mut b, products, &wrt);
-    Ok(b.snapshot(outputs))
-}
-
-/// `name`, or with a number behind it where an input has that name, as in a second derivative.
-fn fresh(b: &Builder, name: String) -> String {
-    let numbered = (1..).map(|k| format!("{name}_{k}"));
-    let mut names = std::iter::once(name.clone()).chain(numbered);
-    names.find(|name| b.graph().input_named(name).is_none()).expect("numbers do not end")
-}
-
-fn or_zeros(b: &mut Builder, derivatives: Vec<Option<Value>>, like: &[Value]) -> Vec<Value> {
-    derivatives.into_iter().zip(like).map(|(d, &like)| d.unwrap_or_else(|| b.zeros_like(like))).collect()
+    Ok(made)
 }

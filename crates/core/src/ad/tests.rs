@@ -52,7 +52,7 @@ fn a_select_guards_first_and_second_order() {
 }
 
 /// A user's operation without a derivative.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Opaque;
 
 impl crate::ops::Rule for Opaque {
@@ -65,6 +65,10 @@ impl crate::ops::Rule for Opaque {
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
         vec![x[0].clone()]
     }
+    fn batch(&self, b: &mut Builder, x: &crate::ops::Batch) -> Result<Vec<Value>, crate::ops::Violation> {
+        x.apply(b, std::sync::Arc::new(self.clone()))
+    }
+
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Missing("it states no rule")
     }

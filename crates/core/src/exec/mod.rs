@@ -3,7 +3,9 @@
 mod batch;
 pub mod cpu;
 mod function;
+mod nonfinite;
 pub mod plan;
 pub mod reference;
 
 pub use function::{Backend, CallError, Executable, Function, check_arguments, lower};
+pub use nonfinite::{NonFinite, find_nonfinite};

@@ -412,7 +412,7 @@ fn region(graph: &Graph, classes: &[Class], users: &[Vec<usize>], members: &[usi
         .iter()
         .filter(|i| !reductions.contains(i))
         .flat_map(|&i| graph.nodes()[i].results.iter().copied())
-        .filter(|&v| is_used_outside(graph, classes, &users[v.index()], v, members))
+        .filter(|&v| is_used_outside(graph, classes, users, v, members))
         .collect();
     Region {
         rows: classes[members[0]].extent,
@@ -434,19 +434,26 @@ fn users(graph: &Graph) -> Vec<Vec<usize>> {
     users
 }
 
-/// Whether an output or a node beyond `members`, which ascend, needs a value's elements.
+/// Whether an output or a node beyond `members`, which ascend, needs a value's elements: itself, or to
+/// compute a cheap member again that is made of them.
 fn is_used_outside(
     graph: &Graph,
     classes: &[Class],
-    users: &[usize],
+    users: &[Vec<usize>],
     value: Value,
     members: &[usize],
 ) -> bool {
     graph.outputs().contains(&value)
-        || users.iter().filter(|i| members.binary_search(i).is_err()).any(|&i| {
+        || users[value.index()].iter().any(|&i| {
             let usage = |k: usize| classes[i].rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
-            let operands = graph.nodes()[i].operands.iter().enumerate();
-            operands.into_iter().any(|(k, &v)| v == value && usage(k) != RowUse::Shape)
+            let mut operands = graph.nodes()[i].operands.iter().enumerate();
+            let is_read = operands.any(|(k, &v)| v == value && usage(k) != RowUse::Shape);
+            let result = graph.nodes()[i].results[0];
+            let is_inside = members.binary_search(&i).is_ok();
+            let made_again = || {
+                is_cheap(graph, result).is_some() && is_used_outside(graph, classes, users, result, members)
+            };
+            is_read && (!is_inside || made_again())
         })
 }
 

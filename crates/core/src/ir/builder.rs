@@ -131,11 +131,23 @@ impl Builder {
         graph: &Graph,
         inputs: &[Value],
         needed: impl Fn(&Node) -> bool,
+        each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
+    ) -> Result<Vec<Option<Value>>, Violation> {
+        let known = graph.inputs().iter().map(|input| input.value).zip(inputs.iter().copied());
+        self.rebuild_from(graph, known, needed, each)
+    }
+
+    /// [`Builder::rebuild`] where the new values of `known` ones are given: inputs, or what is not rebuilt.
+    pub(crate) fn rebuild_from(
+        &mut self,
+        graph: &Graph,
+        known: impl IntoIterator<Item = (Value, Value)>,
+        needed: impl Fn(&Node) -> bool,
         mut each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
     ) -> Result<Vec<Option<Value>>, Violation> {
         let mut map: Vec<Option<Value>> = vec![None; graph.value_count()];
-        for (input, &value) in graph.inputs().iter().zip(inputs) {
-            map[input.value.index()] = Some(value);
+        for (old, new) in known {
+            map[old.index()] = Some(new);
         }
         for node in graph.nodes().iter().filter(|node| needed(node)) {
             let operands: Vec<Value> =

@@ -9,5 +9,5 @@ mod types;
 pub use attribute::{Attribute, Attributes};
 pub use builder::Builder;
 pub use graph::{Graph, Input, Location, Node, Origin, Value};
-pub use program::{Program, Transform, TransformKind};
+pub use program::{Clause, Mode, Program, Transform, TransformKind};
 pub use types::{DType, ELEMENTS_MAX, Extent, NDIM_MAX, Type};

@@ -7,24 +7,126 @@ use std::sync::Arc;
 /// What a transformation statement asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TransformKind {
-    /// `tgraph.adjoint`: reverse mode.
+    /// `tgraph.adjoint`: reverse mode, the gradient alone.
     Adjoint,
+    /// `tgraph.vjp`: reverse mode with a cotangent for every output, the outputs beside the gradient.
+    Vjp,
     /// `tgraph.jvp`: forward mode.
     Jvp,
-    /// `tgraph.hvp`: reverse over forward.
+    /// `tgraph.hvp`: second derivatives along a direction.
     Hvp,
+    /// `tgraph.jmp`: the gradient, and its derivative along many directions at once.
+    Jmp,
+    /// `tgraph.jacobian`: every first derivative.
+    Jacobian,
+    /// `tgraph.hessian`: every second derivative.
+    Hessian,
+    /// `tgraph.linearize`: the outputs with what their derivative needs, and the derivative as a linear module.
+    Linearize,
+    /// `tgraph.vmap`: the same for every position along a new axis of some inputs.
+    Vmap,
+}
+
+/// A part of a statement behind its source, such as `wrt(%x)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Clause {
+    /// `wrt(%x)`: inputs to differentiate with respect to.
+    Wrt,
+    /// `over(%x)`: inputs that get a leading axis.
+    Over,
+    /// `dir(%v)`: names of new inputs, the directions.
+    Dir,
+    /// `seed(%w)`: names of new inputs, the cotangents of the outputs.
+    Seed,
+    /// `size(8)`: the extent of the new axis; `?` if left out.
+    Size,
+    /// `mode(forward)` or `mode(reverse)`.
+    Mode,
+}
+
+impl Clause {
+    /// Every clause, in the order printed.
+    pub const ALL: [Clause; 6] =
+        [Clause::Wrt, Clause::Over, Clause::Dir, Clause::Seed, Clause::Size, Clause::Mode];
+
+    /// The word before the parenthesis.
+    pub fn name(self) -> &'static str {
+        match self {
+            Clause::Wrt => "wrt",
+            Clause::Over => "over",
+            Clause::Dir => "dir",
+            Clause::Seed => "seed",
+            Clause::Size => "size",
+            Clause::Mode => "mode",
+        }
+    }
+}
+
+/// Which way dense derivatives are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// A column at a time: best where inputs are fewer than outputs.
+    Forward,
+    /// A row at a time: best where outputs are fewer than inputs.
+    Reverse,
+}
+
+impl Mode {
+    /// Both modes.
+    pub const ALL: [Mode; 2] = [Mode::Forward, Mode::Reverse];
+
+    /// The word in the IR's text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Forward => "forward",
+            Mode::Reverse => "reverse",
+        }
+    }
 }
 
 impl TransformKind {
     /// Every kind.
-    pub const ALL: [TransformKind; 3] = [TransformKind::Adjoint, TransformKind::Jvp, TransformKind::Hvp];
+    pub const ALL: [TransformKind; 9] = [
+        TransformKind::Adjoint,
+        TransformKind::Vjp,
+        TransformKind::Jvp,
+        TransformKind::Hvp,
+        TransformKind::Jmp,
+        TransformKind::Jacobian,
+        TransformKind::Hessian,
+        TransformKind::Linearize,
+        TransformKind::Vmap,
+    ];
 
     /// The statement's word, without `tgraph.`.
     pub fn name(self) -> &'static str {
         match self {
             TransformKind::Adjoint => "adjoint",
+            TransformKind::Vjp => "vjp",
             TransformKind::Jvp => "jvp",
             TransformKind::Hvp => "hvp",
+            TransformKind::Jmp => "jmp",
+            TransformKind::Jacobian => "jacobian",
+            TransformKind::Hessian => "hessian",
+            TransformKind::Linearize => "linearize",
+            TransformKind::Vmap => "vmap",
+        }
+    }
+
+    /// The clause that names inputs of the source, which every statement has.
+    pub fn subject(self) -> Clause {
+        if self == TransformKind::Vmap { Clause::Over } else { Clause::Wrt }
+    }
+
+    /// The clauses that a statement may have beside its subject.
+    pub fn options(self) -> &'static [Clause] {
+        match self {
+            TransformKind::Adjoint | TransformKind::Jvp | TransformKind::Linearize => &[],
+            TransformKind::Vjp => &[Clause::Seed],
+            TransformKind::Hvp => &[Clause::Dir],
+            TransformKind::Jmp => &[Clause::Dir, Clause::Seed, Clause::Size],
+            TransformKind::Jacobian | TransformKind::Hessian => &[Clause::Mode],
+            TransformKind::Vmap => &[Clause::Size],
         }
     }
 }
@@ -38,12 +140,66 @@ pub struct Transform {
     pub source: String,
     /// Inputs to differentiate with respect to, without `%`.
     pub wrt: Vec<String>,
-    /// Names of the new direction inputs (`dir(%v)` of hvp), without `%`; one for each of `wrt`.
+    /// Inputs that get a leading axis, without `%`.
+    pub over: Vec<String>,
+    /// Names of the new direction inputs, without `%`; one for each of `wrt`.
     pub dir: Vec<String>,
+    /// Names of the new cotangent inputs, without `%`; one for each output, or none for names made from theirs.
+    pub seed: Vec<String>,
+    /// The extent of the new leading axis; `None` is `?`.
+    pub size: Option<usize>,
+    /// How dense derivatives are built; `None` is by their sizes.
+    pub mode: Option<Mode>,
     /// The module it makes, without `@`.
     pub target: String,
+    /// The second module that `linearize` makes, the linear one.
+    pub linear: Option<String>,
     /// Where it stands.
     pub location: Location,
+}
+
+impl Transform {
+    /// The statement without clauses.
+    pub fn new(kind: TransformKind, source: &str, target: &str) -> Transform {
+        Transform {
+            kind,
+            source: source.to_string(),
+            wrt: vec![],
+            over: vec![],
+            dir: vec![],
+            seed: vec![],
+            size: None,
+            mode: None,
+            target: target.to_string(),
+            linear: None,
+            location: Location::Derived,
+        }
+    }
+
+    /// The names in a clause of names.
+    pub fn names(&self, clause: Clause) -> &[String] {
+        match clause {
+            Clause::Wrt => &self.wrt,
+            Clause::Over => &self.over,
+            Clause::Dir => &self.dir,
+            Clause::Seed => &self.seed,
+            Clause::Size | Clause::Mode => &[],
+        }
+    }
+
+    /// Whether the statement has the clause.
+    pub fn has(&self, clause: Clause) -> bool {
+        match clause {
+            Clause::Size => self.size.is_some(),
+            Clause::Mode => self.mode.is_some(),
+            names => !self.names(names).is_empty(),
+        }
+    }
+
+    /// The modules it makes.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.target).chain(&self.linear).map(String::as_str)
+    }
 }
 
 /// Modules and transformation statements, in the order written.
@@ -53,4 +209,7 @@ pub struct Program {
     pub modules: IndexMap<String, Arc<Graph>>,
     /// Transformations not yet carried out, in order; one may name the target of an earlier one.
     pub transforms: Vec<Transform>,
+    /// What statements make whose target a module calls: made when the text was read, since the call's
+    /// types follow from it. They are not among `modules` before the statements are carried out.
+    pub made: IndexMap<String, Arc<Graph>>,
 }

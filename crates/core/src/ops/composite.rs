@@ -2,7 +2,7 @@
 //! which is its value; softmax and log-sum-exp add a rule derived by hand, tested equal to the
 //! derivative of the expansion.
 
-use super::reduce::check_axes;
+use super::reduce::{check_axes, resolve};
 use super::registry::only;
 use super::shape::{bad, ints, naturals};
 use super::*;
@@ -135,6 +135,10 @@ impl Rule for Softmax {
         let sum = b.spread(sum, &[axis], x[0]);
         Some(vec![b.div(exp, sum)])
     }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(Softmax))
+    }
 }
 
 /// `y (v − Σ y v)`: the derivative of softmax is symmetric, so it is its own transpose.
@@ -178,6 +182,10 @@ impl Rule for LogSumExp {
         let sum = b.sum(exp, &[axis]);
         let log = b.log(sum);
         Some(vec![b.add(max, log)])
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(LogSumExp))
     }
 }
 
@@ -233,6 +241,11 @@ impl Rule for Norm {
         let root = b.sqrt(safe);
         Some(vec![b.select(vanishes, zero, root)])
     }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let axes = super::batch::shifted(&resolve(&self.axes, x.types(b)[0].ndim()));
+        x.apply(b, Arc::new(Norm { axes: Some(axes) }))
+    }
 }
 
 impl Rule for CrossEntropy {
@@ -276,5 +289,9 @@ impl Rule for CrossEntropy {
         let own = b.sum(own, &[1]);
         let loss = b.sub(total, own);
         Some(vec![b.mean_all(loss)])
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.expansion(b, self)
     }
 }

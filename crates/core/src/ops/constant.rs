@@ -98,6 +98,10 @@ impl Rule for Constant {
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Constant(&self.value)
     }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        b.push(Arc::new(Constant { value: self.value.clone() }), x.x)
+    }
 }
 
 /// The index along an axis.
@@ -157,5 +161,9 @@ impl Rule for Iota {
 
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Constant
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        Ok(vec![b.iota_like(x.lead(), self.ty.dtype, self.axis + 1)])
     }
 }

@@ -4,6 +4,7 @@
 //! summed first (law 3, the last axis first); then the axes that both have and the result has not are one contracted
 //! index, row-major in the order of the left operand, of a matrix product (law 4). Without such axes nothing is summed.
 
+use super::batch::led;
 use super::registry::only;
 use super::shape::bad;
 use super::*;
@@ -251,6 +252,17 @@ impl Rule for Contract {
         }
         let is_static = x.iter().all(|&v| b.ty(v).static_shape().is_some());
         is_static.then(|| vec![self.product(b, x)])
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let is_free = |c: &char| !self.operands.iter().flatten().any(|used| used == c);
+        let Some(letter) = ('a'..='z').chain('A'..='Z').find(is_free) else {
+            return bad("contract-1", "a batched contraction must have a letter left for its axis".into());
+        };
+        let operands = self.operands.iter().zip(x.over);
+        let operands = operands.map(|(letters, &over)| if over { led(letter, letters) } else { letters.clone() });
+        let batched = Contract { operands: operands.collect(), result: led(letter, &self.result), strong: self.strong };
+        b.push(Arc::new(batched), x.x)
     }
 }
 

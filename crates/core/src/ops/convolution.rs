@@ -274,6 +274,10 @@ impl Rule for Unfold {
         (x[0].ndim() > self.windows.sizes.len()).then(|| Rows::pointwise(1))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(self.clone()))
+    }
+
     fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
         (x[0].ndim() > self.windows.sizes.len()).then(|| Arc::new(self.clone()) as Op)
     }
@@ -361,6 +365,10 @@ impl Rule for Fold {
 
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Linear(self)
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(self.clone()))
     }
 }
 
@@ -489,5 +497,9 @@ impl Rule for Convolution {
         let y = b.reshape(y, &[groups, samples, positions, features]);
         let y = b.apply(Arc::new(Transpose { permutation: vec![1, 0, 3, 2] }), &[y]);
         Some(vec![b.reshape(y, &[[samples, kernel[0]].as_slice(), &counts].concat())])
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.expansion(b, self)
     }
 }

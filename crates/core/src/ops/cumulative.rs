@@ -118,6 +118,10 @@ impl Rule for Cumsum {
         (self.axis > 0).then(|| Rows::pointwise(1))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(Cumsum { axis: self.axis + 1, reverse: self.reverse }))
+    }
+
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(Cumsum { axis: self.axis.checked_sub(1)?, reverse: self.reverse }))
     }

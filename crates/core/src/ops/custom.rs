@@ -72,13 +72,29 @@ pub trait Custom: Debug + Send + Sync + 'static {
     /// whose rule is not stated is refused, and no transpose is made up from a differential. [`Calculus::Linear`] and
     /// [`Calculus::Slopes`] give every mode. [`Calculus::Expansion`] is for operations of the table and is refused.
     fn calculus(&self) -> Calculus<'_>;
+
+    /// The operation at every position of a batch; see [`Rule::batch`].
+    ///
+    /// # Errors
+    /// `custom-2` unless it is stated.
+    fn batch(&self, _b: &mut Builder, _x: &Batch) -> Result<Vec<Value>, Violation> {
+        let message = format!("`{}` must say what it is in a batch", self.name());
+        Err(Violation::new("custom-2", message).help("implement `batch`, or use the operation outside of `vmap`"))
+    }
 }
 
-pub(super) const CONSTRAINTS: &[Constraint] = &[Constraint {
-    id: "custom-1",
-    law: "a user's operation accepts its operands",
-    mend: "read what the operation says of its operands",
-}];
+pub(super) const CONSTRAINTS: &[Constraint] = &[
+    Constraint {
+        id: "custom-1",
+        law: "a user's operation accepts its operands",
+        mend: "read what the operation says of its operands",
+    },
+    Constraint {
+        id: "custom-2",
+        law: "a user's operation in a batch says what it is there",
+        mend: "implement `Custom::batch`",
+    },
+];
 
 /// `operation` as an [`Op`].
 pub fn custom(operation: impl Custom) -> Op {
@@ -117,5 +133,9 @@ impl<C: Custom> Rule for User<C> {
             Calculus::Expansion => Calculus::Missing("a user's operation has no expansion"),
             calculus => calculus,
         }
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        self.0.batch(b, x)
     }
 }

@@ -109,6 +109,10 @@ impl Rule for Dot {
         (x[0].ndim() > 1 && self.stable() == Stable::Pairwise).then(|| Rows::pointwise(2))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
+    }
+
     fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
         (x[0].ndim() > 1).then(|| Arc::new(*self) as Op)
     }

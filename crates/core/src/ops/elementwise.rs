@@ -492,6 +492,10 @@ impl Rule for Elementwise {
         (y.ndim() > 0).then(|| Rows::pointwise(x.len()))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
+    }
+
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(*self))
     }
@@ -678,6 +682,10 @@ impl Rule for Compare {
         (y.ndim() > 0).then(|| Rows::pointwise(2))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
+    }
+
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(*self))
     }
@@ -747,6 +755,10 @@ impl Rule for Convert {
 
     fn rows(&self, _: &[&Type], y: &Type) -> Option<Rows> {
         (y.ndim() > 0).then(|| Rows::pointwise(1))
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
     }
 
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {

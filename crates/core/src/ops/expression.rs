@@ -157,12 +157,17 @@ impl Builder {
         if self.ty(x).shape == self.ty(like).shape {
             return x;
         }
-        self.apply(Arc::new(Reshape { shape: None }), &[x, like])
+        self.apply(Arc::new(Reshape::like()), &[x, like])
     }
 
     /// The same elements under another shape, one extent of which may be −1.
     pub fn reshape(&mut self, x: Value, shape: &[i64]) -> Value {
-        self.apply(Arc::new(Reshape { shape: Some(shape.to_vec()) }), &[x])
+        self.apply(Arc::new(Reshape::to(shape)), &[x])
+    }
+
+    /// Axes in another order: result axis `i` is axis `permutation[i]`.
+    pub fn transpose(&mut self, x: Value, permutation: &[usize]) -> Value {
+        self.apply(Arc::new(Transpose { permutation: permutation.to_vec() }), &[x])
     }
 
     /// A reduction over `axes`.

@@ -72,6 +72,11 @@ impl Along {
         }
     }
 
+    /// The same behind a batch axis, which counts more of the problems with indices of their own.
+    fn batched(self) -> Along {
+        Along { axis: self.axis + 1, batch: self.batch + 1 }
+    }
+
     fn on_one_row(self, index: &Type) -> Option<Along> {
         match (self.batch, self.axis) {
             (0, 0) => (index.ndim() > 0).then_some(self),
@@ -255,6 +260,17 @@ impl Rule for Gather {
         (y.ndim() > 0).then_some(Rows { operands, reduced: false })
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let (axis, batch) = (self.along.axis, self.along.batch);
+        let along = match (x.over, axis, batch) {
+            // Indices that all positions share stay as they are, and so does an operand whose rows are taken.
+            ([true, false], _, 0) => Along { axis: axis + 1, batch: 0 },
+            ([false, true], 0, 0) => self.along,
+            _ => return x.apply(b, Arc::new(Gather { along: self.along.batched() })),
+        };
+        b.push(Arc::new(Gather { along }), x.x)
+    }
+
     fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(Gather { along: self.along.on_one_row(x[1])? }))
     }
@@ -401,6 +417,10 @@ impl Rule for ScatterAdd {
         is_inside.then(|| Rows { operands: vec![RowUse::Pointwise, index], reduced: false })
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(ScatterAdd { along: self.along.batched(), extent: self.extent }))
+    }
+
     fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(ScatterAdd { along: self.along.on_one_row(x[1])?, extent: self.extent }))
     }
@@ -464,6 +484,10 @@ impl Rule for OneHot {
 
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
         (x[0].ndim() > 0).then(|| Rows::pointwise(1))
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
     }
 
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {

@@ -161,6 +161,24 @@ impl Rule for Matmul {
         Calculus::Bilinear(self)
     }
 
+    /// A batch of which every product has the same right operand is one product of all rows.
+    fn simplify(&self, b: &mut Builder, x: &[Value]) -> Option<Value> {
+        let (left, right) = (b.ty(x[0]).static_shape()?, b.ty(x[1]).static_shape()?);
+        let axes = left.len();
+        let shared = b.graph().node_of(x[1])?;
+        let Kernel::Broadcast { dims } = shared.op.kernel() else { return None };
+        let weights = shared.operands[0];
+        let whole = dims == [axes - 2, axes - 1] && b.ty(weights).static_shape()? == right[axes - 2..];
+        if axes == 2 || self.transpose_a || !whole {
+            return None;
+        }
+        let e = self.extents(&left, &right);
+        let rows = b.reshape(x[0], &[(e.batch * e.m) as i64, e.k as i64]);
+        let product = b.apply(Arc::new(*self), &[rows, weights]);
+        let shape: Vec<i64> = left[..axes - 1].iter().chain([&e.n]).map(|&n| n as i64).collect();
+        Some(b.reshape(product, &shape))
+    }
+
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
         let batched = x[0].ndim() > 2;
         match (batched, self.transpose_a, self.transpose_b) {
@@ -173,6 +191,10 @@ impl Rule for Matmul {
             }
             (false, true, _) => None,
         }
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
     }
 
     fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {

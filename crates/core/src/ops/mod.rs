@@ -4,6 +4,7 @@
 //! Nothing outside this folder asks which operation it has before it: differentiation reads
 //! [`Calculus`], engines read [`Rows`] and [`Kernel`], passes call [`Rule::simplify`].
 
+mod batch;
 mod composite;
 mod constant;
 mod contract;
@@ -27,6 +28,7 @@ mod shape;
 mod structured;
 mod window;
 
+pub use batch::{Batch, Repeat};
 pub use composite::{CrossEntropy, LogSumExp, Norm, Softmax};
 pub use constant::{Constant, Iota};
 pub use contract::Contract;
@@ -151,8 +153,15 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// The operation at every position along a new axis that leads the operands which `x` marks, and
+    /// all results. Each position has the bits of the operation alone.
+    ///
+    /// # Errors
+    /// `type-2` if a result is too large.
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation>;
+
     /// The operation on one row: the same for the result and all [`RowUse::Pointwise`] operands without
-    /// their leading axis. It undoes batching.
+    /// their leading axis. It undoes [`Rule::batch`].
     fn for_one_row(&self, _x: &[&Type], _y: &Type) -> Option<Op> {
         None
     }

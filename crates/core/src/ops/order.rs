@@ -3,6 +3,7 @@
 //! Numbers stand in the order −∞ < … < −0 < +0 < … < +∞ < NaN, and a sort is stable. An order is piecewise constant:
 //! derivatives pass through `sort` to the places that the elements came from, and stop at the indices.
 
+use super::batch::shifted;
 use super::registry::only;
 use super::shape::{bad, ints, naturals};
 use super::*;
@@ -157,6 +158,10 @@ impl Rule for Reverse {
         (y.ndim() > 0 && !self.axes.contains(&0)).then(|| Rows::pointwise(1))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(Reverse { axes: shifted(&self.axes) }))
+    }
+
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         let axes = self.axes.iter().map(|axis| axis.checked_sub(1)).collect::<Option<_>>()?;
         Some(Arc::new(Reverse { axes }))
@@ -252,6 +257,10 @@ impl Rule for Argsort {
         (self.axis > 0).then(|| Rows::pointwise(1))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(Argsort { axis: self.axis + 1 }))
+    }
+
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(Argsort { axis: self.axis.checked_sub(1)? }))
     }
@@ -291,6 +300,10 @@ impl Rule for Sort {
         let order = b.apply(Arc::new(Argsort { axis: last }), &[lines]);
         let sorted = b.apply(Arc::new(Gather::new(last, last)), &[lines, order]);
         Some(vec![b.apply(exchange, &[sorted])])
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(Sort { axis: self.axis + 1 }))
     }
 }
 
@@ -351,5 +364,9 @@ impl Rule for ArgExtreme {
         let reduction = if self.extreme == Extreme::Max { Reduction::Max } else { Reduction::Min };
         let y = b.reduce(reduction, x[0], &[self.axis]);
         Some(vec![super::reduce::first(b, x[0], y, &[self.axis]).1])
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(ArgExtreme { extreme: self.extreme, axis: self.axis + 1 }))
     }
 }

@@ -1,6 +1,7 @@
 //! Operations that take a part of a tensor or put parts together: slice, pad, concat. All are
 //! linear; each states its transpose.
 
+use super::batch::led;
 use super::registry::only;
 use super::shape::{bad, ints, naturals};
 use super::*;
@@ -203,6 +204,11 @@ impl Rule for Slice {
         Some(Arc::new(Slice { starts: self.starts.clone(), limits, strides: self.strides.clone() }))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let (starts, strides) = (led(0, &self.starts), led(1, &self.strides));
+        x.apply(b, Arc::new(Slice { starts, limits: led(None, &self.limits), strides }))
+    }
+
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         let (starts, strides) = (self.starts[1..].to_vec(), self.strides[1..].to_vec());
         Some(Arc::new(Slice { starts, limits: self.limits[1..].to_vec(), strides }))
@@ -322,6 +328,11 @@ impl Rule for Pad {
         })
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let (low, high, interior) = (led(0, &self.low), led(0, &self.high), led(0, &self.interior));
+        x.apply(b, Arc::new(Pad { low, high, interior }))
+    }
+
     fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
         let rest = |amounts: &[usize]| amounts[1..].to_vec();
         let (low, high, interior) = (rest(&self.low), rest(&self.high), rest(&self.interior));
@@ -417,6 +428,10 @@ impl Rule for Concat {
 
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
         (self.axis > 0).then(|| Rows::pointwise(x.len()))
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(Concat { axis: self.axis + 1 }))
     }
 
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {

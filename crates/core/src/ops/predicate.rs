@@ -75,4 +75,8 @@ impl Rule for Predicate {
             }
         }])
     }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(*self))
+    }
 }

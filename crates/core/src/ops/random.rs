@@ -20,7 +20,7 @@ const LAWS: &[Constraint] = &[
     },
     Constraint {
         id: "random-2",
-        law: "the seed is an integer scalar, and the indices of `random.bits` are integers",
+        law: "the seed is an integer scalar, and the indices of `random.bits` are integers; a seed with axes, as a batch has, leads those of the indices",
         mend: "pass the seed as an argument of type u64",
     },
     Constraint {
@@ -135,7 +135,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             only(name, "random-1", attributes, &["stream"])?;
             let stream = stream(attributes)?;
             let extent = match types {
-                [ty] if ty.dtype == DType::I64 && ty.ndim() == 1 => ty.shape[0].known(),
+                [ty] if ty.dtype == DType::I64 => ty.shape.last().and_then(|extent| extent.known()),
                 _ => None,
             };
             match extent {
@@ -157,11 +157,11 @@ fn words(tensor: &Tensor) -> Vec<u64> {
     }
 }
 
-fn check_draw(stream: u64, seed: &Type) -> Result<(), Violation> {
+fn check_draw(stream: u64, seed: &Type, ndim: usize) -> Result<(), Violation> {
     if i64::try_from(stream).is_err() {
         return bad("random-1", format!("stream must be below 2^63, got {stream}"));
     }
-    match seed.ndim() == 0 && seed.dtype.is_integer() {
+    match seed.ndim() <= ndim && seed.dtype.is_integer() {
         true => Ok(()),
         false => bad("random-2", format!("the seed must be an integer scalar, got {seed}")),
     }
@@ -187,20 +187,22 @@ impl Rule for RandomBits {
                 format!("random.bits must have a seed and indices, got {} operands", x.len()),
             );
         };
-        check_draw(self.stream, seed)?;
-        if !index.dtype.is_integer() {
-            return bad("random-2", format!("indices must be integers, got {index}"));
+        check_draw(self.stream, seed, index.ndim())?;
+        let leads = seed.shape.iter().zip(&index.shape).all(|(a, b)| a.agrees(*b));
+        if !index.dtype.is_integer() || !leads {
+            return bad("random-2", format!("indices must be integers with the axes of the seed first, got {index}"));
         }
         Ok(vec![index.with_dtype(DType::U64)])
     }
 
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
-        let seed = words(x[0])[0];
+        let (seeds, n) = (words(x[0]), x[1].len() / x[0].len().max(1));
         let draw = match self.half {
             Half::Low => random::bits,
             Half::High => random::fork,
         };
-        let bits = words(x[1]).into_iter().map(|index| draw(seed, self.stream, index)).collect();
+        let index = words(x[1]).into_iter().enumerate();
+        let bits = index.map(|(i, index)| draw(seeds[i / n], self.stream, index)).collect();
         vec![Tensor::new(x[1].shape(), bits)]
     }
 
@@ -208,8 +210,17 @@ impl Rule for RandomBits {
         Calculus::Constant
     }
 
-    fn rows(&self, _: &[&Type], y: &Type) -> Option<Rows> {
-        (y.ndim() > 0).then(|| Rows { operands: vec![RowUse::Whole, RowUse::Pointwise], reduced: false })
+    fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
+        let seed = if x[0].ndim() > 0 { RowUse::Pointwise } else { RowUse::Whole };
+        (y.ndim() > 0).then(|| Rows { operands: vec![seed, RowUse::Pointwise], reduced: false })
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let index = x.with_axis(b, 1)?;
+        // A seed that has axes leads those of the indices; a scalar is all positions' seed.
+        let is_shared = !x.over[0] && b.ty(x.x[0]).ndim() == 0;
+        let seed = if is_shared { x.x[0] } else { x.with_axis(b, 0)? };
+        b.push(Arc::new(*self), &[seed, index])
     }
 
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
@@ -277,7 +288,7 @@ impl Rule for Random {
                 return bad("random-3", got);
             }
         };
-        check_draw(self.stream, x[0])?;
+        check_draw(self.stream, x[0], 0)?;
         Ok(vec![Type { dtype: self.ty.dtype, shape }])
     }
 
@@ -309,9 +320,18 @@ impl Rule for Random {
         let z = b.mul(radius, cos);
         Some(vec![b.convert(z, to)])
     }
+
+    /// Positions with one seed draw the same numbers, as the draw alone does.
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let is_static = x.types(b).get(1).is_none_or(|like| like.static_shape().is_some());
+        match is_static {
+            true => x.expansion(b, self),
+            false => bad("random-3", format!("{} must be of a static shape to be batched", self.name())),
+        }
+    }
 }
 
-/// A random permutation.
+/// A random permutation, for each seed one.
 #[derive(Clone, Copy, Debug)]
 pub struct Permutation {
     /// The draw's name.
@@ -337,14 +357,20 @@ impl Rule for Permutation {
         let &[seed] = x else {
             return bad("random-3", format!("random.permutation must have 1 operand, got {}", x.len()));
         };
-        check_draw(self.stream, seed)?;
-        Ok(vec![Type::new(DType::I64, [self.extent])])
+        check_draw(self.stream, seed, usize::MAX)?;
+        let extent = crate::ir::Extent::Static(self.extent);
+        Ok(vec![Type::new(DType::I64, seed.shape.iter().copied().chain([extent]))])
     }
 
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
-        let (seed, n) = (words(x[0])[0], self.extent as u64);
-        let image = |index| random::permute(seed, self.stream, index, n) as i64;
-        vec![Tensor::new([self.extent], (0..n).map(image).collect())]
+        let n = self.extent as u64;
+        let images = |seed| (0..n).map(move |index| random::permute(seed, self.stream, index, n) as i64);
+        let shape = [x[0].shape(), &[self.extent]].concat();
+        vec![Tensor::new(shape, words(x[0]).into_iter().flat_map(images).collect())]
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        b.push(Arc::new(*self), x.x)
     }
 
     fn calculus(&self) -> Calculus<'_> {

@@ -1,5 +1,6 @@
 //! Reductions by law 3, and the number of elements they run over.
 
+use super::batch::shifted;
 use super::registry::only;
 use super::shape::naturals;
 use super::*;
@@ -170,7 +171,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
 ];
 
-fn resolve(axes: &Option<Vec<usize>>, ndim: usize) -> Vec<usize> {
+pub(super) fn resolve(axes: &Option<Vec<usize>>, ndim: usize) -> Vec<usize> {
     axes.clone().unwrap_or_else(|| (0..ndim).collect())
 }
 
@@ -380,6 +381,11 @@ impl Rule for Reduce {
         }
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let axes = shifted(&self.axes(x.types(b)[0].ndim()));
+        x.apply(b, Arc::new(Reduce { reduction: self.reduction, axes: Some(axes), stable: self.stable }))
+    }
+
     fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
         let axes = self.axes(x[0].ndim()).iter().map(|axis| axis.checked_sub(1)).collect::<Option<_>>()?;
         Some(Arc::new(Reduce { reduction: self.reduction, axes: Some(axes), stable: self.stable }))
@@ -501,5 +507,11 @@ impl Rule for Size {
             .iter()
             .try_fold(1, |n, &axis| Some(n * ty.shape[axis].known()?))?;
         Some(b.number(ty.dtype, n as f64))
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let axes = shifted(&resolve(&self.axes, x.types(b)[0].ndim()));
+        let size = b.push(Arc::new(Size { axes: Some(axes) }), x.x)?[0];
+        Ok(vec![b.repeat(size, x.lead())?])
     }
 }

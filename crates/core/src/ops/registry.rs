@@ -45,6 +45,7 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     entries.extend_from_slice(super::window::ENTRIES);
     entries.extend_from_slice(super::order::ENTRIES);
     entries.extend_from_slice(super::cumulative::ENTRIES);
+    entries.extend_from_slice(super::batch::ENTRIES);
     entries.extend_from_slice(super::reduce::ENTRIES);
     entries.extend_from_slice(super::dot::ENTRIES);
     entries.extend_from_slice(super::matmul::ENTRIES);

@@ -80,6 +80,10 @@ impl Rule for Select {
         (y.ndim() > 0).then(|| Rows::pointwise(3))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(Select))
+    }
+
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(Select))
     }

@@ -1,6 +1,7 @@
 //! Operations that arrange elements anew and compute none: broadcast, reshape, transpose. All are
 //! linear; each states its transpose.
 
+use super::batch::{led, shape_of, shifted};
 use super::registry::only;
 use super::*;
 use crate::ir::{Attribute, DType, Extent};
@@ -98,12 +99,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "reshape",
-        summary: "the same elements, row-major, under another shape; one extent may be -1, found from the others, or a second operand gives the shape",
+        summary: "the same elements, row-major, under another shape; one extent may be -1, found from the others, or a second operand gives the shape; with `keep`, the first axes stay and `shape` is that of the others",
         example: "%y = tgraph.reshape %x {shape = [-1, 64]} : tensor<?x64xf64>",
         constraints: &[
             Constraint {
                 id: "reshape-1",
-                law: "one operand and `shape` with at most one -1, or two operands, the second giving the shape",
+                law: "one operand and `shape` with at most one -1, or two operands, the second giving the shape; `keep` (0 if left out) is for the first form, and at most the number of the operand's axes",
                 mend: "write `{shape = [2, -1]}`",
             },
             Constraint {
@@ -113,9 +114,12 @@ pub(super) const ENTRIES: &[Entry] = &[
             },
         ],
         parse: |name, attributes, _, _| {
-            only(name, "reshape-1", attributes, &["shape"])?;
+            only(name, "reshape-1", attributes, &["shape", "keep"])?;
             let shape = attributes.ints("shape").map(<[i64]>::to_vec);
-            Ok(Arc::new(Reshape { shape }))
+            match usize::try_from(attributes.int("keep").unwrap_or(0)) {
+                Ok(keep) => Ok(Arc::new(Reshape { shape, keep })),
+                Err(_) => bad("reshape-1", "`keep` must be 0 or more".into()),
+            }
         },
     },
     Entry {
@@ -230,6 +234,19 @@ impl Rule for Broadcast {
         Some(Arc::new(Broadcast { dims: self.dims.clone(), shape: Some(shape) }))
     }
 
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let like = match &self.shape {
+            None => x.with_axis(b, 1)?,
+            Some(shape) => {
+                let one = shape_of(b, b.ty(x.lead()).dtype, shape)?;
+                b.repeat(one, x.lead())?
+            }
+        };
+        let dims = shifted(&self.dims);
+        let dims = if x.over[0] { led(0, &dims) } else { dims };
+        b.push(Arc::new(Broadcast { dims, shape: None }), &[x.x[0], like])
+    }
+
     fn for_one_row(&self, x: &[&Type], y: &Type) -> Option<Op> {
         let shape = self.shape.as_ref()?[1..].to_vec();
         let dims = match self.rows(x, y)?.operands[0] {
@@ -293,6 +310,10 @@ impl Rule for Fill {
     fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
         Some(vec![b.full_like(x[0], self.value as f64)])
     }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.apply(b, Arc::new(Fill { name: self.name, id: self.id, value: self.value }))
+    }
 }
 
 // ------------------------------------------------------------------------------------ reshape
@@ -302,6 +323,25 @@ impl Rule for Fill {
 pub struct Reshape {
     /// The result shape, one extent of which may be −1; `None` takes the shape of a second operand.
     pub shape: Option<Vec<i64>>,
+    /// How many leading axes stay as they are: `shape` is that of the axes behind them.
+    pub keep: usize,
+}
+
+impl Reshape {
+    /// To `shape`, one extent of which may be −1.
+    pub fn to(shape: &[i64]) -> Reshape {
+        Reshape { shape: Some(shape.to_vec()), keep: 0 }
+    }
+
+    /// To the shape of a second operand.
+    pub fn like() -> Reshape {
+        Reshape { shape: None, keep: 0 }
+    }
+
+    /// The axes behind those that stay.
+    fn changed(&self, x: &Type) -> Type {
+        Type::new(x.dtype, x.shape[self.keep..].iter().copied())
+    }
 }
 
 impl Rule for Reshape {
@@ -310,13 +350,25 @@ impl Rule for Reshape {
     }
 
     fn attributes(&self) -> Attributes {
-        match &self.shape {
+        let attributes = match &self.shape {
             Some(shape) => Attributes::new().with("shape", Attribute::Ints(shape.clone())),
             None => Attributes::new(),
-        }
+        };
+        if self.keep == 0 { attributes } else { attributes.with("keep", Attribute::Int(self.keep as i64)) }
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        if self.keep > 0 {
+            let (&[x], Some(shape)) = (x, &self.shape) else {
+                return bad("reshape-1", "reshape with `keep` must have 1 operand and `shape`".into());
+            };
+            if self.keep > x.ndim() {
+                let got = format!("keep must be at most the axes of {x}, got {}", self.keep);
+                return bad("reshape-1", got);
+            }
+            let rest = Reshape::to(shape).infer(&[&self.changed(x)])?.remove(0);
+            return Ok(vec![Type::new(x.dtype, x.shape[..self.keep].iter().copied().chain(rest.shape))]);
+        }
         let count =
             |shape: &[Extent]| shape.iter().map(|e| e.known()).try_fold(1usize, |n, e| n.checked_mul(e?));
         let total = x.first().and_then(|x| count(&x.shape));
@@ -387,12 +439,14 @@ impl Rule for Reshape {
             return Some(x[0]);
         }
         let shape: Vec<i64> = to.iter().map(|&n| n as i64).collect();
-        (self.shape.as_ref() != Some(&shape))
-            .then(|| b.apply(Arc::new(Reshape { shape: Some(shape) }), &x[..1]))
+        (self.shape.as_ref() != Some(&shape) || self.keep > 0)
+            .then(|| b.apply(Arc::new(Reshape::to(&shape)), &x[..1]))
     }
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
-        let keeps = x[0].shape.first()? == y.shape.first()?;
+        // Of no rows any two shapes are as large, but their rows need not be.
+        let of_row = |ty: &Type| Some(ty.static_shape()?[1..].iter().product::<usize>());
+        let keeps = x[0].shape.first()? == y.shape.first()? && of_row(x[0])? == of_row(y)?;
         keeps.then(|| Rows {
             operands: [RowUse::Pointwise, RowUse::Shape][..x.len()].to_vec(),
             reduced: false,
@@ -402,12 +456,17 @@ impl Rule for Reshape {
     fn for_rows(&self, rows: usize) -> Option<Op> {
         let mut shape = self.shape.clone()?;
         shape[0] = rows as i64;
-        Some(Arc::new(Reshape { shape: Some(shape) }))
+        Some(Arc::new(Reshape::to(&shape)))
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let keep = self.shape.as_ref().map_or(0, |_| self.keep + 1);
+        x.apply(b, Arc::new(Reshape { shape: self.shape.clone(), keep }))
     }
 
     fn for_one_row(&self, _: &[&Type], y: &Type) -> Option<Op> {
-        let shape = y.static_shape()?[1..].iter().map(|&n| n as i64).collect();
-        Some(Arc::new(Reshape { shape: Some(shape) }))
+        let shape: Vec<i64> = y.static_shape()?[1..].iter().map(|&n| n as i64).collect();
+        Some(Arc::new(Reshape::to(&shape)))
     }
 
     fn kernel(&self) -> Kernel<'_> {
@@ -483,6 +542,11 @@ impl Rule for Transpose {
 
     fn rows(&self, _: &[&Type], _: &Type) -> Option<Rows> {
         (self.permutation.first() == Some(&0)).then(|| Rows::pointwise(1))
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let permutation = led(0, &shifted(&self.permutation));
+        x.apply(b, Arc::new(Transpose { permutation }))
     }
 
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {

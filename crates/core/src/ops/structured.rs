@@ -77,4 +77,8 @@ impl Rule for Call {
     fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
         Some(b.inline(self.callee(), x).expect("the call was verified"))
     }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        x.expansion(b, self)
+    }
 }

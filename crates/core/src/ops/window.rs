@@ -4,7 +4,7 @@
 use super::registry::only;
 use super::shape::bad;
 use super::*;
-use crate::ir::{Attribute, Extent};
+use crate::ir::{Attribute, DType, Extent};
 use crate::tensor::{Data, strides};
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -71,6 +71,26 @@ fn clamped(start: &Tensor, size: usize, n: usize) -> usize {
     start.clamp(0, (n - size) as i128) as usize
 }
 
+/// For each position of a batch, where its window of `size` begins along `axis` of `whole`.
+fn starts(b: &mut Builder, start: Value, whole: Value, axis: usize, size: usize) -> Result<Value, Violation> {
+    let index = b.iota_like(whole, DType::I64, axis);
+    let extent = b.push(Arc::new(Size { axes: Some(vec![axis]) }), &[index])?[0];
+    let size = b.number(DType::I64, size as f64);
+    let last = b.sub(extent, size);
+    // No extent is beyond 2^48, but an index of u64 may be beyond i64.
+    let start = match b.ty(start).dtype {
+        DType::U64 => {
+            let bound = b.full_like(start, 2f64.powi(62));
+            b.min(start, bound)
+        }
+        _ => start,
+    };
+    let start = b.convert(start, DType::I64);
+    let (zero, last) = (b.zeros_like(start), b.broadcast_like(last, &[], start));
+    let start = b.max(start, zero);
+    Ok(b.min(start, last))
+}
+
 fn is_index(ty: &Type) -> bool {
     ty.dtype.is_integer() && ty.ndim() == 0
 }
@@ -135,6 +155,20 @@ impl Rule for DynamicSlice {
 
     fn rows(&self, _: &[&Type], _: &Type) -> Option<Rows> {
         rows_behind(self.axis, 2)
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        if !x.over[1] {
+            return b.push(Arc::new(DynamicSlice { axis: self.axis + 1, size: self.size }), x.x);
+        }
+        // Every position has a place of its own: the window's indices.
+        let from = x.with_axis(b, 0)?;
+        let line = b.apply(Arc::new(Iota::new(Type::new(DType::I64, [self.size]), 0)), &[]);
+        let start = starts(b, x.x[1], from, self.axis + 1, self.size)?;
+        let offset = b.repeat(line, start)?;
+        let start = b.push(Arc::new(Repeat { axis: 1, of: 0 }), &[start, line])?[0];
+        let index = b.add(start, offset);
+        b.push(Arc::new(Gather::new(self.axis + 1, 1)), &[from, index])
     }
 
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
@@ -212,6 +246,28 @@ impl Rule for DynamicUpdateSlice {
 
     fn rows(&self, _: &[&Type], _: &Type) -> Option<Rows> {
         rows_behind(self.axis, 3)
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let (axis, whole) = (self.axis + 1, x.with_axis(b, 0)?);
+        let update = x.with_axis(b, 1)?;
+        if !x.over[2] {
+            return b.push(Arc::new(DynamicUpdateSlice { axis }), &[whole, update, x.x[2]]);
+        }
+        // Every position has a place of its own: where it falls into the update.
+        let size = b.ty(update).shape[axis].known().expect("static by dynamic_update_slice-2");
+        let start = starts(b, x.x[2], whole, axis, size)?;
+        let start = b.push(Arc::new(Repeat { axis: 1, of: axis }), &[start, whole])?[0];
+        let place = b.iota_like(start, DType::I64, 1);
+        let place = b.sub(place, start);
+        let put = b.push(Arc::new(Gather::new(axis, 1)), &[update, place])?[0];
+        let inside = b.full_like(place, size as f64);
+        let inside = b.compare(Direction::Lt, place, inside);
+        let zero = b.zeros_like(place);
+        let behind = b.compare(Direction::Ge, place, zero);
+        let inside = b.and(inside, behind);
+        let inside = b.broadcast_like(inside, &[0, axis], whole);
+        b.push(Arc::new(Select), &[inside, put, whole])
     }
 
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {

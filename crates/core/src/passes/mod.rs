@@ -75,7 +75,7 @@ impl Pass {
     /// # Errors
     /// If a module breaks a constraint, which no verified program does.
     pub fn run(&self, program: &Program) -> Result<Program, Violation> {
-        let mut out = Program { modules: Default::default(), transforms: program.transforms.clone() };
+        let mut out = Program { modules: Default::default(), ..program.clone() };
         // Callees stand before their callers, so their new form is known when a call is met.
         let mut renewed: HashMap<*const Graph, Arc<Graph>> = HashMap::new();
         for (name, graph) in &program.modules {

@@ -54,8 +54,8 @@ pub const CONSTRAINTS: &[Law] = &[
     ),
     law(
         "module-3",
-        "a call names a module that is written out in the same text, before or after",
-        "correct the name; the target of a transformation can be run, but not called from text",
+        "a call names a module of the same text, written out or made by a statement, before or after",
+        "correct the name",
         "%y = tgraph.call @f(%x) : f64",
     ),
     law(

@@ -6,7 +6,8 @@
 
 use super::parser::shortened;
 use super::statement::Body;
-use super::tree::{Action, File, Module, Name};
+use super::tree::{Action, File, Module, Name, Span};
+use crate::ad::{problems, statements};
 use crate::diagnostic::{Diagnostic, Source, nearest};
 use crate::ir::{Graph, Location, Program, Transform};
 use std::cell::Cell;
@@ -43,13 +44,46 @@ pub(super) enum Suggest {
     No,
 }
 
+/// What a call can name: a module of the file, or the targets of a statement. A statement is carried out
+/// here only if a module calls what it makes.
+#[derive(Clone, Copy)]
+enum Item<'f, 'a> {
+    Module(&'f Module<'a>),
+    Statement(&'f Transform),
+}
+
+impl<'f, 'a> Item<'f, 'a> {
+    /// The names of what must be lowered before, and where they stand.
+    fn needs(self) -> Vec<(&'f str, Span)> {
+        match self {
+            Item::Module(module) => calls(module).map(|name| (name.text, name.span)).collect(),
+            Item::Statement(statement) => {
+                let span = match statement.location {
+                    Location::Text { start, end } => Span { start: start as usize, end: end as usize },
+                    _ => Span { start: 0, end: 0 },
+                };
+                vec![(&statement.source, span)]
+            }
+        }
+    }
+
+    fn name(self) -> &'f str {
+        match self {
+            Item::Module(module) => module.name.map_or("", |name| name.text),
+            Item::Statement(statement) => &statement.target,
+        }
+    }
+}
+
 /// The modules lowered so far.
 pub(super) struct Modules<'f, 'a> {
     file: &'f File<'a>,
     pub source: &'f Source,
-    /// The first module of each name.
-    by_name: HashMap<&'a str, usize>,
-    graphs: Vec<Option<Arc<Graph>>>,
+    /// Modules, then statements.
+    items: Vec<Item<'f, 'a>>,
+    /// The first item of each name.
+    by_name: HashMap<&'f str, usize>,
+    graphs: HashMap<&'f str, Arc<Graph>>,
     /// Depth of calls and number of operations with calls written out.
     sizes: Vec<(usize, usize)>,
     /// Operations of all calls so far, written out.
@@ -58,52 +92,34 @@ pub(super) struct Modules<'f, 'a> {
 
 pub(super) fn lower(file: &File, source: &Source) -> Lowered {
     let mut errors = Vec::new();
-    let mut modules = Modules {
-        file,
-        source,
-        by_name: HashMap::new(),
-        graphs: vec![None; file.modules.len()],
-        sizes: vec![(0, 0); file.modules.len()],
-        spent: Cell::new(0),
-    };
-    for (i, module) in file.modules.iter().enumerate() {
-        let Some(name) = module.name else { continue };
-        match modules.by_name.get(name.text) {
-            None => {
-                modules.by_name.insert(name.text, i);
-            }
-            Some(_) => {
-                let message = format!("a module's name must be new, got @{} again", name.text);
-                errors.push(Diagnostic::new("module-1", message).at(name.span));
-            }
-        }
-    }
-    let mut program = Program::default();
+    let mut modules = Modules::new(file, source, &mut errors);
+    let mut program = Program { transforms: file.transforms.clone(), ..Program::default() };
     let mut broken = HashSet::new();
     for i in modules.order(&mut errors) {
-        modules.lower(i, &mut errors);
-        let Some(name) = file.modules[i].name else {
-            continue;
+        let names: Vec<&str> = match modules.items[i] {
+            Item::Module(module) => module.name.iter().map(|name| name.text).collect(),
+            Item::Statement(statement) => statement.targets().collect(),
         };
-        match &modules.graphs[i] {
-            Some(graph) if modules.by_name[name.text] == i => {
-                program.modules.insert(name.text.to_string(), graph.clone());
-            }
-            Some(_) => {}
-            None => {
-                broken.insert(name.text.to_string());
+        let graphs = modules.lower(i, &mut errors);
+        for (k, name) in names.into_iter().enumerate() {
+            // A second module of one name has been reported.
+            let is_first = modules.by_name.get(name) == Some(&i);
+            match (graphs.get(k), modules.items[i]) {
+                (None, Item::Module(_)) => {
+                    broken.insert(name.to_string());
+                }
+                (Some(graph), item) if is_first => {
+                    let list = match item {
+                        Item::Module(_) => &mut program.modules,
+                        Item::Statement(_) => &mut program.made,
+                    };
+                    list.insert(name.to_string(), graph.clone());
+                    modules.graphs.insert(name, graph.clone());
+                }
+                _ => {}
             }
         }
     }
-    let texts = |names: &[Name]| names.iter().map(|name| name.text.to_string()).collect();
-    program.transforms.extend(file.transforms.iter().map(|t| Transform {
-        kind: t.kind,
-        source: t.source.text.to_string(),
-        wrt: texts(&t.wrt),
-        dir: texts(&t.dir),
-        target: t.target.text.to_string(),
-        location: Location::Text { start: t.span.start as u32, end: t.span.end as u32 },
-    }));
     Lowered { program, errors, broken }
 }
 
@@ -116,7 +132,31 @@ fn calls<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = Name<'a>> + 'm 
 }
 
 impl<'f, 'a> Modules<'f, 'a> {
-    /// Every module, callees first, else as written. Reports cycles.
+    fn new(file: &'f File<'a>, source: &'f Source, errors: &mut Vec<Diagnostic>) -> Modules<'f, 'a> {
+        let mut by_name: HashMap<&str, usize> = HashMap::new();
+        for (i, name) in file.modules.iter().enumerate().filter_map(|(i, module)| Some((i, module.name?))) {
+            match by_name.get(name.text) {
+                None => {
+                    by_name.insert(name.text, i);
+                }
+                Some(_) => {
+                    let message = format!("a module's name must be new, got @{} again", name.text);
+                    errors.push(Diagnostic::new("module-1", message).at(name.span));
+                }
+            }
+        }
+        let statements = file.transforms.iter().map(Item::Statement);
+        let items: Vec<Item> = file.modules.iter().map(Item::Module).chain(statements).collect();
+        for (k, statement) in file.transforms.iter().enumerate() {
+            for target in statement.targets() {
+                by_name.entry(target).or_insert(file.modules.len() + k);
+            }
+        }
+        let sizes = vec![(0, 0); items.len()];
+        Modules { file, source, items, by_name, graphs: HashMap::new(), sizes, spent: Cell::new(0) }
+    }
+
+    /// Every module and what modules call of statements, callees first, else as written. Reports cycles.
     fn order(&self, errors: &mut Vec<Diagnostic>) -> Vec<usize> {
         #[derive(Clone, Copy, PartialEq)]
         enum Mark {
@@ -124,26 +164,25 @@ impl<'f, 'a> Modules<'f, 'a> {
             Open,
             Done,
         }
-        let count = self.file.modules.len();
-        let callees: Vec<Vec<Name>> = self.file.modules.iter().map(|m| calls(m).collect()).collect();
-        let mut marks = vec![Mark::New; count];
-        let mut order = Vec::with_capacity(count);
-        for root in 0..count {
-            // The modules being visited, each with its next call.
+        let needs: Vec<Vec<(&str, Span)>> = self.items.iter().map(|item| item.needs()).collect();
+        let mut marks = vec![Mark::New; self.items.len()];
+        let mut order = Vec::with_capacity(self.items.len());
+        for root in 0..self.file.modules.len() {
+            // The items being visited, each with its next need.
             let mut path = vec![(root, 0)];
             if marks[root] != Mark::New {
                 continue;
             }
             marks[root] = Mark::Open;
-            while let Some((module, next)) = path.last_mut() {
-                let Some(call) = callees[*module].get(*next) else {
-                    marks[*module] = Mark::Done;
-                    order.push(*module);
+            while let Some((item, next)) = path.last_mut() {
+                let Some(&(name, span)) = needs[*item].get(*next) else {
+                    marks[*item] = Mark::Done;
+                    order.push(*item);
                     path.pop();
                     continue;
                 };
                 *next += 1;
-                let Some(&callee) = self.by_name.get(call.text) else {
+                let Some(&callee) = self.by_name.get(name) else {
                     continue;
                 };
                 match marks[callee] {
@@ -153,10 +192,10 @@ impl<'f, 'a> Modules<'f, 'a> {
                         path.push((callee, 0));
                     }
                     Mark::Open => {
-                        let from = path.iter().position(|&(m, _)| m == callee).unwrap_or(0);
-                        let name = |m: usize| self.file.modules[m].name.map_or("", |name| name.text);
-                        let cycle: Vec<&str> = path[from..].iter().map(|&(m, _)| name(m)).collect();
-                        errors.push(cyclic(*call, &cycle));
+                        let from = path.iter().position(|&(item, _)| item == callee).unwrap_or(0);
+                        let cycle: Vec<&str> =
+                            path[from..].iter().map(|&(item, _)| self.items[item].name()).collect();
+                        errors.push(cyclic(name, span, &cycle));
                     }
                 }
             }
@@ -164,26 +203,51 @@ impl<'f, 'a> Modules<'f, 'a> {
         order
     }
 
-    /// Lowers module `i`, whose callees have been.
-    fn lower(&mut self, i: usize, errors: &mut Vec<Diagnostic>) {
-        let module = &self.file.modules[i];
-        if let Some(graph) = Body::new(self, module, errors).lower().filter(|_| module.name.is_some()) {
-            let called = calls(module).filter_map(|name| self.by_name.get(name.text));
-            let (mut depth, mut size) = (0, graph.nodes().len());
-            for &callee in called {
-                depth = depth.max(self.sizes[callee].0 + 1);
-                size = size.saturating_add(self.sizes[callee].1);
+    /// Lowers item `i`, after what it needs; gives nothing where it is broken.
+    fn lower(&mut self, i: usize, errors: &mut Vec<Diagnostic>) -> Vec<Arc<Graph>> {
+        let graphs = match self.items[i] {
+            Item::Module(module) => {
+                let graph = Body::new(self, module, errors).lower().filter(|_| module.name.is_some());
+                graph.into_iter().collect()
             }
-            self.sizes[i] = (depth, size);
-            self.graphs[i] = Some(Arc::new(graph));
+            Item::Statement(statement) => self.carry_out(statement, errors),
+        };
+        let (mut depth, mut size) = (0, graphs.iter().map(|graph| graph.nodes().len()).sum::<usize>());
+        for callee in self.items[i].needs().iter().filter_map(|(name, _)| self.by_name.get(name)) {
+            depth = depth.max(self.sizes[*callee].0 + 1);
+            size = size.saturating_add(self.sizes[*callee].1);
         }
+        if !graphs.is_empty() {
+            self.sizes[i] = (depth, size);
+        }
+        graphs.into_iter().map(Arc::new).collect()
+    }
+
+    /// What `statement` makes, or nothing and what is wrong with it.
+    fn carry_out(&self, statement: &Transform, errors: &mut Vec<Diagnostic>) -> Vec<Graph> {
+        let Some(source) = self.graphs.get(statement.source.as_str()) else {
+            if !self.by_name.contains_key(statement.source.as_str()) {
+                errors.push(problems::no_source(statement).diagnostic(statement));
+            }
+            return vec![];
+        };
+        let problems = problems::of_form(statement).into_iter().chain(problems::of_source(statement, source));
+        let problems: Vec<Diagnostic> = problems.map(|problem| problem.diagnostic(statement)).collect();
+        if !problems.is_empty() {
+            errors.extend(problems);
+            return vec![];
+        }
+        statements::carry_out(statement, source).unwrap_or_else(|error| {
+            errors.push(error.into());
+            vec![]
+        })
     }
 
     /// The module called `name`.
     pub fn callee(&self, name: &str) -> Callee<'_> {
         match self.by_name.get(name) {
             None => Callee::Unknown,
-            Some(&i) => self.graphs[i].as_ref().map_or(Callee::Broken, Callee::Ready),
+            Some(_) => self.graphs.get(name).map_or(Callee::Broken, Callee::Ready),
         }
     }
 
@@ -210,9 +274,6 @@ impl<'f, 'a> Modules<'f, 'a> {
         let got = shortened(callee.text);
         let diagnostic =
             Diagnostic::new("module-3", format!("a call must name a module, got @{got}")).at(callee.span);
-        if self.file.transforms.iter().any(|t| t.target.text == callee.text) {
-            return diagnostic.note(format!("@{got} is made by a transformation, which text cannot call"));
-        }
         let known = (suggest == Suggest::Yes).then(|| nearest(callee.text, self.by_name.keys().copied()));
         match known.flatten() {
             Some(known) => diagnostic.help(format!("a module with a similar name is @{known}")),
@@ -221,14 +282,14 @@ impl<'f, 'a> Modules<'f, 'a> {
     }
 }
 
-fn cyclic(call: Name, cycle: &[&str]) -> Diagnostic {
+fn cyclic(name: &str, span: Span, cycle: &[&str]) -> Diagnostic {
     const SHOWN_MAX: usize = 8;
     let mut path: Vec<String> =
         cycle.iter().take(SHOWN_MAX).map(|name| format!("@{}", shortened(name))).collect();
     if cycle.len() > SHOWN_MAX {
         path.push("…".into());
     }
-    path.push(format!("@{}", shortened(call.text)));
+    path.push(format!("@{}", shortened(name)));
     let message = format!("a module must not call itself, got the cycle {}", path.join(" -> "));
-    Diagnostic::new("module-4", message).at(call.span)
+    Diagnostic::new("module-4", message).at(span)
 }

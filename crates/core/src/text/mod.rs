@@ -60,7 +60,11 @@ pub fn parse(source: &Source) -> Result<Program, Diagnostics> {
 /// Everything that is wrong with the text or with what it says, in its order.
 pub fn check(source: &Source) -> Result<Program, Diagnostics> {
     let Lowered { program, mut errors, broken } = lowered(source);
-    errors.extend(verify::verify_except(&program, &|name| broken.contains(name)));
+    // What is wrong with a statement that a module calls has been reported.
+    let found = verify::verify_except(&program, &|name| broken.contains(name));
+    let same = |a: &Diagnostic, b: &Diagnostic| (a.id, &a.span, &a.message) == (b.id, &b.span, &b.message);
+    let new: Vec<_> = found.into_iter().filter(|new| !errors.iter().any(|old| same(old, new))).collect();
+    errors.extend(new);
     finish(source, program, errors)
 }
 

@@ -4,7 +4,7 @@
 use super::lexer::{self, Kind, Token};
 use super::tree::*;
 use crate::diagnostic::Diagnostic;
-use crate::ir::TransformKind;
+use crate::ir::{Clause, Location, Mode, Transform, TransformKind};
 
 /// The tree of `text`, as much of it as can be read, and what is wrong with it.
 pub(super) fn parse(text: &str) -> (File<'_>, Vec<Diagnostic>) {
@@ -197,27 +197,67 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn transform(&mut self, kind: TransformKind) -> Read<Transform<'a>> {
+    fn transform(&mut self, kind: TransformKind) -> Read<Transform> {
         let start = self.next().span;
         let source = self.name(Kind::Symbol, "a module such as `@m`")?;
-        let (mut wrt, mut dir) = (None, None);
+        let mut statement = Transform::new(kind, source.text, "");
+        let mut seen = Vec::new();
         while !self.is(Kind::Arrow) {
-            let list = match () {
-                () if self.is_word("wrt") && wrt.is_none() => &mut wrt,
-                () if self.is_word("dir") && dir.is_none() => &mut dir,
-                () if wrt.is_none() => return Err(self.unexpected("`wrt(%x)`")),
-                () => return Err(self.unexpected("`->` and the new module's name")),
+            let clause = Clause::ALL.into_iter().find(|c| self.is_word(c.name()) && !seen.contains(c));
+            let Some(clause) = clause else {
+                return Err(self.clause_wanted(kind, &seen));
             };
             self.next();
-            *list = Some(self.values_in_parentheses()?);
+            self.clause(clause, &mut statement)?;
+            seen.push(clause);
         }
-        let Some(wrt) = wrt else {
-            return Err(self.unexpected("`wrt(%x)`"));
-        };
+        if !seen.contains(&kind.subject()) {
+            return Err(self.clause_wanted(kind, &seen));
+        }
         self.next();
         let target = self.name(Kind::Symbol, "the new module's name, such as `@m_grad`,")?;
-        let span = start.to(target.span);
-        Ok(Transform { kind, source, wrt, dir: dir.unwrap_or_default(), target, span })
+        statement.target = target.text.to_string();
+        if self.take(b',') {
+            let linear = self.name(Kind::Symbol, "the linear module's name, such as `@m_linear`,")?;
+            statement.linear = Some(linear.text.to_string());
+        }
+        let span = start.to(self.previous());
+        statement.location = Location::Text { start: span.start as u32, end: span.end as u32 };
+        Ok(statement)
+    }
+
+    /// The error where a clause must stand, or what follows all of them.
+    fn clause_wanted(&mut self, kind: TransformKind, seen: &[Clause]) -> Unread {
+        match kind.subject() {
+            subject if !seen.contains(&subject) => self.unexpected(&format!("`{}(%x)`", subject.name())),
+            _ => self.unexpected("`->` and the new module's name"),
+        }
+    }
+
+    /// What stands in the parentheses of `clause`.
+    fn clause(&mut self, clause: Clause, statement: &mut Transform) -> Read<()> {
+        let texts = |names: Vec<Name>| names.iter().map(|name| name.text.to_string()).collect();
+        match clause {
+            Clause::Wrt => statement.wrt = texts(self.values_in_parentheses()?),
+            Clause::Over => statement.over = texts(self.values_in_parentheses()?),
+            Clause::Dir => statement.dir = texts(self.values_in_parentheses()?),
+            Clause::Seed => statement.seed = texts(self.values_in_parentheses()?),
+            Clause::Size => {
+                self.expect(b'(')?;
+                let size = self.slice(self.peek().span).parse().ok().filter(|_| self.is(Kind::Number));
+                statement.size = Some(size.ok_or_else(|| self.unexpected("an extent such as `8`"))?);
+                self.next();
+                self.expect(b')')?;
+            }
+            Clause::Mode => {
+                self.expect(b'(')?;
+                let mode = Mode::ALL.into_iter().find(|mode| self.is_word(mode.name()));
+                statement.mode = Some(mode.ok_or_else(|| self.unexpected("`forward` or `reverse`"))?);
+                self.next();
+                self.expect(b')')?;
+            }
+        }
+        Ok(())
     }
 
     fn module(&mut self) -> Read<Module<'a>> {

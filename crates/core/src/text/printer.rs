@@ -3,7 +3,7 @@
 use super::lexer::continues_name;
 use super::number::{self, Floats, Scalar};
 use crate::each_dtype;
-use crate::ir::{Attribute, Attributes, DType, Graph, Node, Program, Transform, Type, Value};
+use crate::ir::{Attribute, Attributes, Clause, DType, Graph, Mode, Node, Program, Transform, Type, Value};
 use crate::tensor::Tensor;
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
@@ -275,16 +275,25 @@ pub(super) fn guide_element(tensor: &Tensor, i: usize, floats: Floats, out: &mut
     each_dtype!(tensor.data(), values => values[i].write(floats, out));
 }
 
-fn guide_transform(transform: &Transform) -> String {
+fn guide_transform(statement: &Transform) -> String {
     let names = |names: &[String]| {
         names.iter().map(|name| format!("%{}", Form::Guide.name(name))).collect::<Vec<_>>().join(", ")
     };
-    let dir = match transform.dir.is_empty() {
-        true => String::new(),
-        false => format!(" dir({})", names(&transform.dir)),
-    };
-    let (source, target) = (Form::Guide.name(&transform.source), Form::Guide.name(&transform.target));
-    format!("tgraph.{} @{source} wrt({}){dir} -> @{target}", transform.kind.name(), names(&transform.wrt))
+    let mut text = format!("tgraph.{} @{}", statement.kind.name(), Form::Guide.name(&statement.source));
+    for clause in Clause::ALL {
+        if clause != statement.kind.subject() && !statement.has(clause) {
+            continue;
+        }
+        let inside = match clause {
+            Clause::Size => statement.size.map_or(String::new(), |size| size.to_string()),
+            Clause::Mode => statement.mode.map_or("", Mode::name).to_string(),
+            clause => names(statement.names(clause)),
+        };
+        let _ = write!(text, " {}({inside})", clause.name());
+    }
+    let targets = statement.targets().map(|target| format!("@{}", Form::Guide.name(target)));
+    let _ = write!(text, " -> {}", targets.collect::<Vec<_>>().join(", "));
+    text
 }
 
 // ------------------------------------------------------------------------------- generic form
@@ -335,20 +344,25 @@ fn generic_element(tensor: &Tensor, i: usize, out: &mut String) {
     }
 }
 
-fn generic_transform(transform: &Transform) -> String {
+fn generic_transform(statement: &Transform) -> String {
+    let quoted = |name: &str| format!("\"{}\"", Form::Generic.name(name));
     let names = |names: &[String]| {
-        let quoted: Vec<String> =
-            names.iter().map(|name| format!("\"{}\"", Form::Generic.name(name))).collect();
-        format!("[{}]", quoted.join(", "))
+        format!("[{}]", names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "))
     };
-    format!(
-        "\"tgraph.{}\"() {{source = @{}, wrt = {}, dir = {}, target = \"{}\"}} : () -> ()",
-        transform.kind.name(),
-        Form::Generic.name(&transform.source),
-        names(&transform.wrt),
-        names(&transform.dir),
-        Form::Generic.name(&transform.target)
-    )
+    let mut attributes = format!("source = @{}", Form::Generic.name(&statement.source));
+    for clause in Clause::ALL.into_iter().filter(|&clause| statement.has(clause)) {
+        let value = match clause {
+            Clause::Size => statement.size.map_or(String::new(), |size| size.to_string()),
+            Clause::Mode => statement.mode.map_or(String::new(), |mode| quoted(mode.name())),
+            clause => names(statement.names(clause)),
+        };
+        let _ = write!(attributes, ", {} = {value}", clause.name());
+    }
+    let _ = write!(attributes, ", target = {}", quoted(&statement.target));
+    if let Some(linear) = &statement.linear {
+        let _ = write!(attributes, ", linear = {}", quoted(linear));
+    }
+    format!("\"tgraph.{}\"() {{{attributes}}} : () -> ()", statement.kind.name())
 }
 
 impl Printer {

@@ -1,6 +1,6 @@
 //! The syntax tree: what is written, before names and types are resolved.
 
-use crate::ir::{TransformKind, Type};
+use crate::ir::{Transform, Type};
 use std::ops::Range;
 
 /// Bytes of the source.
@@ -34,7 +34,7 @@ pub(super) struct Name<'a> {
 #[derive(Debug, Default)]
 pub(super) struct File<'a> {
     pub modules: Vec<Module<'a>>,
-    pub transforms: Vec<Transform<'a>>,
+    pub transforms: Vec<Transform>,
 }
 
 /// `tgraph.module @name { … }`. The name is missing where it could not be read.
@@ -46,17 +46,6 @@ pub(super) struct Module<'a> {
     pub end: Span,
     /// Whether every statement could be read.
     pub is_whole: bool,
-}
-
-/// `tgraph.adjoint @source wrt(…) dir(…) -> @target`.
-#[derive(Debug)]
-pub(super) struct Transform<'a> {
-    pub kind: TransformKind,
-    pub source: Name<'a>,
-    pub wrt: Vec<Name<'a>>,
-    pub dir: Vec<Name<'a>>,
-    pub target: Name<'a>,
-    pub span: Span,
 }
 
 /// A line of a module.

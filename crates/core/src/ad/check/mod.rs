@@ -1,5 +1,6 @@
-//! Derivatives compared with what differentiation means: central differences, and the identity
-//! ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩ between forward and reverse mode.
+//! Derivatives compared with what differentiation means: central differences at first and second
+//! order, the identity ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩ between forward and reverse mode, and the symmetry
+//! ⟨u, H v⟩ = ⟨v, H u⟩ of second derivatives.
 //!
 //! A derivative is compared with (f(x + h) − f(x − h)) / 2h, where h is the power of two next to
 //! ∛ε · max(1, |x|) and ε the coarsest precision in the graph. Each element has its own bound,
@@ -11,15 +12,18 @@
 
 mod line;
 mod report;
+mod statement;
 #[cfg(test)]
 mod tests;
 
 pub use report::{Check, GradientReport, Verdict, Worst};
+pub use statement::check_statement;
 
-use super::{AdError, statements};
+use super::AdError;
+use super::{adjoint, hvp, jvp};
 use crate::exec::cpu;
 use crate::exec::{Backend, CallError, Function};
-use crate::ir::{DType, Graph, Program, Transform, TransformKind, Type, Value};
+use crate::ir::{DType, Graph, Type, Value};
 use crate::numerics::random;
 use crate::tensor::{Data, Tensor};
 use line::{Judge, Line};
@@ -63,10 +67,12 @@ enum Stream {
     Tangents = 3,
     Elements = 4,
     Noise = 5,
+    Others = 6,
 }
 
 /// Checks the derivatives of `graph` with respect to the inputs `wrt` at `inputs`: reverse mode,
-/// forward mode, the identity between them, and second derivatives where the output is one scalar.
+/// forward mode, the identity between them, and second derivatives: of one scalar output the product
+/// with its Hessian and its symmetry, of any other the derivative of the tangent.
 ///
 /// ```
 /// use tessera_core::ad::check::{Options, check_gradients};
@@ -90,62 +96,14 @@ pub fn check_gradients(
     options: &Options,
 ) -> Result<GradientReport, CheckError> {
     let subject = Subject::new(graph, wrt, inputs.to_vec(), options)?;
-    let adjoint = statements::adjoint(graph, wrt)?;
-    let jvp = statements::jvp(graph, wrt)?;
+    let (adjoint, jvp) = (adjoint(graph, wrt)?, jvp(graph, wrt)?);
+    let directions: Vec<String> = (0..wrt.len()).map(|i| format!("direction_{i}")).collect();
+    let hvp = hvp(graph, wrt, &directions)?;
     let mut checks = subject.check_adjoint(&adjoint)?;
     checks.extend(subject.check_jvp(&jvp)?);
     checks.push(subject.check_identity(&adjoint, &jvp)?);
-    if matches!(graph.output_types()[..], [ty] if ty.ndim() == 0) {
-        let directions: Vec<String> = (0..wrt.len()).map(|i| format!("direction_{i}")).collect();
-        let hvp = statements::hvp(graph, wrt, &directions)?;
-        checks.extend(subject.check_hvp(&adjoint, &hvp)?);
-    }
+    checks.extend(subject.check_hvp(&adjoint, &jvp, &hvp)?);
     Ok(subject.report(&graph.name, checks))
-}
-
-/// Checks what `statement` made: `program` is expanded, so that it holds source and target.
-///
-/// # Errors
-/// If a derivative that it is compared with cannot be built, or no inputs fit its `?` extents.
-///
-/// # Panics
-/// If `program` is not the expansion of a program with this statement.
-pub fn check_statement(
-    program: &Program,
-    statement: &Transform,
-    options: &Options,
-) -> Result<GradientReport, CheckError> {
-    let source = &program.modules[&statement.source];
-    let target = &program.modules[&statement.target];
-    let wrt: Vec<Value> = statement.wrt.iter().filter_map(|name| source.input_named(name)).collect();
-    let ranges = options.range.map_or(vec![(-1.0, 1.0), (0.25, 1.25)], |range| vec![range]);
-    let mut last = None;
-    for range in ranges {
-        let options = Options { range: Some(range), ..options.clone() };
-        let inputs = draw_inputs(source, &options);
-        let subject = Subject::new(source, &wrt, inputs, &options)?;
-        let checks = match statement.kind {
-            TransformKind::Adjoint => {
-                let mut checks = subject.check_adjoint(target)?;
-                let jvp = statements::jvp(source, &wrt)?;
-                checks.push(subject.check_identity(target, &jvp)?);
-                checks
-            }
-            TransformKind::Jvp => {
-                let mut checks = subject.check_jvp(target)?;
-                let adjoint = statements::adjoint(source, &wrt)?;
-                checks.push(subject.check_identity(&adjoint, target)?);
-                checks
-            }
-            TransformKind::Hvp => subject.check_hvp(&statements::adjoint(source, &wrt)?, target)?,
-        };
-        let report = subject.report(&statement.target, checks);
-        if report.finite {
-            return Ok(report);
-        }
-        last.get_or_insert(report);
-    }
-    Ok(last.expect("one range or more"))
 }
 
 /// Inputs for `graph`, drawn by law 9: floats from the range, integers 0 or 1.
@@ -176,6 +134,9 @@ fn draw(ty: &Type, stream: Stream, number: usize, options: &Options) -> Tensor {
     };
     Tensor::from_data(shape, data)
 }
+
+/// Some tensors as a function of the inputs.
+type Tensors<'f> = &'f dyn Fn(&[Tensor]) -> Result<Vec<Tensor>, CheckError>;
 
 /// Some numbers as a function of the inputs.
 type Numbers<'f> = &'f dyn Fn(&[Tensor]) -> Result<Vec<f64>, CheckError>;
@@ -218,16 +179,21 @@ impl<'a> Subject<'a> {
         self.graph.name(self.graph.inputs()[input].value).unwrap_or("?")
     }
 
-    /// Cotangents of the outputs, and what of them the adjoint takes: nothing of the 1 for a scalar.
-    fn cotangents(&self) -> (Vec<Tensor>, Vec<Tensor>) {
-        let drawn = |(i, y): (usize, &Tensor)| draw(&y.ty(), Stream::Cotangents, i, self.options);
+    /// A cotangent for each output: 1 for a single scalar, else drawn.
+    fn cotangents(&self) -> Vec<Tensor> {
         match &self.outputs[..] {
-            [y] if y.ndim() == 0 => (vec![crate::ops::expression::scalar_tensor(y.dtype(), 1.0)], vec![]),
-            _ => {
-                let drawn: Vec<Tensor> = self.outputs.iter().enumerate().map(drawn).collect();
-                (drawn.clone(), drawn)
+            [y] if y.ndim() == 0 => vec![crate::ops::expression::scalar_tensor(y.dtype(), 1.0)],
+            outputs => {
+                let drawn = |(i, y): (usize, &Tensor)| draw(&y.ty(), Stream::Cotangents, i, self.options);
+                outputs.iter().enumerate().map(drawn).collect()
             }
         }
+    }
+
+    /// The cotangents that `derived` takes: none where its seed is the 1 of a scalar.
+    fn taken(&self, derived: &Graph) -> Vec<Tensor> {
+        let takes_none = derived.inputs().len() == self.inputs.len();
+        if takes_none { vec![] } else { self.cotangents() }
     }
 
     /// A direction for each of `wrt`.
@@ -268,17 +234,26 @@ impl<'a> Subject<'a> {
         line::noise(self.epsilon, &|t| value(&self.moved(&tangents, t)))
     }
 
+    /// The gradients that `adjoint` gives for the cotangents.
+    fn gradients(&self, adjoint: &Graph) -> Result<Vec<Tensor>, CheckError> {
+        self.run(adjoint, &self.taken(adjoint))
+    }
+
     /// Reverse mode: the gradient of ⟨ȳ, y⟩ against differences along each element of each input.
     fn check_adjoint(&self, adjoint: &Graph) -> Result<Vec<Check>, CheckError> {
-        let (cotangents, taken) = self.cotangents();
-        let gradients = self.run(adjoint, &taken)?;
+        self.check_gradient(&self.gradients(adjoint)?)
+    }
+
+    /// The gradient of ⟨ȳ, y⟩ against differences along each element of each input.
+    fn check_gradient(&self, gradients: &[Tensor]) -> Result<Vec<Check>, CheckError> {
+        let cotangents = self.cotangents();
         let value = |inputs: &[Tensor]| {
             let outputs = call(&self.function, inputs)?;
             Ok(vec![outputs.iter().zip(&cotangents).map(|(y, w)| dot(y, w)).sum()])
         };
         let noise = self.noise(&value)?[0];
         let mut checks = Vec::new();
-        for (i, (&input, gradient)) in self.wrt.iter().zip(&gradients).enumerate() {
+        for (i, (&input, gradient)) in self.wrt.iter().zip(gradients).enumerate() {
             let what = format!("gradient for %{}", self.name(input));
             let derived = floats(gradient);
             let mut judge = Judge::new(what, gradient.shape(), derived.len());
@@ -297,27 +272,84 @@ impl<'a> Subject<'a> {
     fn check_jvp(&self, jvp: &Graph) -> Result<Vec<Check>, CheckError> {
         let tangents = self.tangents(Stream::Tangents);
         let results = self.run(jvp, &tangents)?;
-        let mut checks = Vec::new();
-        for (k, pair) in results.chunks(2).enumerate() {
-            let value = |inputs: &[Tensor]| Ok(floats(&call(&self.function, inputs)?[k]));
-            let name = self.graph.name(self.graph.outputs()[k]).map_or(format!("y{k}"), |n| format!("%{n}"));
-            checks.push(self.along(format!("tangent of {name}"), &tangents, &pair[1], &value)?);
+        let dy: Vec<Tensor> = results.into_iter().skip(1).step_by(2).collect();
+        self.check_tangents(&dy, &tangents)
+    }
+
+    /// Tangents of the outputs against differences along `tangents`.
+    fn check_tangents(&self, dy: &[Tensor], tangents: &[Tensor]) -> Result<Vec<Check>, CheckError> {
+        let value = |inputs: &[Tensor]| call(&self.function, inputs);
+        self.all_along(&|k| format!("tangent of {}", self.output(k)), tangents, dy, &value)
+    }
+
+    fn output(&self, k: usize) -> String {
+        self.graph.name(self.graph.outputs()[k]).map_or(format!("y{k}"), |n| format!("%{n}"))
+    }
+
+    /// Second derivatives along a direction against differences of first ones, and of a Hessian its
+    /// symmetry.
+    fn check_hvp(&self, adjoint: &Graph, jvp: &Graph, hvp: &Graph) -> Result<Vec<Check>, CheckError> {
+        let tangents = self.tangents(Stream::Tangents);
+        let results = self.run(hvp, &tangents)?;
+        if !self.is_scalar() {
+            let function = function(jvp);
+            let value = |inputs: &[Tensor]| {
+                let inputs: Vec<Tensor> = inputs.iter().chain(&tangents).cloned().collect();
+                Ok(call(&function, &inputs)?.into_iter().skip(1).step_by(2).collect())
+            };
+            let what = |k| format!("second derivative of {}", self.output(k));
+            return self.all_along(&what, &tangents, &results, &value);
         }
+        let mut checks = self.check_products(adjoint, &tangents, &results)?;
+        let others = self.tangents(Stream::Others);
+        let other_products = self.run(hvp, &others)?;
+        checks.push(self.check_symmetry(hvp, [&tangents, &others], [&results, &other_products]));
         Ok(checks)
     }
 
-    /// Reverse over forward: products with the Hessian against differences of the gradient.
-    fn check_hvp(&self, adjoint: &Graph, hvp: &Graph) -> Result<Vec<Check>, CheckError> {
-        let tangents = self.tangents(Stream::Tangents);
-        let products = self.run(hvp, &tangents)?;
+    fn is_scalar(&self) -> bool {
+        matches!(&self.outputs[..], [y] if y.ndim() == 0)
+    }
+
+    /// Derivatives of the gradient along `tangents` against differences of the gradient.
+    fn check_products(
+        &self,
+        adjoint: &Graph,
+        tangents: &[Tensor],
+        products: &[Tensor],
+    ) -> Result<Vec<Check>, CheckError> {
         let gradient = function(adjoint);
-        let mut checks = Vec::new();
-        for (i, product) in products.iter().enumerate() {
-            let value = |inputs: &[Tensor]| Ok(floats(&call(&gradient, inputs)?[i]));
-            let what = format!("Hessian · v for %{}", self.name(self.wrt[i]));
-            checks.push(self.along(what, &tangents, product, &value)?);
-        }
-        Ok(checks)
+        let taken = self.taken(adjoint);
+        let value = |inputs: &[Tensor]| {
+            let inputs: Vec<Tensor> = inputs.iter().chain(&taken).cloned().collect();
+            call(&gradient, &inputs)
+        };
+        self.all_along(
+            &|i| format!("Hessian · v for %{}", self.name(self.wrt[i])),
+            tangents,
+            products,
+            &value,
+        )
+    }
+
+    /// ⟨u, H v⟩ = ⟨v, H u⟩, within (16 + operations) ε of the sum of the absolute terms.
+    fn check_symmetry(&self, hvp: &Graph, [u, v]: [&[Tensor]; 2], [hu, hv]: [&[Tensor]; 2]) -> Check {
+        let sides = Sides::of(u.iter().zip(hv), v.iter().zip(hu));
+        sides.check("⟨u, H v⟩ = ⟨v, H u⟩", hvp.nodes().len(), self.epsilon)
+    }
+
+    /// Each of `derived` along one direction, against differences of what `value` gives.
+    fn all_along(
+        &self,
+        what: &dyn Fn(usize) -> String,
+        tangents: &[Tensor],
+        derived: &[Tensor],
+        value: Tensors,
+    ) -> Result<Vec<Check>, CheckError> {
+        let one = |(k, derived): (usize, &Tensor)| {
+            self.along(what(k), tangents, derived, &|inputs: &[Tensor]| Ok(floats(&value(inputs)?[k])))
+        };
+        derived.iter().enumerate().map(one).collect()
     }
 
     /// All elements of a derivative along one direction.
@@ -341,22 +373,13 @@ impl<'a> Subject<'a> {
 
     /// ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩, within (16 + operations) ε of the sum of the absolute terms.
     fn check_identity(&self, adjoint: &Graph, jvp: &Graph) -> Result<Check, CheckError> {
-        let (cotangents, taken) = self.cotangents();
-        let tangents = self.tangents(Stream::Tangents);
-        let gradients = self.run(adjoint, &taken)?;
+        let (cotangents, tangents) = (self.cotangents(), self.tangents(Stream::Tangents));
+        let gradients = self.gradients(adjoint)?;
         let results = self.run(jvp, &tangents)?;
-        let (mut left, mut right, mut size) = (0.0, 0.0, 0.0);
-        for (pair, w) in results.chunks(2).zip(&cotangents) {
-            left += dot(&pair[1], w);
-            size += absolute_dot(&pair[1], w);
-        }
-        for (g, v) in gradients.iter().zip(&tangents) {
-            right += dot(g, v);
-            size += absolute_dot(g, v);
-        }
+        let dy = results.iter().skip(1).step_by(2);
+        let sides = Sides::of(dy.zip(&cotangents), gradients.iter().zip(&tangents));
         let operations = adjoint.nodes().len() + jvp.nodes().len();
-        let bound = (16 + operations) as f64 * self.epsilon * size;
-        Ok(Check::identity("⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩", left, right, bound))
+        Ok(sides.check("⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩", operations, self.epsilon))
     }
 
     /// Which elements of input number `i` of `wrt` are checked: all, or as many as allowed, drawn.
@@ -379,6 +402,33 @@ impl<'a> Subject<'a> {
             _ => unreachable!("wrt are floats"),
         }
         tangents
+    }
+}
+
+/// The two sides of an identity between inner products, and the sum of their absolute terms.
+struct Sides {
+    left: f64,
+    right: f64,
+    size: f64,
+}
+
+impl Sides {
+    fn of<'t>(
+        left: impl Iterator<Item = (&'t Tensor, &'t Tensor)>,
+        right: impl Iterator<Item = (&'t Tensor, &'t Tensor)>,
+    ) -> Sides {
+        let sum = |pairs: Vec<(&Tensor, &Tensor)>| {
+            let total = pairs.iter().map(|(a, b)| dot(a, b)).sum::<f64>();
+            (total, pairs.iter().map(|(a, b)| absolute_dot(a, b)).sum::<f64>())
+        };
+        let ((left, a), (right, b)) = (sum(left.collect()), sum(right.collect()));
+        Sides { left, right, size: a + b }
+    }
+
+    /// Equal within (16 + `operations`) ε of the sum of the absolute terms.
+    fn check(&self, what: &str, operations: usize, epsilon: f64) -> Check {
+        let bound = (16 + operations) as f64 * epsilon * self.size;
+        Check::identity(what, self.left, self.right, bound)
     }
 }
 

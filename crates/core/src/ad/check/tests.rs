@@ -12,7 +12,7 @@ fn inputs(graph: &Graph) -> Vec<Tensor> {
 }
 
 /// sin, or its square, with a slope that may be wrong.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sine {
     slope: fn(&mut Builder, Value) -> Value,
 }
@@ -29,6 +29,10 @@ impl Rule for Sine {
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
         let values = x[0].values::<f64>().iter().map(|x| x.sin()).collect();
         vec![Tensor::new(x[0].shape(), values)]
+    }
+
+    fn batch(&self, b: &mut Builder, x: &crate::ops::Batch) -> Result<Vec<Value>, crate::ops::Violation> {
+        x.apply(b, Arc::new(self.clone()))
     }
 
     fn calculus(&self) -> Calculus<'_> {
@@ -56,7 +60,7 @@ fn report_for(slope: fn(&mut Builder, Value) -> Value) -> GradientReport {
 fn a_right_slope_passes() {
     let report = report_for(|b, x| b.cos(x));
     assert!(report.checks.iter().all(|c| c.verdict() == Verdict::Agrees), "{report}");
-    assert_eq!(report.checks.len(), 4);
+    assert_eq!(report.checks.len(), 5);
 }
 
 #[test]
@@ -95,7 +99,7 @@ fn a_slope_that_is_not_finite_is_caught() {
 }
 
 /// A sum whose transpose forgets a factor: the identity between the modes breaks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Doubled;
 
 impl Rule for Doubled {
@@ -110,6 +114,10 @@ impl Rule for Doubled {
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
         let values = x[0].values::<f64>().iter().map(|x| 2.0 * x).collect();
         vec![Tensor::new(x[0].shape(), values)]
+    }
+
+    fn batch(&self, b: &mut Builder, x: &crate::ops::Batch) -> Result<Vec<Value>, crate::ops::Violation> {
+        x.apply(b, Arc::new(self.clone()))
     }
 
     fn calculus(&self) -> Calculus<'_> {
@@ -135,7 +143,25 @@ fn a_wrong_transpose_breaks_the_identity() {
     let graph = b.finish(vec![y]);
     let report = check_gradients(&graph, &[x], &inputs(&graph), &Options::default()).unwrap();
     let verdicts: Vec<Verdict> = report.checks.iter().map(Check::verdict).collect();
-    assert_eq!(verdicts, [Verdict::Differs, Verdict::Agrees, Verdict::Differs], "{report}");
+    let [agrees, differs] = [Verdict::Agrees, Verdict::Differs];
+    assert_eq!(verdicts, [differs, agrees, differs, agrees], "{report}");
+}
+
+#[test]
+fn a_wrong_transpose_breaks_the_symmetry_of_second_derivatives() {
+    // (Σ x) (Σ 2 c x): of the two terms of its Hessian, 1 (2c)ᵀ and (2c) 1ᵀ, one loses its factor.
+    let mut b = Builder::new("f");
+    let x = b.input("x", vector(DType::F64, 4));
+    let c = b.constant(Tensor::new([4], vec![1.0, 2.0, 3.0, 4.0]));
+    let scaled = b.mul(c, x);
+    let doubled = b.push(Arc::new(Doubled), &[scaled]).unwrap()[0];
+    let (left, right) = (b.sum_all(x), b.sum_all(doubled));
+    let y = b.mul(left, right);
+    let graph = b.finish(vec![y]);
+    let report = check_gradients(&graph, &[x], &inputs(&graph), &Options::default()).unwrap();
+    let symmetry = report.checks.last().unwrap();
+    assert_eq!(symmetry.what, "⟨u, H v⟩ = ⟨v, H u⟩");
+    assert_eq!(symmetry.verdict(), Verdict::Differs, "{report}");
 }
 
 #[test]
