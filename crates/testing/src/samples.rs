@@ -189,6 +189,13 @@ fn moves(s: &mut Samples, dtype: DType) {
     s.add("pad", "rows", &[Type::new(dtype, [3, 2])], range, smooth, |b, x| {
         b.apply(Arc::new(ops::Pad { low: vec![1, 0], high: vec![2, 0], interior: vec![1, 0] }), x)
     });
+    s.add("pad", "open rows", std::slice::from_ref(&row), range, smooth, |b, x| {
+        b.apply(Arc::new(ops::Pad { low: vec![1, 0], high: vec![3, 0], interior: vec![1, 0] }), x)
+    });
+    s.add("slice", "as many rows", &[any(dtype, &[4]), Type::new(dtype, [1, 2])], range, smooth, |b, x| {
+        let slice = ops::Slice { starts: vec![0, 1], limits: vec![None, None], strides: vec![1, 2] };
+        b.apply(Arc::new(slice), x)
+    });
     s.add("concat", "columns", &[row.clone(), any(dtype, &[1])], range, smooth, |b, x| b.concat(x, 1));
     s.add("concat", "rows", &[Type::new(dtype, [2, 3]), any(dtype, &[3])], range, smooth, |b, x| {
         b.concat(x, 0)

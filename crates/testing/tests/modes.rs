@@ -8,7 +8,8 @@ use tessera_core::exec::plan::{Plan, Step};
 use tessera_core::exec::{Backend, Function, cpu, lower};
 use tessera_core::ir::{Clause, Graph, Program, Transform, TransformKind};
 use tessera_core::{Extent, Tensor, Type, ad, text, verify};
-use tessera_testing::data::with_specials;
+use tessera_testing::data::{unit, with_specials};
+use tessera_testing::generate::{Choices, program};
 use tessera_testing::samples::all;
 
 /// A statement of each kind for `graph`, with all its float inputs.
@@ -80,23 +81,57 @@ fn every_mode_has_the_reference_bits_for_every_operation() {
         let program = expanded(&sample.graph, statements(&sample.graph));
         for graph in program.modules.values() {
             for extent in [0, 1, 5] {
-                let drawn =
-                    draw_inputs(graph, &Options { extent, range: Some(sample.range), ..Options::default() });
-                for inputs in [drawn.clone(), with_specials(drawn)] {
-                    let inputs: Vec<&Tensor> = inputs.iter().collect();
-                    let run = |backend| Function::new(graph.clone(), backend).call(&inputs);
-                    let Ok(want) = run(Backend::Reference) else { continue };
-                    let got = run(Backend::Cpu(cpu::Options { threads: 2, ..Default::default() }))
-                        .expect("as before");
-                    for (want, got) in want.iter().zip(&got) {
-                        assert!(want.same_bits(got), "{}\n{graph}\nwant {want:?}\ngot  {got:?}", sample.what);
-                    }
-                    compared += 1;
+                let options = Options { extent, range: Some(sample.range), ..Options::default() };
+                let inputs = with_specials(draw_inputs(graph, &options));
+                compared += usize::from(assert_engine_is_reference(&sample.what, graph, &inputs));
+            }
+        }
+    }
+    assert!(compared > 2500, "{compared}");
+}
+
+/// Whether `graph` takes the inputs; then the engine has the reference's bits.
+fn assert_engine_is_reference(what: &str, graph: &Arc<Graph>, inputs: &[Tensor]) -> bool {
+    let inputs: Vec<&Tensor> = inputs.iter().collect();
+    let run = |backend| Function::new(graph.clone(), backend).call(&inputs);
+    let Ok(want) = run(Backend::Reference) else { return false };
+    let got = run(Backend::Cpu(cpu::Options { threads: 2, ..Default::default() })).expect("as before");
+    for (want, got) in want.iter().zip(&got) {
+        assert!(want.same_bits(got), "{what}\n{graph}\nwant {want:?}\ngot  {got:?}");
+    }
+    true
+}
+
+/// Random programs: a statement is carried out or refused, never wrong.
+#[test]
+fn every_mode_of_a_random_program_is_right_or_refused() {
+    let (mut right, mut refused) = (0, 0);
+    for k in 0..300 {
+        let numbers: Vec<u32> = (0..200).map(|i| (unit(k, i + 1) * f64::from(u32::MAX)) as u32).collect();
+        let program = program(&mut Choices::new(&numbers));
+        for graph in program.modules.values() {
+            for statement in statements(graph) {
+                let program = Program { transforms: vec![statement.clone()], ..program.clone() };
+                if verify::verify(&program).is_err() {
+                    continue; // Without float inputs, or with outputs of integers.
+                }
+                let Ok(expanded) = ad::expand(&program) else {
+                    refused += 1;
+                    continue;
+                };
+                verify::verify(&expanded).unwrap_or_else(|errors| panic!("{errors:?}\n{expanded}"));
+                let target = &expanded.modules[&statement.target];
+                let inputs = draw_inputs(target, &Options { seed: k, ..Options::default() });
+                let what = format!("program {k}\n{program}");
+                right += usize::from(assert_engine_is_reference(&what, target, &inputs));
+                let options = Options { seed: k, elements_max: 4, ..Options::default() };
+                if let Ok(report) = check_statement(&expanded, &statement, &options) {
+                    assert!(!report.finite || report.passed(), "{what}\n{report}");
                 }
             }
         }
     }
-    assert!(compared > 5000, "{compared}");
+    assert!(right > 1000 && refused < right / 10, "{right} right, {refused} refused");
 }
 
 /// Statements on the results of statements: each pair of kinds, of a function with every kind of rule.

@@ -18,12 +18,12 @@ fn like_ndim(id: &'static str, op: &str, x: &[&Type]) -> Result<(), Violation> {
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "slice",
-        summary: "elements `starts`, `starts + strides`, … below `limits` along each axis; a limit of -1 is the end",
+        summary: "elements `starts`, `starts + strides`, … below `limits` along each axis; a limit of -1 is the end, or with a second operand, whose shape the result takes, where that many are taken",
         example: "%y = tgraph.slice %x {starts = [0, 1], limits = [-1, 2]} : tensor<?x1xf64>",
         constraints: &[
             Constraint {
                 id: "slice-1",
-                law: "one operand; `starts`, `limits` and `strides` (1 if left out) have one number for each axis",
+                law: "one operand, or a second that gives the shape; `starts`, `limits` and `strides` (1 if left out) have one number for each axis",
                 mend: "give one start and one limit for each axis",
             },
             Constraint {
@@ -119,6 +119,26 @@ impl Slice {
         slice
     }
 
+    /// The slice that takes as many elements along each open axis as `shape` has.
+    fn of_shape(&self, shape: &[Extent]) -> Slice {
+        let limits = (0..self.limits.len()).map(|axis| {
+            let n = shape.get(axis)?.known()?;
+            let last = n.saturating_sub(1).saturating_mul(self.strides[axis]);
+            let end = self.starts[axis].saturating_add(last).saturating_add(n.min(1));
+            Some(self.limits[axis].unwrap_or(end))
+        });
+        Slice { starts: self.starts.clone(), limits: limits.collect(), strides: self.strides.clone() }
+    }
+
+    /// The type of the slice of `x` that has the shape of `like`.
+    fn infer_like(&self, x: &Type, like: &Type) -> Result<Vec<Type>, Violation> {
+        let own = self.of_shape(&like.shape).infer(&[x])?.remove(0);
+        match own.agrees(&like.with_dtype(x.dtype)) {
+            true => Ok(vec![like.with_dtype(x.dtype)]),
+            false => bad("slice-2", format!("slice of {x} must have the shape of {like}, got {own}")),
+        }
+    }
+
     fn is_whole(&self, x: &Type, axis: usize) -> bool {
         let whole = self.limits[axis].is_none_or(|limit| x.shape[axis] == Extent::Static(limit));
         whole && self.starts[axis] == 0 && self.strides[axis] == 1
@@ -141,9 +161,11 @@ impl Rule for Slice {
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
-        let &[x] = x else {
-            return bad("slice-1", format!("slice must have 1 operand, got {}", x.len()));
-        };
+        like_ndim("slice-1", "slice", x)?;
+        if let Some(like) = x.get(1) {
+            return self.infer_like(x[0], like);
+        }
+        let x = x[0];
         let n = x.ndim();
         if [self.starts.len(), self.limits.len(), self.strides.len()] != [n; 3] {
             let got =
@@ -178,7 +200,9 @@ impl Rule for Slice {
     }
 
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
-        let shape = self.infer(&[&x[0].ty()]).expect("verified")[0].static_shape().expect("static");
+        let types: Vec<Type> = x.iter().map(|x| x.ty()).collect();
+        let ty = self.infer(&types.iter().collect::<Vec<_>>()).expect("verified").remove(0);
+        let shape = ty.static_shape().expect("operands are static");
         let own = strides(x[0].shape());
         let steps: Vec<usize> = own.iter().zip(&self.strides).map(|(a, b)| a * b).collect();
         let offset = own.iter().zip(&self.starts).map(|(a, b)| a * b).sum();
@@ -191,11 +215,15 @@ impl Rule for Slice {
 
     fn simplify(&self, b: &mut Builder, x: &[Value]) -> Option<Value> {
         let ty = b.ty(x[0]);
+        if let Some(&like) = x.get(1) {
+            let shape = b.ty(like).static_shape()?.into_iter().map(Extent::Static).collect::<Vec<_>>();
+            return Some(b.apply(Arc::new(self.of_shape(&shape)), &x[..1]));
+        }
         (self.starts.len() == ty.ndim() && (0..ty.ndim()).all(|axis| self.is_whole(ty, axis))).then_some(x[0])
     }
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
-        (y.ndim() > 0 && self.is_whole(x[0], 0)).then(|| Rows::pointwise(1))
+        (x.len() == 1 && y.ndim() > 0 && self.is_whole(x[0], 0)).then(|| Rows::pointwise(1))
     }
 
     fn for_rows(&self, _: usize) -> Option<Op> {
@@ -223,8 +251,8 @@ impl Rule for Slice {
 }
 
 impl Linear for Slice {
-    fn is_linear_in(&self, _: usize) -> bool {
-        true
+    fn is_linear_in(&self, i: usize) -> bool {
+        i == 0
     }
 
     fn transpose(&self, b: &mut Builder, x: &[Value], _: usize, dy: Value) -> Value {
@@ -346,15 +374,9 @@ impl Linear for Pad {
     }
 
     fn transpose(&self, b: &mut Builder, x: &[Value], _: usize, dy: Value) -> Value {
-        let ty = b.ty(x[0]).clone();
-        // The operand's extent where known; else the padding after it is known instead.
-        let limits = (0..ty.ndim()).map(|axis| {
-            let n = ty.shape[axis].known()?;
-            Some(self.low[axis] + n + n.saturating_sub(1) * self.interior[axis])
-        });
-        let limits = limits.collect();
         let strides = self.interior.iter().map(|i| i + 1).collect();
-        b.apply(Arc::new(Slice { starts: self.low.clone(), limits, strides }), &[dy])
+        let limits = vec![None; self.low.len()];
+        b.apply(Arc::new(Slice { starts: self.low.clone(), limits, strides }), &[dy, x[0]])
     }
 }
 
