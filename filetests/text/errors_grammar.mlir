@@ -22,6 +22,11 @@ tgraph.module @a {
 }
 tgraph.adjoint @a -> @b  // error: text-5 `wrt(%x)` must stand here, got `->`
 tgraph.adjoint @a wrt(%x) wrt(%x) -> @b  // error: text-5 `->` and the new module's name must stand here, got `wrt`
+tgraph.taylor @a wrt(%x) order -> @b  // error: text-5 `(` must stand here, got `->`
+tgraph.taylor @a wrt(%x) order(-1) -> @b  // error: text-5 an order such as `4` must stand here, got `-`
+tgraph.taylor @a wrt(%x) order(1e3) -> @b  // error: text-5 an order such as `4` must stand here, got `1e3`
+tgraph.taylor @a wrt(%x) order(99999999999999999999999) -> @b  // error: text-5 an order such as `4` must stand here, got `99999999999999999999999`
+tgraph.taylor @a order(2) order(3) wrt(%x) -> @b  // error: text-5 `wrt(%x)` must stand here, got `order`
 tgraph.jvp @a wrt %x -> @b  // error: text-5 `(` must stand here, got `%x`
 tgraph.hvp @a wrt(%x) dir(%v) @b  // error: text-5 `->` and the new module's name must stand here, got `@b`
 tgraph.module @open {

@@ -43,3 +43,10 @@ tgraph.linearize @m wrt(%x) -> @u  // error: ad-6 tgraph.linearize must make two
 tgraph.adjoint @m wrt(%x) -> @v, @w  // error: ad-6 tgraph.adjoint must make one module, got two
 tgraph.linearize @m wrt(%x) -> @m_at, @m  // error: ad-5 the target must be a new name, got @m
 tgraph.jvp @ints wrt(%x) -> @k  // error: ad-3 outputs of @ints must be floats, got tensor<3xi64>
+tgraph.taylor @many wrt(%x) order(3) -> @many_taylor
+tgraph.taylor @many_taylor wrt(%x) order(64) -> @many_taylor_taylor
+tgraph.taylor @m wrt(%x) -> @t_l  // error: taylor-1 order must be 1 to 64, got none
+tgraph.taylor @m wrt(%x) order(0) -> @t_n  // error: taylor-1 order must be 1 to 64, got 0
+tgraph.taylor @m wrt(%x) order(65) -> @t_o  // error: taylor-1 order must be 1 to 64, got 65
+tgraph.jvp @m wrt(%x) order(2) -> @t_p  // error: ad-6 tgraph.jvp must have no clause but wrt, got order
+tgraph.taylor @m wrt(%x) dir(%v) order(2) -> @t_q  // error: ad-6 tgraph.taylor must have no clause but wrt, order, got dir

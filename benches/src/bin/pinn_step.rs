@@ -29,6 +29,8 @@ enum Problem {
     NavierStokes,
     /// Loss and gradient of the Kuramoto–Sivashinsky equation, of fourth order.
     KuramotoSivashinsky,
+    /// Loss and gradient of Poisson's equation in ten dimensions.
+    Poisson,
     /// Burgers' equation with the update by Adam.
     Adam,
 }
@@ -39,6 +41,7 @@ impl Problem {
             Problem::Burgers | Problem::Adam => Pde::Burgers,
             Problem::NavierStokes => Pde::NavierStokes,
             Problem::KuramotoSivashinsky => Pde::KuramotoSivashinsky,
+            Problem::Poisson => Pde::Poisson,
         }
     }
 

@@ -235,7 +235,7 @@ fn opt_carries_out_statements_and_runs_passes() {
     assert!(plan.contains("plan of @heat_grad") && plan.contains("region of 4096 rows"), "{plan}");
     let unknown = tessera(&["opt", &file, "--pass", "everything"]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(stderr(&unknown).contains("must be one of expand, canonical, fold, share, dead, all"));
+    assert!(stderr(&unknown).contains("must be one of expand, canonical, fold, share, dead, collapse, all"));
 }
 
 fn run(arguments: &[&str]) -> Value {

@@ -3,14 +3,16 @@
 //! A derivative such as `u_txx` is [`forward`] of `u_tx` along `x`, with the tangent 1: coordinates enter
 //! as columns of their own, so a tangent of one of them differentiates every row by it at once. The builder
 //! shares equal nodes and [`Field`] remembers each derivative, so that all terms of an equation, and all
-//! orders, are made of the same values.
+//! orders, are made of the same values. What a Laplacian adds is then added before it goes through the layers, unless the case asks
+//! for nested derivatives.
 
-use crate::case::Case;
+use crate::case::{Case, Derivatives};
 use crate::expression::{Binary, Expr, Function, Node, Symbol};
 use crate::network::{self, Layout};
 use std::collections::HashMap;
 use tessera_core::ad::{AdError, forward};
 use tessera_core::ir::{Builder, Value};
+use tessera_core::passes::collapse;
 
 /// The unknowns of a case, and their derivatives, over rows of points.
 pub struct Field<'a> {
@@ -69,7 +71,11 @@ impl<'a> Field<'a> {
     /// The value of `expr` in every row, as a column.
     pub fn residual(&mut self, b: &mut Builder, expr: &Expr) -> Result<Value, AdError> {
         let value = self.lower(b, expr, Unknowns::Field)?;
-        Ok(self.column(b, value))
+        let column = self.column(b, value);
+        Ok(match self.case.derivatives {
+            Derivatives::Collapsed => collapse(b, &[column])[0],
+            Derivatives::Nested => column,
+        })
     }
 
     /// A derivative of an unknown by `by`, ascending coordinates.

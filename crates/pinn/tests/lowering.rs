@@ -2,8 +2,13 @@
 
 mod common;
 
-use common::{cpu, parse, trainer};
+use common::{cpu, folder, parse, trainer};
+use tessera_core::exec::Function;
+use tessera_core::ir::{Builder, Graph};
+use tessera_core::{Tensor, text};
+use tessera_pinn::case::{Case, Derivatives};
 use tessera_pinn::expression::{self, Point};
+use tessera_pinn::loss::Objective;
 use tessera_pinn::solution::Grid;
 
 fn case(ansatz: &str, equation: &str) -> String {
@@ -77,4 +82,57 @@ fn derivatives_are_those_of_calculus() {
     // And a false one does not.
     let report = trainer(&parse(&case(wave, "u_xx = -4.01*u")), cpu(1)).step().unwrap();
     assert!(report.total > 1e-8);
+}
+
+/// The graph of the loss and its gradient of a case, and arguments for it.
+fn step(case: &Case, derivatives: Derivatives) -> (Graph, Vec<Tensor>) {
+    let case = Case { derivatives, ..case.clone() };
+    let trainer = trainer(&case, cpu(1));
+    let mut b = Builder::new("step");
+    let theta = b.input("theta", trainer.loss().theta());
+    let inputs = trainer.loss().inputs(&mut b);
+    let losses = trainer.loss().losses(&mut b, theta, &inputs).unwrap();
+    let arguments = [trainer.theta()].into_iter().chain(trainer.arguments()).cloned().collect();
+    (b.snapshot(vec![losses.total, losses.gradient]), arguments)
+}
+
+fn products(graph: &Graph) -> usize {
+    graph.nodes().iter().filter(|node| node.op.name() == "matmul").count()
+}
+
+/// Where a sum of derivatives has nothing in common, collapsing changes no node, hence no bit.
+#[test]
+fn burgers_equation_is_as_it_was() {
+    let case = Case::read(&folder().join("burgers.toml")).unwrap();
+    let [collapsed, nested] = [Derivatives::Collapsed, Derivatives::Nested].map(|form| step(&case, form).0);
+    assert!(text::print_graph(&collapsed) == text::print_graph(&nested));
+}
+
+#[test]
+fn a_laplacian_is_collapsed_to_the_same_loss_and_gradient() {
+    let vector = r#"
+        title = "two fields behind an ansatz, with a coefficient"
+        unknowns = ["u", "v"]
+        coordinates = { x = [0, 1], y = [0, 1], z = [0, 2] }
+        parameters = { nu = 0.3 }
+        equation = [
+            { text = "u*u_x + v*u_y = nu*(u_xx + u_yy + u_zz)", points = 64 },
+            { text = "u*v_x + v*v_y = nu*(v_xx + v_yy + v_zz)", points = 64 },
+        ]
+        ansatz = { u = "x*(1 - x)*u" }
+        network = { hidden = [7, 9, 8] }
+        optimiser = [{ kind = "adam", steps = 1, learning_rate = 1e-3 }]
+        "#;
+    for case in [Case::read(&folder().join("poisson2d.toml")).unwrap(), parse(vector)] {
+        let [(collapsed, arguments), (nested, _)] =
+            [Derivatives::Collapsed, Derivatives::Nested].map(|form| step(&case, form));
+        assert!(products(&collapsed) < products(&nested), "{}", case.title);
+        let [got, want] = [collapsed, nested]
+            .map(|graph| Function::new(graph, cpu(1)).call(&arguments.iter().collect::<Vec<_>>()).unwrap());
+        for (got, want) in got.iter().zip(&want) {
+            let (got, want) = (got.values::<f64>(), want.values::<f64>());
+            let size = want.iter().fold(0.0, |size: f64, x| size.max(x.abs()));
+            assert!(got.iter().zip(want).all(|(x, y)| (x - y).abs() <= 1e-13 * size), "{}", case.title);
+        }
+    }
 }

@@ -26,9 +26,14 @@ pub use tessera_core::exec::cpu::Options;
 pub use tessera_core::exec::{Backend, CallError, Function};
 pub use tessera_core::ir::Graph;
 pub use tessera_core::{DType, Data, Extent, Tensor, Type};
-pub use tessera_core::{ad, ir, numerics, ops, text, verify};
+pub use tessera_core::{ad, ir, numerics, ops, passes, text, verify};
 pub use tessera_pinn as pinn;
 pub use var::{BuildError, BuildErrors, Trace, Var};
+
+/// The listings of `docs/autodiff.md`, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/autodiff.md")]
+pub struct Autodiff;
 
 /// An extent that is known when the graph is called: `?` in text.
 pub const ANY: Extent = Extent::Dynamic;

@@ -8,7 +8,7 @@ mod pinn;
 pub use attention::{attention, attention_inputs};
 pub use chain::{chain, chain_inputs};
 pub use classifier::{CLASSIFIER, classifier_hvp, classifier_inputs};
-pub use pinn::{LAYERS, Pde, adam_state, adam_step, burgers_points, burgers_step, nested_step};
+pub use pinn::{LAYERS, Pde, adam_state, adam_step, burgers_points, burgers_step, nested_step, taylor_step};
 
 use crate::data;
 use tessera_core::ad::backward;

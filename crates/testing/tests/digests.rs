@@ -19,7 +19,7 @@ use tessera_pinn::case::Case;
 use tessera_pinn::trainer::Trainer;
 use tessera_testing::data::{between, unit};
 use tessera_testing::golden::{Entries, Golden};
-use tessera_testing::problems::{self, mlp, rounded};
+use tessera_testing::problems::{self, Pde, mlp, rounded};
 use tessera_testing::samples;
 
 #[test]
@@ -160,6 +160,14 @@ fn programs(digests: &mut Digests, dtype: DType) {
     inputs.push(some(41, &[530, 1]));
     let name = format!("second and fourth derivative of an mlp {dtype}");
     digests.run(&name, &high_derivatives(dtype, &layers), &inputs);
+
+    let mut inputs = problems::parameters(dtype, &problems::LAYERS);
+    inputs.push(problems::burgers_points(dtype, 57));
+    digests.run(&format!("taylor step of order 6 {dtype}"), &problems::taylor_step(dtype, 6), &inputs);
+
+    let mut inputs = problems::parameters(dtype, &Pde::Poisson.layers());
+    inputs.push(Pde::Poisson.points(dtype, 257));
+    digests.run(&format!("poisson step, collapsed, {dtype}"), &Pde::Poisson.step(dtype), &inputs);
 }
 
 /// softmax(q kᵀ) v, and the gradient of the sum of its squares.

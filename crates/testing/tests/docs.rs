@@ -36,6 +36,7 @@ fn listings<'d>(document: &'d str, mark: &str) -> Vec<&'d str> {
     listings
 }
 
+/// Rust listings of the documents are tests of their own, in the crate `tessera`.
 #[test]
 fn the_ir_document_is_that_of_the_tables() {
     assert_generated("ir.md", ir_docs::MARK, ir_docs::generated());

@@ -25,7 +25,8 @@ fn statements(graph: &Graph) -> Vec<Transform> {
         let (own, none) = (wrt.clone(), vec![]);
         let (wrt, over) = if kind == TransformKind::Vmap { (none, own) } else { (own, none) };
         let linear = (kind == TransformKind::Linearize).then(|| format!("{target}_linear"));
-        Transform { wrt, over, dir, linear, ..Transform::new(kind, &graph.name, &target) }
+        let order = has(Clause::Order).then_some(2);
+        Transform { wrt, over, dir, linear, order, ..Transform::new(kind, &graph.name, &target) }
     };
     TransformKind::ALL.into_iter().map(statement).collect()
 }

@@ -6,14 +6,14 @@ use clap::Args;
 use std::path::PathBuf;
 use tessera_core::exec::{lower, plan::Plan};
 use tessera_core::ir::{Extent, Graph, Program, Type};
-use tessera_core::passes::{PASSES, pass, pipeline};
+use tessera_core::passes::{PASSES, Pass, REWRITES, pass, pipeline};
 use tessera_core::text::{Floats, Form, Style, print_styled};
 use tessera_core::verify;
 
 /// Carry out the statements of a program, run passes, and print it
 ///
-/// Every pass is exact: results keep their bits. Without --pass the program is printed as the
-/// statements make it.
+/// Results keep their bits, but for rewrites, which change rounding. Without --pass the program is
+/// printed as the statements make it.
 #[derive(Debug, Args)]
 #[command(after_help = help())]
 pub struct Opt {
@@ -25,7 +25,7 @@ pub struct Opt {
     /// Print floats as exact hexadecimal numbers
     #[arg(long, conflicts_with = "generic")]
     hex: bool,
-    /// Run this pass, in the order given; `all` runs every pass until nothing changes
+    /// Run this pass, in the order given; `all` runs every exact pass until nothing changes
     #[arg(long = "pass", value_name = "NAME", value_parser = known_pass)]
     passes: Vec<String>,
     /// Print how the CPU engine would run each module instead: regions of rows, reductions, stores
@@ -37,22 +37,26 @@ pub struct Opt {
 }
 
 fn help() -> String {
-    let passes: Vec<String> =
-        PASSES.iter().map(|pass| format!("  {:<10} {}", pass.name, pass.summary)).collect();
+    let list = |passes: &[Pass]| {
+        let lines: Vec<String> =
+            passes.iter().map(|pass| format!("  {:<10} {}", pass.name, pass.summary)).collect();
+        lines.join("\n")
+    };
     format!(
-        "Passes:\n{}\n\nExamples:
+        "Passes:\n{}\n\nRewrites:\n{}\n\nExamples:
   tessera opt heat.mlir
   tessera opt heat.mlir --pass all --generic
   tessera opt heat.mlir --pass expand --pass share
   tessera opt heat.mlir --plan --extent 4096
 
 Exit code 0, or 2 if the file cannot be read or breaks a law.",
-        passes.join("\n")
+        list(PASSES),
+        list(REWRITES)
     )
 }
 
 fn known_pass(text: &str) -> Result<String, String> {
-    let names: Vec<&str> = PASSES.iter().map(|pass| pass.name).chain(["all"]).collect();
+    let names: Vec<&str> = PASSES.iter().chain(REWRITES).map(|pass| pass.name).chain(["all"]).collect();
     match names.contains(&text) {
         true => Ok(text.to_owned()),
         false => Err(format!("must be one of {}", names.join(", "))),

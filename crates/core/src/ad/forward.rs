@@ -36,7 +36,7 @@ pub fn forward(
 }
 
 /// The tangent of a node's result.
-fn tangent(b: &mut Builder, node: &Node, dx: &[Option<Value>]) -> Option<Value> {
+pub(super) fn tangent(b: &mut Builder, node: &Node, dx: &[Option<Value>]) -> Option<Value> {
     let (x, y) = (&node.operands, node.results[0]);
     match node.op.calculus() {
         Calculus::Constant => None,

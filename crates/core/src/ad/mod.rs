@@ -1,6 +1,6 @@
 //! Differentiation as graph transformations.
 //!
-//! [`forward`] and [`backward`] append a derivative to the graph under construction, as ordinary
+//! [`forward`], [`series`] and [`backward`] append a derivative to the graph under construction, as ordinary
 //! nodes, so they apply to each other's results at any order. They read [`Calculus`] and know no
 //! operation by name. [`expand`] carries out the transformation statements of a program, and [`check`]
 //! compares derivatives with finite differences.
@@ -17,6 +17,7 @@ mod modes;
 pub(crate) mod problems;
 mod reverse;
 pub(crate) mod statements;
+mod taylor;
 #[cfg(test)]
 mod tests;
 mod vmap;
@@ -24,9 +25,10 @@ mod vmap;
 pub use dense::{hessian, jacobian};
 pub use forward::forward;
 pub use linearize::{Linearized, linearize};
-pub use modes::{adjoint, hvp, jmp, jvp, vjp};
+pub use modes::{adjoint, hvp, jmp, jvp, taylor, vjp};
 pub use reverse::backward;
 pub use statements::expand;
+pub use taylor::{ORDER_MAX, Path, series};
 pub use vmap::vmap;
 
 use crate::ir::{Builder, Graph, Location, Origin, Value};
@@ -69,6 +71,16 @@ pub const CONSTRAINTS: &[Constraint] = &[
         id: "ad-7",
         law: "results are finite where `--find-nan` asks for it",
         mend: "guard the operation with `tgraph.select`, in both of whose branches it has a safe argument",
+    },
+    Constraint {
+        id: "taylor-1",
+        law: "the order of a Taylor expansion is 1 to 64, and only `tgraph.taylor` has one",
+        mend: "write `order(4)`",
+    },
+    Constraint {
+        id: "taylor-2",
+        law: "a path for each of `wrt`, whose coefficients have its type",
+        mend: "give as many paths as there are values of `wrt`; leave out coefficients that are zero",
     },
 ];
 
@@ -161,13 +173,7 @@ fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value], mode: Mode) -> Resul
                 Calculus::Rules(rule) if !rule.states(mode) => {
                     return Err(missing(b.graph(), &roots, i, not_stated(mode)));
                 }
-                Calculus::Expansion => match node.op.expand_for_derivative(b.at(node.location), &operands) {
-                    Some(results) => results,
-                    None => {
-                        let reason = "its derivative needs every extent to be static and not 0";
-                        return Err(missing(b.graph(), &roots, i, reason));
-                    }
-                },
+                Calculus::Expansion => expansion(b, &roots, i, &operands)?,
                 _ if operands == node.operands => continue,
                 _ => b.at(node.location).push(node.op.clone(), &operands).expect("types are as before"),
             };
@@ -188,6 +194,14 @@ fn not_stated(mode: Mode) -> &'static str {
         Mode::Forward => "forward mode needs its differential, and it states an adjoint only",
         Mode::Reverse => "reverse mode needs its adjoint, and it states a differential only",
     }
+}
+
+/// What node `i`, applied to `operands`, is differentiated through.
+fn expansion(b: &mut Builder, roots: &[Value], i: usize, operands: &[Value]) -> Result<Vec<Value>, AdError> {
+    let node = b.graph().nodes()[i].clone();
+    let results = node.op.expand_for_derivative(b.at(node.location), operands);
+    let reason = "its derivative needs every extent to be static and not 0";
+    results.ok_or_else(|| missing(b.graph(), roots, i, reason))
 }
 
 /// The error for node `target`, with the path from an output down to it.

@@ -1,7 +1,7 @@
 //! The modes: [`forward`] and [`backward`] applied to graphs, and to each other's results.
 
 use super::vmap::Batched;
-use super::{AdError, backward, forward};
+use super::{AdError, Path, backward, forward, series};
 use crate::ir::{Builder, Extent, Graph, Location, Value};
 
 /// A graph under construction that begins as a copy of another one.
@@ -65,6 +65,16 @@ impl Derivation {
         Ok(self.wrt.iter().zip(names).map(|(&x, name)| self.b.tangent_input(name, x)).collect())
     }
 
+    /// A new input for the tangent of each of `wrt`.
+    fn tangent_inputs(&mut self) -> Vec<Value> {
+        let b = &mut self.b;
+        let input = |&x: &Value| {
+            let name = fresh(b, format!("d{}", b.graph().name(x).unwrap_or("x")), &[]);
+            b.tangent_input(&name, x)
+        };
+        self.wrt.iter().map(input).collect()
+    }
+
     /// The gradients for cotangents of the outputs, zero where nothing depends.
     pub fn gradients(&mut self, seeds: &[Value]) -> Result<Vec<Value>, AdError> {
         let gradients = backward(&mut self.b, &self.outputs, seeds, &self.wrt)?;
@@ -117,17 +127,29 @@ pub fn jvp(source: &Graph, wrt: &[Value]) -> Result<Graph, AdError> {
     Ok(d.b.snapshot(results))
 }
 
+/// Taylor mode: a module that takes a direction for each of `wrt` and returns each output y(x + t dx) as its coefficients of
+/// 1, t, …, tᵒʳᵈᵉʳ, one behind the other. The k-th is 1/k! of the k-th derivative along the direction.
+///
+/// # Errors
+/// `ad-1` to `ad-3`; `taylor-1` if `order` is not 1 to [`ORDER_MAX`](super::ORDER_MAX).
+pub fn taylor(source: &Graph, wrt: &[Value], order: usize) -> Result<Graph, AdError> {
+    let mut d = Derivation::of(source, wrt)?;
+    let paths: Vec<Path> = d.tangent_inputs().into_iter().map(|dx| vec![Some(dx)]).collect();
+    let mut results = Vec::new();
+    for (y, path) in d.outputs.iter().zip(series(&mut d.b, &d.outputs, &d.wrt, &paths, order)?) {
+        results.push(*y);
+        results.extend(or_zeros(&mut d.b, path, &vec![*y; order]));
+    }
+    Ok(d.b.snapshot(results))
+}
+
 /// The graph of forward mode, its tangent inputs, and the tangents of its outputs.
 pub(super) fn tangent_graph(
     source: &Graph,
     wrt: &[Value],
 ) -> Result<(Derivation, Vec<Value>, Vec<Value>), AdError> {
     let mut d = Derivation::of(source, wrt)?;
-    let mut tangents = Vec::new();
-    for &x in &d.wrt {
-        let name = fresh(&d.b, format!("d{}", d.b.graph().name(x).unwrap_or("x")), &[]);
-        tangents.push(d.b.tangent_input(&name, x));
-    }
+    let tangents = d.tangent_inputs();
     let dy = d.tangents(&d.outputs.clone(), &tangents)?;
     Ok((d, tangents, dy))
 }

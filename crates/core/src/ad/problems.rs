@@ -1,6 +1,7 @@
 //! What can be wrong with a transformation statement, said once for the verifier and for those who
 //! carry statements out.
 
+use super::ORDER_MAX;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::{Clause, Graph, Input, Transform, TransformKind, Value};
 use crate::verify::SHOWN_MAX;
@@ -55,6 +56,12 @@ pub fn of_form(statement: &Transform) -> Vec<Problem> {
     if kind.options().contains(&Clause::Dir) && statement.dir.len() != statement.wrt.len() {
         let (want, got) = (statement.wrt.len(), statement.dir.len());
         problems.push(problem("ad-4", format!("dir must name {want} directions, got {got}")));
+    }
+    if kind.options().contains(&Clause::Order)
+        && !statement.order.is_some_and(|k| (1..=ORDER_MAX).contains(&k))
+    {
+        let got = statement.order.map_or("none".to_string(), |order| order.to_string());
+        problems.push(problem("taylor-1", format!("order must be 1 to {ORDER_MAX}, got {got}")));
     }
     let is_pair = kind == TransformKind::Linearize;
     if statement.linear.is_some() != is_pair {

@@ -1,7 +1,7 @@
 //! The transformation statements: a module in, a module out.
 
 use super::problems::{self, Problem};
-use super::{AdError, adjoint, hessian, hvp, jacobian, jmp, jvp, linearize, vjp, vmap};
+use super::{AdError, adjoint, hessian, hvp, jacobian, jmp, jvp, linearize, taylor, vjp, vmap};
 use crate::ir::{Clause, Extent, Graph, Location, Program, Transform, TransformKind, Value};
 use std::sync::Arc;
 
@@ -79,6 +79,7 @@ pub(crate) fn carry_out(statement: &Transform, source: &Graph) -> Result<Vec<Gra
         TransformKind::Jacobian => jacobian(source, &wrt, statement.mode).map(|graph| vec![graph]),
         TransformKind::Hessian => hessian(source, &wrt, statement.mode).map(|graph| vec![graph]),
         TransformKind::Linearize => linearize(source, &wrt).map(|pair| vec![pair.at, pair.linear]),
+        TransformKind::Taylor => taylor(source, &wrt, statement.order.unwrap_or(0)).map(|graph| vec![graph]),
         TransformKind::Vmap => vmap(source, &over, size).map(|graph| vec![graph]),
     };
     let mut made = made.map_err(|e| match e.location {

@@ -236,3 +236,92 @@ fn a_norm_at_zero_has_the_derivative_zero_at_every_order() {
     assert!(run(&gradient, &[&zero])[0].values::<f64>().iter().all(|&g| g == 0.0));
     assert!(run(&second, &[&zero, &v])[0].values::<f64>().iter().all(|&h| h == 0.0));
 }
+
+/// The coefficients of `roots` along paths, at scalar inputs.
+fn coefficients(
+    build: impl Fn(&mut Builder, Value) -> Value,
+    path: impl Fn(&mut Builder, Value) -> Path,
+    order: usize,
+    at: f64,
+) -> Vec<f64> {
+    let mut b = Builder::new("series");
+    let x = b.input("x", Type::scalar(DType::F64));
+    let y = build(&mut b, x);
+    let path = path(&mut b, x);
+    let made = series(&mut b, &[y], &[x], &[path], order).unwrap().remove(0);
+    let outputs = made.into_iter().map(|c| c.unwrap_or_else(|| b.zeros_like(x))).collect();
+    let graph = b.finish(outputs);
+    run(&graph, &[&Tensor::scalar(at)]).iter().map(|t| t.values::<f64>()[0]).collect()
+}
+
+fn unit(b: &mut Builder, x: Value) -> Path {
+    vec![Some(b.ones_like(x))]
+}
+
+#[test]
+fn series_of_elementary_functions_are_those_of_the_books() {
+    let close = |got: Vec<f64>, want: &[f64]| {
+        let near = |(x, y): (&f64, &f64)| (x - y).abs() <= 4e-16 * y.abs().max(1.0);
+        assert!(got.len() == want.len() && got.iter().zip(want).all(near), "want {want:?}, got {got:?}");
+    };
+    close(coefficients(|b, x| b.exp(x), unit, 5, 0.0), &[1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0]);
+    close(coefficients(|b, x| b.log(x), unit, 5, 1.0), &[1.0, -0.5, 1.0 / 3.0, -0.25, 0.2]);
+    close(coefficients(|b, x| b.tanh(x), unit, 5, 0.0), &[1.0, 0.0, -1.0 / 3.0, 0.0, 2.0 / 15.0]);
+    close(coefficients(|b, x| b.cos(x), unit, 4, 0.0), &[0.0, -0.5, 0.0, 1.0 / 24.0]);
+    close(coefficients(|b, x| b.sqrt(x), unit, 4, 1.0), &[0.5, -0.125, 0.0625, -0.0390625]);
+    close(coefficients(|b, x| b.reciprocal(x), unit, 4, 1.0), &[-1.0, 1.0, -1.0, 1.0]);
+    let cube = |b: &mut Builder, x: Value| {
+        let three = b.full_like(x, 3.0);
+        b.pow(x, three)
+    };
+    close(coefficients(cube, unit, 5, 2.0), &[12.0, 6.0, 1.0, 0.0, 0.0]);
+}
+
+#[test]
+fn a_path_may_bend_and_its_coefficients_may_depend_on_its_start() {
+    // x(t) = x + x t + 3 t³, so that x² is x² + 2 x² t + x² t² + 6 x t³ + 6 x t⁴ + 0 t⁵ + 9 t⁶.
+    let bend = |b: &mut Builder, x: Value| vec![Some(x), None, Some(b.full_like(x, 3.0))];
+    let square = |b: &mut Builder, x: Value| b.mul(x, x);
+    assert_eq!(coefficients(square, bend, 7, 2.0), [8.0, 4.0, 12.0, 12.0, 0.0, 9.0, 0.0]);
+    // The largest of (x(t), 5): rules derived by hand take the same path.
+    let largest = |b: &mut Builder, x: Value| {
+        let five = b.full_like(x, 5.0);
+        let [x, five] = [x, five].map(|v| b.reshape(v, &[1]));
+        let both = b.concat(&[x, five], 0);
+        b.reduce(crate::ops::Reduction::Max, both, &[0])
+    };
+    assert_eq!(coefficients(largest, bend, 4, 6.0), [6.0, 0.0, 3.0, 0.0]);
+    assert_eq!(coefficients(largest, bend, 4, 4.0), [0.0; 4]);
+    // A value that is its own path.
+    assert_eq!(coefficients(|_, x| x, bend, 4, 4.0), [4.0, 0.0, 3.0, 0.0]);
+}
+
+#[test]
+fn zero_coefficients_are_no_nodes() {
+    let mut b = Builder::new("m");
+    let [x, w] = ["x", "w"].map(|name| b.input(name, vector(3)));
+    let y = b.mul(x, w);
+    let one = b.ones_like(x);
+    let before = b.graph().nodes().len();
+    let made = series(&mut b, &[y, w], &[x], &[vec![Some(one)]], 5).unwrap();
+    assert_eq!(made, [vec![Some(w), None, None, None, None], vec![None; 5]]);
+    assert_eq!(b.graph().nodes().len(), before);
+}
+
+#[test]
+fn wrong_orders_and_paths_are_errors_and_a_missing_rule_has_its_path() {
+    let mut b = Builder::new("m");
+    let [x, w] = [("x", 3), ("w", 4)].map(|(name, n)| b.input(name, vector(n)));
+    let y = b.sin(x);
+    let filtered = b.apply(std::sync::Arc::new(Opaque), &[y]);
+    let id = |result: Result<_, AdError>| result.map(|_: Vec<Path>| ()).map_err(|error| error.id);
+    let along = vec![Some(x)];
+    assert_eq!(id(series(&mut b, &[y], &[x], std::slice::from_ref(&along), 64)), Ok(()));
+    assert_eq!(id(series(&mut b, &[y], &[x], std::slice::from_ref(&along), 0)), Err("taylor-1"));
+    assert_eq!(id(series(&mut b, &[y], &[x], std::slice::from_ref(&along), 65)), Err("taylor-1"));
+    assert_eq!(id(series(&mut b, &[y], &[x], &[], 2)), Err("taylor-2"));
+    assert_eq!(id(series(&mut b, &[y], &[x], &[vec![None, Some(w)]], 2)), Err("taylor-2"));
+    let error = series(&mut b, &[filtered], &[x], &[along], 2).unwrap_err();
+    assert_eq!(error.id, "ad-1");
+    assert!(error.message.ends_with("from the output by my_filter"), "{}", error.message);
+}

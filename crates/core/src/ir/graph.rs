@@ -158,9 +158,14 @@ impl Graph {
 
     /// For every value, whether an output depends on it.
     pub fn live(&self) -> Vec<bool> {
+        self.needed_by(&self.outputs)
+    }
+
+    /// For every value, whether one of `values` is it or depends on it.
+    pub fn needed_by(&self, values: &[Value]) -> Vec<bool> {
         let mut live = vec![false; self.values.len()];
-        for &output in &self.outputs {
-            live[output.index()] = true;
+        for &value in values {
+            live[value.index()] = true;
         }
         for node in self.nodes.iter().rev() {
             if node.results.iter().any(|r| live[r.index()]) {

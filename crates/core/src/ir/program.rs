@@ -23,6 +23,8 @@ pub enum TransformKind {
     Hessian,
     /// `tgraph.linearize`: the outputs with what their derivative needs, and the derivative as a linear module.
     Linearize,
+    /// `tgraph.taylor`: coefficients along one direction.
+    Taylor,
     /// `tgraph.vmap`: the same for every position along a new axis of some inputs.
     Vmap,
 }
@@ -42,12 +44,14 @@ pub enum Clause {
     Size,
     /// `mode(forward)` or `mode(reverse)`.
     Mode,
+    /// `order(4)`: the highest coefficient.
+    Order,
 }
 
 impl Clause {
     /// Every clause, in the order printed.
-    pub const ALL: [Clause; 6] =
-        [Clause::Wrt, Clause::Over, Clause::Dir, Clause::Seed, Clause::Size, Clause::Mode];
+    pub const ALL: [Clause; 7] =
+        [Clause::Wrt, Clause::Over, Clause::Dir, Clause::Seed, Clause::Size, Clause::Mode, Clause::Order];
 
     /// The word before the parenthesis.
     pub fn name(self) -> &'static str {
@@ -58,6 +62,7 @@ impl Clause {
             Clause::Seed => "seed",
             Clause::Size => "size",
             Clause::Mode => "mode",
+            Clause::Order => "order",
         }
     }
 }
@@ -86,7 +91,7 @@ impl Mode {
 
 impl TransformKind {
     /// Every kind.
-    pub const ALL: [TransformKind; 9] = [
+    pub const ALL: [TransformKind; 10] = [
         TransformKind::Adjoint,
         TransformKind::Vjp,
         TransformKind::Jvp,
@@ -95,6 +100,7 @@ impl TransformKind {
         TransformKind::Jacobian,
         TransformKind::Hessian,
         TransformKind::Linearize,
+        TransformKind::Taylor,
         TransformKind::Vmap,
     ];
 
@@ -109,6 +115,7 @@ impl TransformKind {
             TransformKind::Jacobian => "jacobian",
             TransformKind::Hessian => "hessian",
             TransformKind::Linearize => "linearize",
+            TransformKind::Taylor => "taylor",
             TransformKind::Vmap => "vmap",
         }
     }
@@ -126,6 +133,7 @@ impl TransformKind {
             TransformKind::Hvp => &[Clause::Dir],
             TransformKind::Jmp => &[Clause::Dir, Clause::Seed, Clause::Size],
             TransformKind::Jacobian | TransformKind::Hessian => &[Clause::Mode],
+            TransformKind::Taylor => &[Clause::Order],
             TransformKind::Vmap => &[Clause::Size],
         }
     }
@@ -150,6 +158,8 @@ pub struct Transform {
     pub size: Option<usize>,
     /// How dense derivatives are built; `None` is by their sizes.
     pub mode: Option<Mode>,
+    /// The highest coefficient of a Taylor expansion.
+    pub order: Option<usize>,
     /// The module it makes, without `@`.
     pub target: String,
     /// The second module that `linearize` makes, the linear one.
@@ -170,6 +180,7 @@ impl Transform {
             seed: vec![],
             size: None,
             mode: None,
+            order: None,
             target: target.to_string(),
             linear: None,
             location: Location::Derived,
@@ -183,7 +194,7 @@ impl Transform {
             Clause::Over => &self.over,
             Clause::Dir => &self.dir,
             Clause::Seed => &self.seed,
-            Clause::Size | Clause::Mode => &[],
+            Clause::Size | Clause::Mode | Clause::Order => &[],
         }
     }
 
@@ -192,6 +203,7 @@ impl Transform {
         match clause {
             Clause::Size => self.size.is_some(),
             Clause::Mode => self.mode.is_some(),
+            Clause::Order => self.order.is_some(),
             names => !self.names(names).is_empty(),
         }
     }

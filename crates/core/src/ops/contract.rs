@@ -260,8 +260,10 @@ impl Rule for Contract {
             return bad("contract-1", "a batched contraction must have a letter left for its axis".into());
         };
         let operands = self.operands.iter().zip(x.over);
-        let operands = operands.map(|(letters, &over)| if over { led(letter, letters) } else { letters.clone() });
-        let batched = Contract { operands: operands.collect(), result: led(letter, &self.result), strong: self.strong };
+        let operands =
+            operands.map(|(letters, &over)| if over { led(letter, letters) } else { letters.clone() });
+        let batched =
+            Contract { operands: operands.collect(), result: led(letter, &self.result), strong: self.strong };
         b.push(Arc::new(batched), x.x)
     }
 }

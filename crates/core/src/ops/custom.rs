@@ -79,7 +79,8 @@ pub trait Custom: Debug + Send + Sync + 'static {
     /// `custom-2` unless it is stated.
     fn batch(&self, _b: &mut Builder, _x: &Batch) -> Result<Vec<Value>, Violation> {
         let message = format!("`{}` must say what it is in a batch", self.name());
-        Err(Violation::new("custom-2", message).help("implement `batch`, or use the operation outside of `vmap`"))
+        Err(Violation::new("custom-2", message)
+            .help("implement `batch`, or use the operation outside of `vmap`"))
     }
 }
 

@@ -461,7 +461,7 @@ impl Rule for Elementwise {
     fn calculus(&self) -> Calculus<'_> {
         match self.0 {
             _ if self.0.is_piecewise_constant() => Calculus::Constant,
-            Function::MulStrong => Calculus::Bilinear(self),
+            Function::Mul | Function::MulStrong => Calculus::Bilinear(self),
             _ => Calculus::Slopes(self),
         }
     }
@@ -576,7 +576,6 @@ impl Slopes for Elementwise {
                 let square = b.mul(y, y);
                 b.neg(square)
             }
-            Function::Mul => x[1 - i],
             Function::Div => {
                 let reciprocal = b.reciprocal(x[1]);
                 if i == 0 {
@@ -625,18 +624,22 @@ fn pow_slope(b: &mut Builder, x: &[Value], power: Value, i: usize) -> Value {
     }
 }
 
-/// `mul_strong`: its second operand is guarded by the zeros of the first.
+/// `mul`, and `mul_strong`, whose second operand is guarded by the zeros of the first.
 impl Bilinear for Elementwise {
     fn transpose(&self, b: &mut Builder, x: &[Value], i: usize, dy: Value, guarded: bool) -> Value {
-        match (i, guarded) {
-            (0, false) => b.mul(dy, x[1]),
-            (0, true) => b.mul_strong(dy, x[1]),
-            _ => b.mul_strong(x[0], dy),
+        match (self.guards(i), guarded) {
+            (true, _) => b.mul_strong(x[0], dy),
+            (false, true) => b.mul_strong(dy, x[1 - i]),
+            (false, false) => b.mul(dy, x[1 - i]),
         }
     }
 
     fn guards(&self, i: usize) -> bool {
-        i == 1
+        self.0 == Function::MulStrong && i == 1
+    }
+
+    fn is_associative(&self) -> bool {
+        self.0 == Function::Mul
     }
 }
 

@@ -230,6 +230,10 @@ pub trait Bilinear {
     fn guards(&self, _i: usize) -> bool {
         false
     }
+    /// Whether f(f(x, y), z) = f(x, f(y, z)), but for rounding, for operands of the result's type.
+    fn is_associative(&self) -> bool {
+        false
+    }
 }
 
 /// A mode of differentiation.

@@ -190,7 +190,10 @@ impl Rule for RandomBits {
         check_draw(self.stream, seed, index.ndim())?;
         let leads = seed.shape.iter().zip(&index.shape).all(|(a, b)| a.agrees(*b));
         if !index.dtype.is_integer() || !leads {
-            return bad("random-2", format!("indices must be integers with the axes of the seed first, got {index}"));
+            return bad(
+                "random-2",
+                format!("indices must be integers with the axes of the seed first, got {index}"),
+            );
         }
         Ok(vec![index.with_dtype(DType::U64)])
     }

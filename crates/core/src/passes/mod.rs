@@ -1,4 +1,4 @@
-//! Exact passes: programs in, programs out whose results have the same bits (law 10).
+//! Passes: programs in, programs out. But for [`REWRITES`] they are exact, that is, results keep their bits (law 10).
 //!
 //! Each pass is a sweep over a graph that rebuilds it node by node. What a pass may do to an
 //! operation the operation itself says ([`Rule::expand`](crate::ops::Rule::expand),
@@ -23,17 +23,20 @@
 //! ```
 
 mod canonical;
+mod collapse;
 mod dead;
 mod expand;
 mod fold;
 mod share;
+
+pub use collapse::collapse;
 
 use crate::ir::{Builder, Graph, Node, Program, Value};
 use crate::ops::Violation;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// An exact pass.
+/// A pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Pass {
     /// Its name, for `tessera opt --pass`.
@@ -43,7 +46,7 @@ pub struct Pass {
     graph: fn(&Graph) -> Result<Graph, Violation>,
 }
 
-/// Every pass, in the order of the pipeline.
+/// Every exact pass, in the order of the pipeline.
 pub const PASSES: &[Pass] = &[
     Pass {
         name: "expand",
@@ -64,9 +67,16 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "dead", summary: "drop operations that no output needs", graph: dead::dead },
 ];
 
-/// The pass called `name`.
+/// Passes that change rounding (law 10): how a program is built, never part of how it is run.
+pub const REWRITES: &[Pass] = &[Pass {
+    name: "collapse",
+    summary: "pull linear maps through sums, L(a) + L(b) = L(a + b), so that a Laplacian takes fewer streams",
+    graph: collapse::pass,
+}];
+
+/// The pass called `name`, exact or a rewrite.
 pub fn pass(name: &str) -> Option<&'static Pass> {
-    PASSES.iter().find(|pass| pass.name == name)
+    PASSES.iter().chain(REWRITES).find(|pass| pass.name == name)
 }
 
 impl Pass {
@@ -88,7 +98,7 @@ impl Pass {
     }
 }
 
-/// All passes, in order, again and again until nothing changes.
+/// All exact passes, in order, again and again until nothing changes.
 ///
 /// # Errors
 /// As [`Pass::run`].

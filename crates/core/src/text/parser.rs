@@ -234,6 +234,16 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// A whole number in parentheses.
+    fn number_in_parentheses(&mut self, wanted: &str) -> Read<usize> {
+        self.expect(b'(')?;
+        let number = self.slice(self.peek().span).parse().ok().filter(|_| self.is(Kind::Number));
+        let number = number.ok_or_else(|| self.unexpected(wanted))?;
+        self.next();
+        self.expect(b')')?;
+        Ok(number)
+    }
+
     /// What stands in the parentheses of `clause`.
     fn clause(&mut self, clause: Clause, statement: &mut Transform) -> Read<()> {
         let texts = |names: Vec<Name>| names.iter().map(|name| name.text.to_string()).collect();
@@ -242,13 +252,8 @@ impl<'a> Parser<'a> {
             Clause::Over => statement.over = texts(self.values_in_parentheses()?),
             Clause::Dir => statement.dir = texts(self.values_in_parentheses()?),
             Clause::Seed => statement.seed = texts(self.values_in_parentheses()?),
-            Clause::Size => {
-                self.expect(b'(')?;
-                let size = self.slice(self.peek().span).parse().ok().filter(|_| self.is(Kind::Number));
-                statement.size = Some(size.ok_or_else(|| self.unexpected("an extent such as `8`"))?);
-                self.next();
-                self.expect(b')')?;
-            }
+            Clause::Size => statement.size = Some(self.number_in_parentheses("an extent such as `8`")?),
+            Clause::Order => statement.order = Some(self.number_in_parentheses("an order such as `4`")?),
             Clause::Mode => {
                 self.expect(b'(')?;
                 let mode = Mode::ALL.into_iter().find(|mode| self.is_word(mode.name()));

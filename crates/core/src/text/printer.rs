@@ -287,6 +287,7 @@ fn guide_transform(statement: &Transform) -> String {
         let inside = match clause {
             Clause::Size => statement.size.map_or(String::new(), |size| size.to_string()),
             Clause::Mode => statement.mode.map_or("", Mode::name).to_string(),
+            Clause::Order => statement.order.map_or(String::new(), |order| order.to_string()),
             clause => names(statement.names(clause)),
         };
         let _ = write!(text, " {}({inside})", clause.name());
@@ -354,6 +355,7 @@ fn generic_transform(statement: &Transform) -> String {
         let value = match clause {
             Clause::Size => statement.size.map_or(String::new(), |size| size.to_string()),
             Clause::Mode => statement.mode.map_or(String::new(), |mode| quoted(mode.name())),
+            Clause::Order => statement.order.map_or(String::new(), |order| order.to_string()),
             clause => names(statement.names(clause)),
         };
         let _ = write!(attributes, ", {} = {value}", clause.name());

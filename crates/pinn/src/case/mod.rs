@@ -17,6 +17,15 @@ use crate::sampling::Method;
 use std::path::{Path, PathBuf};
 use tessera_core::DType;
 
+/// How sums of derivatives, such as a Laplacian, are made; the two differ in rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Derivatives {
+    /// With [linear maps pulled through the sums](tessera_core::passes::collapse).
+    Collapsed,
+    /// One by one, then added.
+    Nested,
+}
+
 /// A problem, its network and its training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
@@ -26,6 +35,8 @@ pub struct Case {
     pub seed: u64,
     /// The element type of the computation, [`DType::F64`] or [`DType::F32`].
     pub precision: DType,
+    /// How sums of derivatives are made.
+    pub derivatives: Derivatives,
     /// The independent variables, in the order in which the network takes them.
     pub coordinates: Vec<Coordinate>,
     /// The names of the unknown functions, in the order in which the network gives them.

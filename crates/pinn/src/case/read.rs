@@ -5,7 +5,7 @@
 //! that is wrong.
 
 use super::reader::{Reader, Table, Value};
-use super::{Case, Coordinate, Parameter, terms, training};
+use super::{Case, Coordinate, Derivatives, Parameter, terms, training};
 use crate::diagnostic::Diagnostic;
 use crate::expression::{Function, Node, Scope, parse};
 use std::ops::Range;
@@ -40,6 +40,8 @@ fn read(top: &Table) -> Option<Case> {
     let seed = optional(top, "seed", 0, |value| value.integer(0..=i64::MAX as u64));
     let precisions = [("f64", DType::F64), ("f32", DType::F32)];
     let precision = optional(top, "precision", DType::F64, |value| value.choice(&precisions));
+    let forms = [("collapsed", Derivatives::Collapsed), ("nested", Derivatives::Nested)];
+    let derivatives = optional(top, "derivatives", Derivatives::Collapsed, |value| value.choice(&forms));
     let declared = declarations(top);
     let terms = terms::read(top, &declared);
     let network = top.required("network").and_then(|value| training::network(&value, seed));
@@ -51,6 +53,7 @@ fn read(top: &Table) -> Option<Case> {
         title: title?.text.to_string(),
         seed: seed?,
         precision: precision?,
+        derivatives: derivatives?,
         coordinates: declared.coordinates,
         unknowns: declared.scope.unknowns,
         parameters: declared.parameters,

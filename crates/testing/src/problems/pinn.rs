@@ -5,14 +5,15 @@
 
 use super::{gradient, mlp, parameter_inputs, parameters, rounded};
 use crate::data;
-use tessera_core::ad::forward;
+use tessera_core::ad::{forward, series};
 use tessera_core::ir::{Builder, Extent, Graph, Value};
+use tessera_core::passes::collapse;
 use tessera_core::{DType, Tensor, Type};
 
 /// Extents of the layers of a network for one field: 2-64-64-64-64-1.
 pub const LAYERS: [usize; 6] = [2, 64, 64, 64, 64, 1];
 
-/// A differential equation in two coordinates.
+/// A differential equation, in two coordinates but for Poisson's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pde {
     /// u_t + u u_x − (0.01/π) u_xx.
@@ -21,19 +22,24 @@ pub enum Pde {
     NavierStokes,
     /// Kuramoto–Sivashinsky, of fourth order: u_t + u u_x + u_xx + u_xxxx.
     KuramotoSivashinsky,
+    /// Δu + π² Σ sin π x_i in ten dimensions. Its graph is [collapsed](collapse).
+    Poisson,
 }
 
 impl Pde {
     /// Extents of its network's layers.
     pub fn layers(self) -> [usize; 6] {
         let fields = if self == Pde::NavierStokes { 3 } else { 1 };
-        [2, 64, 64, 64, 64, fields]
+        let coordinates = if self == Pde::Poisson { 10 } else { 2 };
+        [coordinates, 64, 64, 64, 64, fields]
     }
 
     /// The peers' points.
     pub fn points(self, dtype: DType, n: usize) -> Tensor {
         match self {
-            Pde::NavierStokes => rounded(data::between(-1.0, 1.0, 42, &[n, 2]), dtype),
+            Pde::NavierStokes | Pde::Poisson => {
+                rounded(data::between(-1.0, 1.0, 42, &[n, self.layers()[0]]), dtype)
+            }
             Pde::Burgers | Pde::KuramotoSivashinsky => burgers_points(dtype, n),
         }
     }
@@ -49,6 +55,7 @@ impl Pde {
             Pde::Burgers => "burgers_step",
             Pde::NavierStokes => "navier_stokes_step",
             Pde::KuramotoSivashinsky => "kuramoto_sivashinsky_step",
+            Pde::Poisson => "poisson_step",
         });
         let parameters = parameter_inputs(&mut b, "", dtype, layers);
         let loss = self.loss(&mut b, dtype, &parameters);
@@ -59,8 +66,15 @@ impl Pde {
 
     /// The loss at the points, which it adds as an input.
     fn loss(self, b: &mut Builder, dtype: DType, parameters: &[Value]) -> Value {
-        let field = Field::new(b, dtype, parameters);
-        let squares: Vec<Value> = self.residuals(b, &field).into_iter().map(|r| mean_square(b, r)).collect();
+        let field = Field::new(b, dtype, parameters, self.layers()[0]);
+        let residuals = match self {
+            Pde::Poisson => {
+                let residual = poisson(b, &field);
+                collapse(b, &[residual])
+            }
+            _ => self.residuals(b, &field),
+        };
+        let squares: Vec<Value> = residuals.into_iter().map(|r| mean_square(b, r)).collect();
         squares.into_iter().reduce(|sum, square| b.add(sum, square)).expect("an equation has a residual")
     }
 
@@ -108,16 +122,33 @@ fn navier_stokes(b: &mut Builder, f: Value, f_x: Value, f_y: Value, laplacian: V
     residuals
 }
 
+/// Second derivatives one after the other, as one writes them first.
+fn poisson(b: &mut Builder, field: &Field) -> Value {
+    let pi = b.full_like(field.value, std::f64::consts::PI);
+    let pi_squared = b.mul(pi, pi);
+    let (mut laplacian, mut source) = (None, None);
+    for (i, &x) in field.coordinates.iter().enumerate() {
+        let slope = field.along(b, field.value, i);
+        let curve = field.along(b, slope, i);
+        laplacian = Some(laplacian.map_or(curve, |sum| b.add(sum, curve)));
+        let angle = b.mul(pi, x);
+        let sine = b.sin(angle);
+        source = Some(source.map_or(sine, |sum| b.add(sum, sine)));
+    }
+    let source = b.mul(pi_squared, source.expect("a coordinate"));
+    b.add(laplacian.expect("a coordinate"), source)
+}
+
 /// A network at points, each coordinate a value of its own.
 struct Field {
-    coordinates: [Value; 2],
+    coordinates: Vec<Value>,
     value: Value,
 }
 
 impl Field {
-    fn new(b: &mut Builder, dtype: DType, parameters: &[Value]) -> Field {
-        let points = b.input("points", Type::new(dtype, [Extent::Dynamic, Extent::Static(2)]));
-        let coordinates = [0, 1].map(|i| b.slice(points, 1, i..i + 1));
+    fn new(b: &mut Builder, dtype: DType, parameters: &[Value], dimensions: usize) -> Field {
+        let points = b.input("points", Type::new(dtype, [Extent::Dynamic, Extent::Static(dimensions)]));
+        let coordinates: Vec<Value> = (0..dimensions).map(|i| b.slice(points, 1, i..i + 1)).collect();
         let z = b.concat(&coordinates, 1);
         Field { coordinates, value: mlp(b, parameters, z) }
     }
@@ -148,10 +179,28 @@ pub fn burgers_points(dtype: DType, n: usize) -> Tensor {
 /// The mean square of the derivative of `order` by the second coordinate, and its gradient: inputs and outputs as for
 /// [`Pde::step`].
 pub fn nested_step(dtype: DType, order: usize) -> Graph {
-    let mut b = Builder::new("nested_step");
+    derivative_step("nested_step", dtype, |b, field| {
+        (0..order).fold(field.value, |y, _| field.along(b, y, 1))
+    })
+}
+
+/// The same as [`nested_step`] by Taylor mode.
+pub fn taylor_step(dtype: DType, order: usize) -> Graph {
+    derivative_step("taylor_step", dtype, |b, field| {
+        let x = field.coordinates[1];
+        let path = vec![Some(b.ones_like(x))];
+        let coefficients = series(b, &[field.value], &[x], &[path], order).expect("smooth").remove(0);
+        let last = coefficients[order - 1].expect("depends on its coordinates");
+        let factorial = b.full_like(last, (1..=order).map(|k| k as f64).product());
+        b.mul(factorial, last)
+    })
+}
+
+fn derivative_step(name: &str, dtype: DType, derivative: impl Fn(&mut Builder, &Field) -> Value) -> Graph {
+    let mut b = Builder::new(name);
     let parameters = parameter_inputs(&mut b, "", dtype, &LAYERS);
-    let field = Field::new(&mut b, dtype, &parameters);
-    let derivative = (0..order).fold(field.value, |y, _| field.along(&mut b, y, 1));
+    let field = Field::new(&mut b, dtype, &parameters, 2);
+    let derivative = derivative(&mut b, &field);
     let loss = mean_square(&mut b, derivative);
     let mut outputs = vec![loss];
     outputs.extend(gradient(&mut b, loss, &parameters));

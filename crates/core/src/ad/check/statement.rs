@@ -70,6 +70,7 @@ fn checks(
         TransformKind::Jacobian => subject.check_jacobian(target),
         TransformKind::Hessian => subject.check_hessian(&jacobian(source, wrt, None)?, target),
         TransformKind::Linearize => subject.check_linearize(target, targets[1]),
+        TransformKind::Taylor => subject.check_taylor(target),
         TransformKind::Vmap => subject.check_vmap(statement, target),
     }
 }
@@ -102,6 +103,25 @@ impl Subject<'_> {
         for position in 0..directions.first().map_or(0, |v| v.shape()[0]) {
             let at = |list: &[Tensor]| list.iter().map(|t| part(t, position)).collect::<Vec<_>>();
             checks.extend(self.check_products(adjoint, &at(&directions), &at(&derivatives))?);
+        }
+        Ok(checks)
+    }
+
+    /// Taylor mode: each coefficient against differences of the one before it along the same direction, which are k times as large.
+    fn check_taylor(&self, taylor: &Graph) -> Result<Vec<Check>, CheckError> {
+        let tangents = self.tangents(Stream::Tangents);
+        let results = self.run(taylor, &tangents)?;
+        let function = function(taylor);
+        let per_output = results.len() / self.outputs.len();
+        let mut checks = Vec::new();
+        for (i, coefficient) in results.iter().enumerate().filter(|(i, _)| i % per_output > 0) {
+            let (output, k) = (i / per_output, i % per_output);
+            let value = |inputs: &[Tensor]| {
+                let inputs: Vec<Tensor> = inputs.iter().chain(&tangents).cloned().collect();
+                Ok(floats(&call(&function, &inputs)?[i - 1]).into_iter().map(|y| y / k as f64).collect())
+            };
+            let what = format!("coefficient {k} of {}", self.output(output));
+            checks.push(self.along(what, &tangents, coefficient, &value)?);
         }
         Ok(checks)
     }

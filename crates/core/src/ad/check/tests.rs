@@ -228,6 +228,7 @@ tgraph.module @m {
 tgraph.adjoint @m wrt(%x) -> @g
 tgraph.jvp @g wrt(%x) -> @gj
 tgraph.hvp @m wrt(%x) dir(%v) -> @h
+tgraph.taylor @m wrt(%x) order(3) -> @t
 ";
     let source = crate::diagnostic::Source::new("m", text);
     let program = crate::text::check(&source).unwrap();
@@ -257,4 +258,31 @@ fn large_inputs_are_sampled() {
     assert!(report.passed() && report.to_string().contains("17 of 1000"), "{report}");
     let none = Tensor::new([0], Vec::<f64>::new());
     assert!(check_gradients(&graph, &[x], &[none], &options).is_err());
+}
+
+#[test]
+fn a_wrong_coefficient_is_caught_and_named() {
+    let text = "\
+tgraph.module @m {
+  %x = tgraph.arg : f64
+  %y = tgraph.exp %x
+  tgraph.return %y, %x
+}
+tgraph.taylor @m wrt(%x) order(3) -> @t
+";
+    let source = crate::diagnostic::Source::new("m", text);
+    let program = crate::text::check(&source).unwrap();
+    let mut expanded = crate::ad::expand(&program).unwrap();
+    let right = check_statement(&expanded, &program.transforms[0], &Options::default()).unwrap();
+    assert_eq!((right.checks.len(), right.passed()), (6, true), "{right}");
+    // The third coefficient of %y in place of the second.
+    let mut b = Builder::new("t");
+    let inputs = b.copy_inputs(&expanded.modules["t"]);
+    let mut outputs = b.inline(&expanded.modules["t"], &inputs).unwrap();
+    outputs[2] = outputs[3];
+    expanded.modules["t"] = b.finish(outputs).into();
+    let wrong = check_statement(&expanded, &program.transforms[0], &Options::default()).unwrap();
+    let failed: Vec<&str> =
+        wrong.checks.iter().filter(|c| c.verdict() == Verdict::Differs).map(|c| c.what.as_str()).collect();
+    assert_eq!(failed, ["coefficient 2 of %y", "coefficient 3 of %y"]);
 }
