@@ -56,8 +56,8 @@ tgraph.module @products {
   %8 = tgraph.convolution %a, %w  // error: convolution-1 operands must be floats with 3 to 5 axes, static but for the samples, got tensor<2x3xf64> and tensor<2x4x3xf64>
   %9 = tgraph.convolution %x, %w {groups = 2}  // error: convolution-2 groups must divide the channels of tensor<?x4x8xf64> and the features of tensor<2x4x3xf64>, got 2
   %10 = tgraph.convolution %x, %w {groups = 0}  // error: convolution-2 groups must be 1 or more, got 0
-  %11 = tgraph.convolution %x, %w {strides = [0]}  // error: convolution-3 windows must have 1 sizes, strides and dilations of 1 or more, and paddings, got Windows { sizes: [3], strides: [0], dilations: [1], low: [0], high: [0] }
-  %12 = tgraph.convolution %x, %w {strides = [1, 1]}  // error: convolution-3 windows must have 1 sizes, strides and dilations of 1 or more, and paddings, got Windows { sizes: [3], strides: [1, 1], dilations: [1], low: [0], high: [0] }
+  %11 = tgraph.convolution %x, %w {strides = [0]}  // error: convolution-3 windows over 1 axes must have 1 numbers in each list, the sizes and steps 1 or more, got sizes [3], strides [0] and dilations [1], low [0] and high [0]
+  %12 = tgraph.convolution %x, %w {strides = [1, 1]}  // error: convolution-3 windows over 1 axes must have 1 numbers in each list, the sizes and steps 1 or more, got sizes [3], strides [1, 1] and dilations [1], low [0] and high [0]
   %13 = tgraph.convolution %x, %w {dilations = [4]}  // error: convolution-3 a window of 3 must fit into 8 elements with their padding
   %14 = tgraph.unfold %a {sizes = [4]}  // error: unfold-2 a window of 4 must fit into 3 elements with their padding
   %15 = tgraph.unfold %a {sizes = [1, 1, 1]}  // error: unfold-1 tensor<2x3xf64> must have 3 axes or more
@@ -69,7 +69,7 @@ tgraph.module @products {
   %21 = tgraph.random.normal %s {stream = 1} : tensor<?xf64>  // error: random-3 random.normal of tensor<?xf64> must be static, or have a second operand for the shape
   %22 = tgraph.random.exponential %s {stream = 1} : tensor<4xi64>  // error: random-3 random.exponential must have a written type of floats
   %23 = tgraph.random.bits %a, %i {stream = 1}  // error: random-2 the seed must be an integer scalar, got tensor<2x3xf64>
-  %24 = tgraph.random.bits %s, %a {stream = 1}  // error: random-2 indices must be integers, got tensor<2x3xf64>
+  %24 = tgraph.random.bits %s, %a {stream = 1}  // error: random-2 indices must be integers with the axes of the seed first, got tensor<2x3xf64>
   %25 = tgraph.random.bits %s, %i {stream = -1}  // error: random-1 a draw must have the attribute `stream`, 0 or more
   %26 = tgraph.random.bits %s, %i {stream = 1, half = 2}  // error: random-1 half must be 0 or 1, got 2
   %27 = tgraph.random.permutation %s {stream = 1} : tensor<4xf64>  // error: random-3 random.permutation must have a written type such as tensor<8xi64>

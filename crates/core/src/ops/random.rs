@@ -5,6 +5,7 @@
 //! `random.bits` takes the indices as an operand, and acts on each alone; the distributions pass the row-major position
 //! of each element. A seed is an integer, so nothing here has a derivative.
 
+use super::reduce::positions;
 use super::registry::only;
 use super::shape::bad;
 use super::*;
@@ -301,12 +302,20 @@ impl Rule for Random {
 
     fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
         let shape = match x.get(1) {
-            Some(&like) => b.ty(like).static_shape()?,
-            None => self.ty.static_shape()?,
+            Some(&like) => b.ty(like).static_shape(),
+            None => self.ty.static_shape(),
         };
-        let line = Type::new(DType::I64, [shape.iter().product::<usize>()]);
-        let line = b.apply(Arc::new(Iota::new(line, 0)), &[]);
-        let index = b.reshape(line, &shape.iter().map(|&n| n as i64).collect::<Vec<_>>());
+        let index = match (shape, x.get(1)) {
+            (Some(shape), _) => {
+                let line = Type::new(DType::I64, [shape.iter().product::<usize>()]);
+                let line = b.apply(Arc::new(Iota::new(line, 0)), &[]);
+                b.reshape(line, &shape.iter().map(|&n| n as i64).collect::<Vec<_>>())
+            }
+            (None, like) => {
+                let axes: Vec<usize> = (0..b.ty(*like?).ndim()).collect();
+                positions(b, *like?, &axes)
+            }
+        };
         let to = self.ty.dtype;
         if self.distribution == Distribution::Uniform {
             return Some(vec![self.uniform(b, x[0], index, Half::Low, to)]);
@@ -326,11 +335,7 @@ impl Rule for Random {
 
     /// Positions with one seed draw the same numbers, as the draw alone does.
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
-        let is_static = x.types(b).get(1).is_none_or(|like| like.static_shape().is_some());
-        match is_static {
-            true => x.expansion(b, self),
-            false => bad("random-3", format!("{} must be of a static shape to be batched", self.name())),
-        }
+        x.expansion(b, self)
     }
 }
 

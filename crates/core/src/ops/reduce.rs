@@ -410,6 +410,23 @@ impl Linear for Reduce {
     }
 }
 
+/// The row-major position of each element of `like` along `axes`, ascending, as i64.
+pub(super) fn positions(b: &mut Builder, like: Value, axes: &[usize]) -> Value {
+    let Some((&first, others)) = axes.split_first() else {
+        let zero = b.number(DType::I64, 0.0);
+        return b.broadcast_like(zero, &[], like);
+    };
+    let mut position = b.iota_like(like, DType::I64, first);
+    for &axis in others {
+        let index = b.iota_like(like, DType::I64, axis);
+        let extent = b.apply(Arc::new(Size { axes: Some(vec![axis]) }), &[index]);
+        let extent = b.broadcast_like(extent, &[], like);
+        let shifted = b.mul(position, extent);
+        position = b.add(shifted, index);
+    }
+    position
+}
+
 /// For the max or min `y` of `x` over `axes`: the position of each element that is the result, and of the first one.
 /// Positions are row-major along `axes`; what is not the result has the largest number.
 pub(super) fn first(b: &mut Builder, x: Value, y: Value, axes: &[usize]) -> (Value, Value) {
@@ -417,14 +434,7 @@ pub(super) fn first(b: &mut Builder, x: Value, y: Value, axes: &[usize]) -> (Val
     let same = b.compare(Direction::Eq, x, spread);
     let nan = b.compare(Direction::Ne, x, x);
     let candidate = b.or(same, nan);
-    let mut position = b.iota_like(x, DType::I64, axes[0]);
-    for &axis in &axes[1..] {
-        let index = b.iota_like(x, DType::I64, axis);
-        let extent = b.apply(Arc::new(Size { axes: Some(vec![axis]) }), &[index]);
-        let extent = b.broadcast_like(extent, &[], x);
-        let shifted = b.mul(position, extent);
-        position = b.add(shifted, index);
-    }
+    let position = positions(b, x, axes);
     let none = b.full_like(position, i64::MAX as f64);
     let position_or_none = b.select(candidate, position, none);
     let first = b.reduce(Reduction::Min, position_or_none, axes);
