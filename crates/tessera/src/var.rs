@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 use std::panic::Location as Caller;
 use std::sync::Arc;
 use tessera_core::ad;
@@ -445,7 +445,7 @@ macro_rules! operators {
         }
     )*};
 }
-operators! { Add, add; Sub, sub; Mul, mul; Div, div; }
+operators! { Add, add; Sub, sub; Mul, mul; Div, div; Rem, rem; }
 
 impl<'t> Neg for Var<'t> {
     type Output = Var<'t>;

@@ -133,6 +133,12 @@ fn elementwise(s: &mut Samples, dtype: DType) {
             s.add(name, "", std::slice::from_ref(&row), (-1.0, 1.0), dtype.is_float(), |b, x| b.apply(op, x));
         }
         s.add("iota", "", std::slice::from_ref(&row), (-1.0, 1.0), false, |b, x| b.iota_like(x[0], dtype, 1));
+        for axis in [0, 1] {
+            let what = format!("of an operand along {axis}");
+            s.add("iota", &what, std::slice::from_ref(&row), (-1.0, 1.0), false, |b, x| {
+                b.apply(Arc::new(ops::Iota::like(dtype, axis)), x)
+            });
+        }
     }
 }
 

@@ -192,7 +192,8 @@ fn a_users_operation_has_the_derivatives_it_states() {
     let (own, table) = (sum_of_products(Some(&[Forward, Reverse])), sum_of_products(None));
     let wrt = |graph: &Graph| graph.inputs().iter().map(|input| input.value).collect::<Vec<_>>();
     let directions = ["da".to_string(), "db".to_string()];
-    let derive: [fn(&Graph, &[Value], &[String]) -> Graph; 3] = [
+    type Derive = fn(&Graph, &[Value], &[String]) -> Graph;
+    let derive: [Derive; 3] = [
         |graph, wrt, _| adjoint(graph, wrt).unwrap(),
         |graph, wrt, _| jvp(graph, wrt).unwrap(),
         |graph, wrt, directions| hvp(graph, wrt, directions).unwrap(),
@@ -324,4 +325,52 @@ fn wrong_orders_and_paths_are_errors_and_a_missing_rule_has_its_path() {
     let error = series(&mut b, &[filtered], &[x], &[along], 2).unwrap_err();
     assert_eq!(error.id, "ad-1");
     assert!(error.message.ends_with("from the output by my_filter"), "{}", error.message);
+}
+
+#[test]
+fn misuse_is_an_error_with_its_law() {
+    let mut b = Builder::new("m");
+    let x = b.input("x", vector(3));
+    let i = b.input("i", Type::new(DType::I64, [3]));
+    let y = b.sin(x);
+    let graph = b.finish(vec![y]);
+    let names = |list: &[&str]| list.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+    let open = crate::ir::Extent::Dynamic;
+    let id = |result: Result<Graph, AdError>| result.unwrap_err().id;
+    for wrt in [&[][..], &[x, x], &[i], &[y]] {
+        assert_eq!(id(adjoint(&graph, wrt)), "ad-2", "{wrt:?}");
+        assert_eq!(id(jvp(&graph, wrt)), "ad-2", "{wrt:?}");
+        assert_eq!(id(jacobian(&graph, wrt, None)), "ad-2", "{wrt:?}");
+        assert_eq!(id(hessian(&graph, wrt, None)), "ad-2", "{wrt:?}");
+        assert_eq!(linearize(&graph, wrt).unwrap_err().id, "ad-2", "{wrt:?}");
+    }
+    assert_eq!(id(vmap(&graph, &[], open)), "ad-2");
+    assert_eq!(id(vmap(&graph, &[y], open)), "ad-2");
+    assert_eq!(id(hvp(&graph, &[x], &[])), "ad-4");
+    assert_eq!(id(jmp(&graph, &[x], &names(&["u", "v"]), &[], open)), "ad-4");
+    assert_eq!(id(vjp(&graph, &[x], &names(&["u", "v"]))), "ad-4");
+    assert_eq!(id(vmap(&graph, &[x], crate::ir::Extent::Static(1 << 47))), "type-2");
+    let mut b = Builder::new("wide");
+    let x = b.input("x", vector(1 << 25));
+    let y = b.sin(x);
+    let wide = b.finish(vec![y]);
+    assert_eq!(id(jacobian(&wide, &[x], None)), "type-2");
+}
+
+#[test]
+fn what_depends_on_no_direction_is_computed_once() {
+    let mut b = Builder::new("m");
+    let x = b.input("x", vector(3));
+    let y = b.exp(x);
+    let z = b.sum_all(y);
+    let graph = b.finish(vec![z]);
+    let names = ["v".to_string()];
+    let many = jmp(&graph, &[x], &names, &[], crate::ir::Extent::Static(7)).unwrap();
+    let exps: Vec<String> = many
+        .nodes()
+        .iter()
+        .filter(|node| node.op.name() == "exp")
+        .map(|node| many.ty(node.results[0]).to_string())
+        .collect();
+    assert_eq!(exps, ["tensor<3xf64>"]);
 }

@@ -78,15 +78,11 @@ impl<'t> Var<'t> {
         erf = Erf;
         /// −1, 0 or 1; its derivative is 0.
         sign = Sign;
-        /// Not: of truth values, or of every bit of integers.
-        not = Not;
     }
 
     binary! {
         /// The angle of the point whose ordinate is `self`, and whose abscissa is `x`.
         atan2 = Atan2;
-        /// What an integer division leaves, with the sign of `self`.
-        rem = Rem;
         /// And: of truth values, or of every bit of integers.
         and = And;
         /// Or: of truth values, or of every bit of integers.
@@ -205,5 +201,14 @@ impl<'t> Var<'t> {
     #[track_caller]
     pub fn convolution(self, kernel: Var<'t>, how: Convolution) -> Var<'t> {
         self.trace.push(Arc::new(how), &[self, kernel], Caller::caller())
+    }
+}
+
+/// Not: of truth values, or of every bit of integers.
+impl<'t> std::ops::Not for Var<'t> {
+    type Output = Var<'t>;
+    #[track_caller]
+    fn not(self) -> Var<'t> {
+        self.one(ops::Elementwise(ops::Function::Not))
     }
 }
