@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let trace = Trace::new("logistic");
         let (start, rate) = (trace.input("u", F64, [0usize; 0]), trace.input("r", F64, [0usize; 0]));
         let scan = Scan::new(body.clone(), 1, 0).length(STEPS).keeping(keep);
-        let [end] = trace.apply(scan, &[start, rate]);
+        let [end] = trace.apply(std::sync::Arc::new(scan), &[start, rate]);
         let [du_dstart, du_drate] = end.gradient([start, rate]);
         let solve = trace.compile([end, du_dstart, du_drate])?;
         all.push(solve.call(&[&Tensor::scalar(u0), &Tensor::scalar(r)])?);

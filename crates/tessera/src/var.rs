@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 use std::panic::Location as Caller;
 use std::sync::Arc;
 use tessera_core::ad;
@@ -78,15 +78,25 @@ impl Trace {
         self.var(self.builder.borrow_mut().constant(value))
     }
 
-    /// Applies an operation with `N` results to `operands`, such as a loop: [`ops::Scan`], [`ops::While`], [`ops::Cond`].
-    /// What is wrong with it is a mistake, kept for [`Trace::compile`].
+    /// Applies any operation with `N` results to `operands`: a loop ([`ops::Scan`], [`ops::While`], [`ops::Cond`]), a user's own
+    /// ([`ops::custom`]), or one without a method. What is wrong with it is a mistake, kept for [`Trace::compile`].
+    ///
+    /// ```
+    /// use tessera::{F64, Tensor, Trace, ops};
+    /// let trace = Trace::new("backwards");
+    /// let x = trace.input("x", F64, [3]);
+    /// let [y] = trace.apply(std::sync::Arc::new(ops::Reverse { axes: vec![0] }), &[x]);
+    /// let y = trace.compile([y])?.call(&[&Tensor::new([3], vec![1.0, 2.0, 3.0])])?;
+    /// assert_eq!(y[0].values::<f64>(), [3.0, 2.0, 1.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
-    pub fn apply<'t, const N: usize>(&'t self, op: impl ops::Rule, operands: &[Var<'t>]) -> [Var<'t>; N] {
+    pub fn apply<'t, const N: usize>(&'t self, op: Op, operands: &[Var<'t>]) -> [Var<'t>; N] {
         let place = Caller::caller();
         let values: Option<Vec<Value>> = operands.iter().map(|v| v.value).collect();
         let Some(values) = values else { return [Var { trace: self, value: None }; N] };
         let name = op.name();
-        let pushed = self.builder.borrow_mut().at(Location::Code(place)).push(Arc::new(op), &values);
+        let pushed = self.builder.borrow_mut().at(Location::Code(place)).push(op, &values);
         let mistake = match pushed.map(<[Value; N]>::try_from) {
             Ok(Ok(results)) => return results.map(|value| self.var(value)),
             Ok(Err(results)) => {
@@ -150,6 +160,8 @@ macro_rules! unary {
         }
     )*};
 }
+
+mod operations;
 
 impl<'t> Var<'t> {
     unary! {
@@ -463,7 +475,7 @@ macro_rules! operators {
         }
     )*};
 }
-operators! { Add, add; Sub, sub; Mul, mul; Div, div; }
+operators! { Add, add; Sub, sub; Mul, mul; Div, div; Rem, rem; }
 
 impl<'t> Neg for Var<'t> {
     type Output = Var<'t>;

@@ -181,7 +181,9 @@ fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -
     let stable = |choices: &mut Choices| text(&Stable::ALL.map(Stable::name), choices);
     let attributes = match entry.name {
         "constant" => none().with("value", Attribute::Tensor(Arc::new(tensor(declared, choices)?))),
-        "iota" | "concat" => none().with("axis", Attribute::Int(choices.below(n + 1) as i64)),
+        "iota" | "concat" | "sort" | "argsort" | "argmax" | "argmin" | "dynamic_update_slice" => {
+            none().with("axis", Attribute::Int(choices.below(n + 1) as i64))
+        }
         "reduce" => {
             let op = none().with("op", text(&Reduction::ALL.map(Reduction::name), choices));
             let op = if choices.below(2) == 0 { op } else { op.with("axes", axes(choices)) };
@@ -231,6 +233,35 @@ fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -
         "matmul" => none()
             .with("transpose_a", Attribute::Bool(choices.below(2) == 1))
             .with("transpose_b", Attribute::Bool(choices.below(2) == 1)),
+        "cumsum" => {
+            let cumsum = none().with("axis", Attribute::Int(choices.below(n + 1) as i64));
+            if choices.below(2) == 0 { cumsum } else { cumsum.with("reverse", Attribute::Bool(true)) }
+        }
+        "gather" | "scatter_add" => {
+            let along = none().with("axis", Attribute::Int(choices.below(n + 1) as i64));
+            let along = if choices.below(3) > 0 { along } else { along.with("batch", Attribute::Int(1)) };
+            let extent = Attribute::Int(choices.below(4) as i64);
+            if entry.name == "gather" || choices.below(2) == 0 { along } else { along.with("extent", extent) }
+        }
+        "dynamic_slice" => none()
+            .with("axis", Attribute::Int(choices.below(n + 1) as i64))
+            .with("size", Attribute::Int(choices.below(3) as i64)),
+        "one_hot" => none()
+            .with("extent", Attribute::Int(choices.below(4) as i64))
+            .with("to", text(&DType::ALL.map(DType::name), choices)),
+        "reverse" | "norm" => none().with("axes", axes(choices)),
+        "unfold" | "fold" => none().with("sizes", Attribute::Ints(vec![2; choices.below(n + 1)])),
+        "contract" => {
+            none().with("einsum", text(&["ij,ij->i", "i,i->", "ij,ij->ij", "ij->ji", "i->"], choices))
+        }
+        name if name.starts_with("random.") => {
+            let draw = none().with("stream", Attribute::Int(choices.below(9) as i64));
+            if name == "random.bits" && choices.below(2) == 0 {
+                draw.with("half", Attribute::Int(1))
+            } else {
+                draw
+            }
+        }
         _ => none(),
     };
     (entry.parse)(entry.name, &attributes, std::slice::from_ref(declared), &[]).ok()

@@ -12,7 +12,8 @@ pub const MARK: &str =
 /// The generated part.
 pub fn generated() -> String {
     let mut out = String::from("\n## Operations\n\n");
-    let names: Vec<String> = ops::entries().iter().map(|e| format!("[`{0}`](#{0})", e.name)).collect();
+    let anchored = |entry: &Entry| format!("[`{}`](#{})", entry.name, entry.name.replace('.', ""));
+    let names: Vec<String> = ops::entries().iter().map(anchored).collect();
     let _ = writeln!(out, "{}.\n", names.join(", "));
     for entry in ops::entries() {
         operation(entry, &mut out);

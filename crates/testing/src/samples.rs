@@ -1,6 +1,7 @@
 //! For every operation of the table: small graphs that apply it, for the tests that must hold for
 //! all operations.
 
+mod more;
 mod structured;
 pub use structured::{policies, step};
 
@@ -98,11 +99,15 @@ pub fn all() -> Vec<Sample> {
     for dtype in DType::ALL {
         elementwise(&mut s, dtype);
         moves(&mut s, dtype);
+        more::indexing(&mut s, dtype);
         if dtype != DType::Bool {
             reductions(&mut s, dtype);
+            more::sums(&mut s, dtype);
         }
         if dtype.is_float() {
             composites(&mut s, dtype);
+            more::contractions(&mut s, dtype);
+            more::draws(&mut s, dtype);
             structured::add(&mut s, dtype);
         }
     }
@@ -112,7 +117,8 @@ pub fn all() -> Vec<Sample> {
 fn elementwise(s: &mut Samples, dtype: DType) {
     for function in Function::all().filter(|f| f.accepts(dtype)) {
         let range = match function {
-            Function::Log | Function::Sqrt | Function::Pow | Function::Div => (0.3, 2.5),
+            Function::Log | Function::Sqrt | Function::Pow | Function::Div | Function::Atan2 => (0.3, 2.5),
+            Function::Log1p => (-0.7, 2.5),
             _ => (-2.5, 2.5),
         };
         for ty in [any(dtype, &[3]), any(dtype, &[]), Type::scalar(dtype)] {

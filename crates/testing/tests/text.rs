@@ -40,7 +40,7 @@ fn random_programs_use_every_operation() {
     let mut missing: BTreeSet<&str> = ops::entries().iter().map(|entry| entry.name).collect();
     // A fixed walk over numbers: the linear congruential generator of Numerical Recipes.
     let mut state = 1u32;
-    for _ in 0..40_000 {
+    for _ in 0..200_000 {
         if missing.is_empty() {
             break;
         }

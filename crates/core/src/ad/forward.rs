@@ -2,7 +2,7 @@
 
 use super::{Active, AdError, prepare};
 use crate::ir::{Builder, Node, Value};
-use crate::ops::{Calculus, Slope};
+use crate::ops::{Calculus, Mode, Slope};
 use std::collections::HashMap;
 
 /// Appends the tangents of `roots` along `directions`, one for each of `wrt`.
@@ -15,7 +15,7 @@ pub fn forward(
     wrt: &[Value],
     directions: &[Value],
 ) -> Result<Vec<Option<Value>>, AdError> {
-    let roots = prepare(b, wrt, roots)?;
+    let roots = prepare(b, wrt, roots, Mode::Forward)?;
     let active = Active::between(b.graph(), wrt, &roots);
     let mut known: HashMap<Value, Value> = wrt.iter().copied().zip(directions.iter().copied()).collect();
     for &i in &active.nodes {
@@ -86,7 +86,11 @@ fn tangent(b: &mut Builder, node: &Node, dx: &[Option<Value>]) -> Option<Value> 
                 (one, other) => one.or(other),
             }
         }
-        Calculus::Rules(rule) => dx[0].map(|dx| rule.differential(b, x, y, dx)),
+        Calculus::Rules(rule) => {
+            let terms = dx.iter().enumerate().filter_map(|(i, dx)| Some((i, (*dx)?)));
+            let terms: Vec<Value> = terms.map(|(i, dx)| rule.differential(b, x, y, i, dx)).collect();
+            terms.into_iter().reduce(|sum, term| b.add(sum, term))
+        }
         Calculus::Structured(_) | Calculus::Expansion | Calculus::Missing(_) => {
             unreachable!("`prepare` left none")
         }

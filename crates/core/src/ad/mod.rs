@@ -32,7 +32,7 @@ pub use taylor::{ORDER_MAX, Path, series};
 pub use vmap::vmap;
 
 use crate::ir::{Builder, Graph, Location, Origin, Value};
-use crate::ops::{Calculus, Constraint};
+use crate::ops::{Calculus, Constraint, Mode};
 use std::collections::HashMap;
 
 /// The laws of differentiation that a program can break.
@@ -192,8 +192,8 @@ impl Active {
 }
 
 /// Rewrites what lies between `wrt` and `roots` until no operation is left whose derivative is that
-/// of its expansion, and reports operations without a rule. Gives the new roots.
-fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value]) -> Result<Vec<Value>, AdError> {
+/// of its expansion, and reports operations without a rule for `mode`. Gives the new roots.
+fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value], mode: Mode) -> Result<Vec<Value>, AdError> {
     let mut roots = roots.to_vec();
     loop {
         let active = Active::between(b.graph(), wrt, &roots);
@@ -203,6 +203,9 @@ fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value]) -> Result<Vec<Value>
             let operands: Vec<Value> = node.operands.iter().map(|v| *replaced.get(v).unwrap_or(v)).collect();
             let results = match node.op.calculus() {
                 Calculus::Missing(reason) => return Err(missing(b.graph(), &roots, i, reason)),
+                Calculus::Rules(rule) if !rule.states(mode) => {
+                    return Err(missing(b.graph(), &roots, i, not_stated(mode)));
+                }
                 Calculus::Expansion => expansion(b, &roots, i, &operands)?,
                 _ if operands == node.operands => continue,
                 _ => b.at(node.location).push(node.op.clone(), &operands).expect("types are as before"),
@@ -215,6 +218,14 @@ fn prepare(b: &mut Builder, wrt: &[Value], roots: &[Value]) -> Result<Vec<Value>
         for root in &mut roots {
             *root = *replaced.get(root).unwrap_or(root);
         }
+    }
+}
+
+/// Why a mode cannot pass an operation that states rules by hand, but not this mode's.
+fn not_stated(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Forward => "forward mode needs its differential, and it states an adjoint only",
+        Mode::Reverse => "reverse mode needs its adjoint, and it states a differential only",
     }
 }
 

@@ -7,7 +7,7 @@
 use super::forward::accumulate;
 use super::{Active, AdError, prepare};
 use crate::ir::{Builder, Node, Value};
-use crate::ops::{Calculus, Cotangent, Slope};
+use crate::ops::{Calculus, Cotangent, Mode, Slope};
 use std::collections::HashMap;
 
 /// A cotangent from one use of a value: operand `operand` of node `node`.
@@ -39,7 +39,7 @@ pub fn backward_guarded(
     seeds: &[Cotangent],
     wrt: &[Value],
 ) -> Result<Vec<Option<Cotangent>>, AdError> {
-    let roots = prepare(b, wrt, roots)?;
+    let roots = prepare(b, wrt, roots, Mode::Reverse)?;
     let active = Active::between(b.graph(), wrt, &roots);
     let mut pending: HashMap<Value, Vec<Contribution>> = HashMap::new();
     for (operand, (&root, &cotangent)) in roots.iter().zip(seeds).enumerate() {
@@ -134,9 +134,9 @@ fn pulled_back(b: &mut Builder, node: &Node, dy: Cotangent, wanted: &[bool]) -> 
             }
         }
         Calculus::Rules(rule) => {
-            for _ in wanted.into_iter().filter(|&i| i == 0) {
-                let value = rule.adjoint(b, x, y, dy.value, dy.guarded);
-                out.push((0, Cotangent { value, guarded: dy.guarded || rule.guards() }));
+            for i in wanted {
+                let value = rule.adjoint(b, x, y, i, dy.value, dy.guarded);
+                out.push((i, Cotangent { value, guarded: dy.guarded || rule.guards() }));
             }
         }
         Calculus::Structured(_) | Calculus::Expansion | Calculus::Missing(_) => {

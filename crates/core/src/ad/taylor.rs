@@ -13,9 +13,9 @@
 //! besides its first and last term, Σ f(u_j, v_{k−j}).
 
 use super::forward::tangents;
-use super::{Active, AdError, expansion, missing, prepare};
+use super::{Active, AdError, expansion, missing, not_stated, prepare};
 use crate::ir::{Builder, Location, Node, Origin, Value};
-use crate::ops::Calculus;
+use crate::ops::{Calculus, Mode};
 use std::collections::HashMap;
 
 /// The highest order of a Taylor expansion.
@@ -53,7 +53,7 @@ pub fn series(
     order: usize,
 ) -> Result<Vec<Path>, AdError> {
     check(b, wrt, paths, order)?;
-    let roots = prepare(b, wrt, roots)?;
+    let roots = prepare(b, wrt, roots, Mode::Forward)?;
     let mut series = Series::new(b);
     let copies = series.copy(wrt, &roots);
     for (w, path) in wrt.iter().zip(paths) {
@@ -176,6 +176,9 @@ impl<'b> Series<'b> {
             _ if !self.source.ty(value).dtype.is_float() => None,
             Calculus::Constant => None,
             Calculus::Missing(reason) => return Err(missing(self.source.graph(), &[value], at, reason)),
+            Calculus::Rules(rule) if !rule.states(Mode::Forward) => {
+                return Err(missing(self.source.graph(), &[value], at, not_stated(Mode::Forward)));
+            }
             Calculus::Expansion => {
                 let results = expansion(&mut self.source, &[value], at, &node.operands)?;
                 self.coefficient(results[result], k)?

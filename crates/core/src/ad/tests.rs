@@ -1,6 +1,6 @@
 use super::*;
 use crate::exec::reference::run;
-use crate::ir::{DType, Type};
+use crate::ir::{DType, Graph, Type, Value};
 use crate::tensor::Tensor;
 
 fn vector(n: usize) -> Type {
@@ -131,6 +131,111 @@ fn uses_are_added_in_their_order() {
     let out = run(&graph, &[&one(0.0), &one(1e16), &one(1.0), &one(-1e16)]);
     // 1e16 + 1 rounds to 1e16, so any other order would give 1 here.
     assert_eq!(out[0].values::<f64>(), [0.0]);
+}
+
+/// A user's product of two vectors that states rules by hand: those that `modes` lists.
+#[derive(Debug)]
+struct Product {
+    modes: &'static [crate::ops::Mode],
+}
+
+impl crate::ops::Custom for Product {
+    fn name(&self) -> &'static str {
+        "my_product"
+    }
+    fn infer(&self, x: &[&Type]) -> Result<Type, String> {
+        match x {
+            [a, b] if a.agrees(b) && a.dtype == DType::F64 => Ok((*a).clone()),
+            _ => Err("my_product must have two f64 operands of one shape".into()),
+        }
+    }
+    fn evaluate(&self, x: &[&Tensor]) -> Tensor {
+        let pairs = x[0].values::<f64>().iter().zip(x[1].values::<f64>());
+        Tensor::new(x[0].shape(), pairs.map(|(a, b)| a * b).collect())
+    }
+    fn calculus(&self) -> Calculus<'_> {
+        Calculus::Rules(self)
+    }
+}
+
+impl crate::ops::HandRules for Product {
+    fn states(&self, mode: crate::ops::Mode) -> bool {
+        self.modes.contains(&mode)
+    }
+    fn differential(&self, b: &mut Builder, x: &[Value], _: Value, i: usize, dx: Value) -> Value {
+        b.mul(dx, x[1 - i])
+    }
+    fn adjoint(&self, b: &mut Builder, x: &[Value], _: Value, i: usize, dy: Value, _: bool) -> Value {
+        b.mul(dy, x[1 - i])
+    }
+}
+
+/// Σ sin(a · b), with the product by a user's operation or by the table's.
+fn sum_of_products(modes: Option<&'static [crate::ops::Mode]>) -> Graph {
+    let mut b = Builder::new("m");
+    let (x, y) = (b.input("a", vector(3)), b.input("b", vector(3)));
+    let product = match modes {
+        Some(modes) => b.apply(crate::ops::custom(Product { modes }), &[x, y]),
+        None => b.mul(x, y),
+    };
+    let sin = b.sin(product);
+    let sum = b.sum_all(sin);
+    b.finish(vec![sum])
+}
+
+#[test]
+fn a_users_operation_has_the_derivatives_it_states() {
+    use crate::ops::Mode::{Forward, Reverse};
+    let inputs = [vec![0.5, -1.5, 2.0], vec![0.25, 1.0, -3.0], vec![1.0, 2.0, -1.0], vec![0.5, 0.0, 4.0]];
+    let inputs = inputs.map(|v| Tensor::new([3], v));
+    let values = |graph: &Graph| run(graph, &inputs.iter().take(graph.inputs().len()).collect::<Vec<_>>());
+    let (own, table) = (sum_of_products(Some(&[Forward, Reverse])), sum_of_products(None));
+    let wrt = |graph: &Graph| graph.inputs().iter().map(|input| input.value).collect::<Vec<_>>();
+    let directions = ["da".to_string(), "db".to_string()];
+    type Derive = fn(&Graph, &[Value], &[String]) -> Graph;
+    let derive: [Derive; 3] = [
+        |graph, wrt, _| adjoint(graph, wrt).unwrap(),
+        |graph, wrt, _| jvp(graph, wrt).unwrap(),
+        |graph, wrt, directions| hvp(graph, wrt, directions).unwrap(),
+    ];
+    for derive in derive {
+        let got = values(&derive(&own, &wrt(&own), &directions));
+        let want = values(&derive(&table, &wrt(&table), &directions));
+        for (got, want) in got.iter().zip(&want) {
+            for (a, b) in got.values::<f64>().iter().zip(want.values::<f64>()) {
+                assert!((a - b).abs() <= 1e-14 * (1.0 + b.abs()), "{got:?} and {want:?}");
+            }
+        }
+    }
+    // A mode whose rule is not stated is refused, and no transpose is made up.
+    let (tangent_only, cotangent_only) =
+        (sum_of_products(Some(&[Forward])), sum_of_products(Some(&[Reverse])));
+    assert!(jvp(&tangent_only, &wrt(&tangent_only)).is_ok());
+    assert!(adjoint(&cotangent_only, &wrt(&cotangent_only)).is_ok());
+    let refused = [
+        (adjoint(&tangent_only, &wrt(&tangent_only)), "reverse mode needs its adjoint"),
+        (jvp(&cotangent_only, &wrt(&cotangent_only)), "forward mode needs its differential"),
+        (hvp(&cotangent_only, &wrt(&cotangent_only), &directions), "forward mode needs its differential"),
+    ];
+    for (result, why) in refused {
+        let error = result.unwrap_err();
+        assert_eq!(error.id, "ad-1");
+        assert!(error.message.contains("`my_product`") && error.message.contains(why), "{error}");
+        assert!(error.message.contains("reduce <- sin <- my_product"), "{error}");
+    }
+}
+
+#[test]
+fn a_norm_at_zero_has_the_derivative_zero_at_every_order() {
+    let mut b = Builder::new("m");
+    let x = b.input("x", vector(3));
+    let y = b.apply(std::sync::Arc::new(crate::ops::Norm { axes: None }), &[x]);
+    let graph = b.finish(vec![y]);
+    let gradient = adjoint(&graph, &[x]).unwrap();
+    let second = hvp(&graph, &[x], &["v".to_string()]).unwrap();
+    let (zero, v) = (Tensor::new([3], vec![0.0, -0.0, 0.0]), Tensor::new([3], vec![1.0, 2.0, 3.0]));
+    assert!(run(&gradient, &[&zero])[0].values::<f64>().iter().all(|&g| g == 0.0));
+    assert!(run(&second, &[&zero, &v])[0].values::<f64>().iter().all(|&h| h == 0.0));
 }
 
 /// The coefficients of `roots` along paths, at scalar inputs.

@@ -234,6 +234,8 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// From this size on every number is whole: 2^52 for f64, 2^23 for f32.
+    const WHOLE: Self;
     /// The lanes of law 3: 32 for f64, 64 for f32.
     const LAW_LANES: usize;
 }

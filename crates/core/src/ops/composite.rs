@@ -2,7 +2,9 @@
 //! which is its value; softmax and log-sum-exp add a rule derived by hand, tested equal to the
 //! derivative of the expansion.
 
+use super::reduce::{check_axes, resolve};
 use super::registry::only;
+use super::shape::{bad, ints, naturals};
 use super::*;
 use crate::ir::{DType, Extent};
 
@@ -31,7 +33,29 @@ pub struct LogSumExp;
 #[derive(Debug)]
 pub struct CrossEntropy;
 
+/// √Σx² over axes, whose derivative at 0 is 0.
+#[derive(Clone, Debug)]
+pub struct Norm {
+    /// The axes, ascending; `None` is all.
+    pub axes: Option<Vec<usize>>,
+}
+
 pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "norm",
+        summary: "√Σx² over `axes` (all if left out); its derivative where it is 0 is 0. Squares beyond the range make it infinite",
+        example: "%n = tgraph.norm %x {axes = [1]} : tensor<?xf64>",
+        constraints: &[Constraint {
+            id: "norm-1",
+            law: "one float operand; `axes` are ascending axes of it",
+            mend: "list each axis once, from 0, or leave `axes` out for all",
+        }],
+        parse: |name, attributes, _, _| {
+            only(name, "norm-1", attributes, &["axes"])?;
+            let axes = attributes.get("axes").map(|_| naturals(attributes, "axes", "norm-1")).transpose()?;
+            Ok(Arc::new(Norm { axes }))
+        },
+    },
     Entry {
         name: "softmax",
         summary: "exp(x − max x) / Σ exp(x − max x) along the last axis",
@@ -129,11 +153,11 @@ fn softmax_derivative(b: &mut Builder, x: Value, y: Value, v: Value, guarded: bo
 }
 
 impl HandRules for Softmax {
-    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, dx: Value) -> Value {
+    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, _: usize, dx: Value) -> Value {
         softmax_derivative(b, x[0], y, dx, false)
     }
 
-    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value, guarded: bool) -> Value {
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, _: usize, dy: Value, guarded: bool) -> Value {
         softmax_derivative(b, x[0], y, dy, guarded)
     }
 }
@@ -166,18 +190,61 @@ impl Rule for LogSumExp {
 }
 
 impl HandRules for LogSumExp {
-    fn differential(&self, b: &mut Builder, x: &[Value], _: Value, dx: Value) -> Value {
+    fn differential(&self, b: &mut Builder, x: &[Value], _: Value, _: usize, dx: Value) -> Value {
         let axis = b.ty(dx).ndim() - 1;
         let softmax = b.apply(Arc::new(Softmax), x);
         let product = b.mul(softmax, dx);
         b.sum(product, &[axis])
     }
 
-    fn adjoint(&self, b: &mut Builder, x: &[Value], _: Value, dy: Value, guarded: bool) -> Value {
+    fn adjoint(&self, b: &mut Builder, x: &[Value], _: Value, _: usize, dy: Value, guarded: bool) -> Value {
         let axis = b.ty(x[0]).ndim() - 1;
         let softmax = b.apply(Arc::new(Softmax), x);
         let dy = b.spread(dy, &[axis], x[0]);
         if guarded { b.mul_strong(dy, softmax) } else { b.mul(dy, softmax) }
+    }
+}
+
+impl Rule for Norm {
+    fn name(&self) -> &'static str {
+        "norm"
+    }
+
+    fn attributes(&self) -> Attributes {
+        let stated = self.axes.iter().map(|axes| ("axes", ints(axes)));
+        stated.fold(Attributes::new(), |all, (name, axes)| all.with(name, axes))
+    }
+
+    fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        let &[x] = x else {
+            return bad("norm-1", format!("norm must have 1 operand, got {}", x.len()));
+        };
+        if !x.dtype.is_float() {
+            return bad("norm-1", format!("norm must have a float operand, got {x}"));
+        }
+        check_axes("norm-1", &self.axes, x)?;
+        Reduce { reduction: Reduction::Sum, axes: self.axes.clone(), stable: None }.infer(&[x])
+    }
+
+    fn calculus(&self) -> Calculus<'_> {
+        Calculus::Expansion
+    }
+
+    fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+        let square = b.mul(x[0], x[0]);
+        let sum = Reduce { reduction: Reduction::Sum, axes: self.axes.clone(), stable: None };
+        let sum = b.apply(Arc::new(sum), &[square]);
+        // The select guards: no derivative passes through √0.
+        let (zero, one) = (b.zeros_like(sum), b.ones_like(sum));
+        let vanishes = b.compare(Direction::Eq, sum, zero);
+        let safe = b.select(vanishes, one, sum);
+        let root = b.sqrt(safe);
+        Some(vec![b.select(vanishes, zero, root)])
+    }
+
+    fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let axes = super::batch::shifted(&resolve(&self.axes, x.types(b)[0].ndim()));
+        x.apply(b, Arc::new(Norm { axes: Some(axes) }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Functions of each element: the enumeration, the value of each (written once, generic over
 //! scalar and SIMD lanes), and the slope of each.
 
+use super::integer::Discrete;
 use super::registry::only;
 use super::*;
 use crate::each_dtype;
@@ -16,13 +17,20 @@ pub enum Function {
     Neg,
     Abs,
     Sign,
+    Floor,
+    Ceil,
+    Round,
+    Trunc,
     Exp,
+    Expm1,
     Log,
+    Log1p,
     Sqrt,
     Sin,
     Cos,
     Tanh,
     Sigmoid,
+    Erf,
     Relu,
     Reciprocal,
     Not,
@@ -31,19 +39,25 @@ pub enum Function {
     Mul,
     MulStrong,
     Div,
+    Rem,
     Pow,
+    Atan2,
     Max,
     Min,
     And,
     Or,
+    Xor,
+    ShiftLeft,
+    ShiftRight,
 }
 
 /// Which element types a function takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Domain {
     Float,
+    Integer,
     Number,
-    Bool,
+    Bits,
 }
 
 struct Row {
@@ -65,33 +79,69 @@ const fn row(
 }
 
 /// Name, arity, domain and meaning of every function.
-const TABLE: [Row; 23] = {
+const TABLE: [Row; 35] = {
     use Domain::*;
     use Function::*;
     [
         row(Neg, "neg", 1, Number, "−x"),
         row(Abs, "abs", 1, Number, "|x|; its derivative at 0 is 0"),
         row(Sign, "sign", 1, Number, "−1, 0 or 1; NaN of NaN"),
+        row(Floor, "floor", 1, Float, "the largest whole number that is not above x; piecewise constant"),
+        row(Ceil, "ceil", 1, Float, "the smallest whole number that is not below x; piecewise constant"),
+        row(Round, "round", 1, Float, "the nearest whole number, the even one of two; piecewise constant"),
+        row(Trunc, "trunc", 1, Float, "x without its fraction; piecewise constant"),
         row(Exp, "exp", 1, Float, "eˣ"),
+        row(Expm1, "expm1", 1, Float, "eˣ − 1, accurate near 0"),
         row(Log, "log", 1, Float, "natural logarithm; NaN below 0, −∞ at ±0"),
+        row(Log1p, "log1p", 1, Float, "log(1 + x), accurate near 0; NaN below −1, −∞ at −1"),
         row(Sqrt, "sqrt", 1, Float, "square root, correctly rounded"),
         row(Sin, "sin", 1, Float, "sine, x in radians"),
         row(Cos, "cos", 1, Float, "cosine, x in radians"),
         row(Tanh, "tanh", 1, Float, "hyperbolic tangent"),
         row(Sigmoid, "sigmoid", 1, Float, "1 / (1 + e⁻ˣ)"),
+        row(Erf, "erf", 1, Float, "the error function"),
         row(Relu, "relu", 1, Float, "max(x, 0), NaN of NaN; its derivative at 0 is 0"),
         row(Reciprocal, "reciprocal", 1, Float, "1/x, and NaN at ±0: what derivatives of a division use"),
-        row(Not, "not", 1, Bool, "logical not"),
+        row(Not, "not", 1, Bits, "logical not; of integers, every bit"),
         row(Add, "add", 2, Number, "x + y; integers wrap"),
         row(Sub, "sub", 2, Number, "x − y; integers wrap"),
         row(Mul, "mul", 2, Number, "x · y; integers wrap"),
         row(MulStrong, "mul_strong", 2, Float, "x · y, and +0 where x is ±0, whatever y is"),
-        row(Div, "div", 2, Float, "x / y; its derivative at y = 0 is NaN"),
+        row(
+            Div,
+            "div",
+            2,
+            Number,
+            "x / y; its derivative at y = 0 is NaN; integers cut toward zero, −1 (all bits) for y = 0",
+        ),
+        row(Rem, "rem", 2, Integer, "what `div` leaves: x − y · div, with the sign of x; x for y = 0"),
         row(Pow, "pow", 2, Float, "xʸ"),
+        row(
+            Atan2,
+            "atan2",
+            2,
+            Float,
+            "the angle of the point (y, x), the ordinate first, in [−π, π]; its derivative at (0, 0) is NaN",
+        ),
         row(Max, "max", 2, Number, "the larger; NaN wins, −0 < +0"),
         row(Min, "min", 2, Number, "the smaller; NaN wins, −0 < +0"),
-        row(And, "and", 2, Bool, "logical and"),
-        row(Or, "or", 2, Bool, "logical or"),
+        row(And, "and", 2, Bits, "logical and; of integers, bit by bit"),
+        row(Or, "or", 2, Bits, "logical or; of integers, bit by bit"),
+        row(Xor, "xor", 2, Bits, "exclusive or; of integers, bit by bit"),
+        row(
+            ShiftLeft,
+            "shift_left",
+            2,
+            Integer,
+            "x shifted left by y bits; 0 for y beyond the width (y is taken as unsigned)",
+        ),
+        row(
+            ShiftRight,
+            "shift_right",
+            2,
+            Integer,
+            "x shifted right by y bits, filled with its sign bit (0 if unsigned), also beyond the width",
+        ),
     ]
 };
 
@@ -115,12 +165,20 @@ impl Function {
         self.row().arity
     }
 
+    /// Whether its derivative is zero wherever there is one: derivatives stop here.
+    fn is_piecewise_constant(self) -> bool {
+        use Function::*;
+        let of_floats = matches!(self, Sign | Floor | Ceil | Round | Trunc);
+        of_floats || matches!(self.row().domain, Domain::Integer | Domain::Bits)
+    }
+
     /// Whether operands may have element type `dtype`.
     pub fn accepts(self, dtype: DType) -> bool {
         match self.row().domain {
             Domain::Float => dtype.is_float(),
+            Domain::Integer => dtype.is_integer(),
             Domain::Number => dtype != DType::Bool,
-            Domain::Bool => dtype == DType::Bool,
+            Domain::Bits => !dtype.is_float(),
         }
     }
 
@@ -134,13 +192,20 @@ impl Function {
             Function::Neg => -x,
             Function::Abs => x.abs(),
             Function::Sign => V::select(x.eq(zero).or(x.is_nan()), x, one.copysign(x)),
+            Function::Floor => rounded(x, |r| V::select(x.lt(r), r - one, r)),
+            Function::Ceil => rounded(x, |r| V::select(r.lt(x), r + one, r)),
+            Function::Round => rounded(x, |r| r),
+            Function::Trunc => rounded(x, |r| V::select(x.abs().lt(r.abs()), r - one.copysign(x), r)),
             Function::Exp => x.exp(),
+            Function::Expm1 => x.expm1(),
             Function::Log => x.log(),
+            Function::Log1p => x.log1p(),
             Function::Sqrt => x.sqrt(),
             Function::Sin => x.sin(),
             Function::Cos => x.cos(),
             Function::Tanh => x.tanh(),
             Function::Sigmoid => x.sigmoid(),
+            Function::Erf => x.erf(),
             Function::Relu => V::select(x.le(zero), zero, x),
             Function::Reciprocal => V::select(x.eq(zero), zero / x, one / x),
             Function::Add => x + y,
@@ -149,14 +214,27 @@ impl Function {
             Function::MulStrong => V::select(x.eq(zero), zero, x * y),
             Function::Div => x / y,
             Function::Pow => x.pow(y),
+            Function::Atan2 => x.atan2(y),
             Function::Max => extreme(x, y, x.bits().and(y.bits()), x.greater(y)),
             Function::Min => extreme(x, y, x.bits().or(y.bits()), x.lesser(y)),
             // On masks of 1 and 0, as engines hold them beside floats.
             Function::Not => one - x,
             Function::And => x * y,
             Function::Or => V::select(x.eq(zero), y, x),
+            Function::Xor => (x - y).abs(),
+            Function::Rem | Function::ShiftLeft | Function::ShiftRight => {
+                unreachable!("of integers only: refused by elementwise-2")
+            }
         }
     }
+}
+
+/// `mend` of the nearest whole number, the even one of two, with the sign of `x`, which is whole itself from some size on.
+#[inline(always)]
+fn rounded<V: Elementary>(x: V, mend: impl FnOnce(V) -> V) -> V {
+    let whole = V::splat(V::Scalar::WHOLE);
+    let nearest = ((x.abs() + whole) - whole).copysign(x);
+    V::select(x.abs().lt(whole), mend(nearest).copysign(x), x)
 }
 
 /// `x` and `y` where they are equal, which for two zeros is the one that wins; else the winner, which is `y` for a NaN.
@@ -268,9 +346,12 @@ pub(super) fn entries() -> Vec<Entry> {
         .map(|row| Entry {
             name: row.name,
             summary: row.summary,
-            example: match row.arity {
-                1 => "%y = tgraph.FUNCTION %x : tensor<?xf64>",
-                _ => "%z = tgraph.FUNCTION %x, %y : tensor<?xf64>",
+            example: match (row.arity, row.domain) {
+                (1, Domain::Bits) => "%y = tgraph.FUNCTION %x : tensor<?xbool>",
+                (1, _) => "%y = tgraph.FUNCTION %x : tensor<?xf64>",
+                (_, Domain::Bits) => "%z = tgraph.FUNCTION %x, %y : tensor<?xbool>",
+                (_, Domain::Integer) => "%z = tgraph.FUNCTION %x, %y : tensor<?xi64>",
+                (_, _) => "%z = tgraph.FUNCTION %x, %y : tensor<?xf64>",
             },
             constraints: ELEMENTWISE_LAWS,
             parse: |name, attributes, _, _| {
@@ -333,29 +414,11 @@ fn common(id: &'static str, name: &str, x: &[&Type]) -> Result<Type, Violation> 
     Ok(ty)
 }
 
-/// Integer values, wrapping.
-macro_rules! integer_value {
-    ($function:expr, $x:expr, $y:expr) => {{
-        let (x, y) = ($x, $y);
-        match $function {
-            Function::Neg => x.wrapping_neg(),
-            Function::Abs if x < Default::default() => x.wrapping_neg(),
-            Function::Abs => x,
-            Function::Sign => (x > Default::default()) as u8 as _,
-            Function::Add => x.wrapping_add(y),
-            Function::Sub => x.wrapping_sub(y),
-            Function::Mul => x.wrapping_mul(y),
-            Function::Max => x.max(y),
-            Function::Min => x.min(y),
-            _ => unreachable!("refused by elementwise-2"),
-        }
-    }};
-}
-pub(super) use integer_value;
-
 impl Elementwise {
-    fn float<T: Real>(self, x: &[T], y: &[T]) -> Vec<T> {
-        x.iter().zip(y).map(|(&x, &y)| self.0.value(x, y)).collect()
+    /// `value` of each element of `x` and of the second operand, which has the type of the first.
+    fn map<T: Element>(self, x: &[T], second: &Data, value: impl Fn(Function, T, T) -> T) -> Data {
+        let y = T::slice(second).expect("one dtype");
+        Element::wrap(x.iter().zip(y).map(|(&x, &y)| value(self.0, x, y)).collect())
     }
 }
 
@@ -383,37 +446,21 @@ impl Rule for Elementwise {
 
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
         let second = x.get(1).unwrap_or(&x[0]).data();
-        macro_rules! integers {
-            ($x:expr) => {{
-                let y = Element::slice(second).expect("one dtype");
-                Element::wrap($x.iter().zip(y).map(|(&x, &y)| integer_value!(self.0, x, y)).collect())
-            }};
-        }
         let data = match x[0].data() {
-            Data::F64(v) => Element::wrap(self.float(v, Element::slice(second).expect("one dtype"))),
-            Data::F32(v) => Element::wrap(self.float(v, Element::slice(second).expect("one dtype"))),
-            Data::I64(v) if self.0 == Function::Sign => Element::wrap(v.iter().map(|x| x.signum()).collect()),
-            Data::I32(v) if self.0 == Function::Sign => Element::wrap(v.iter().map(|x| x.signum()).collect()),
-            Data::I64(v) => integers!(v),
-            Data::I32(v) => integers!(v),
-            Data::U64(v) => integers!(v),
-            Data::U32(v) => integers!(v),
-            Data::Bool(v) => {
-                let y: &[bool] = Element::slice(second).expect("one dtype");
-                let value = |(&x, &y): (&bool, &bool)| match self.0 {
-                    Function::Not => !x,
-                    Function::And => x && y,
-                    _ => x || y,
-                };
-                Element::wrap(v.iter().zip(y).map(value).collect())
-            }
+            Data::F64(v) => self.map(v, second, Function::value),
+            Data::F32(v) => self.map(v, second, Function::value),
+            Data::I64(v) => self.map(v, second, Discrete::value),
+            Data::I32(v) => self.map(v, second, Discrete::value),
+            Data::U64(v) => self.map(v, second, Discrete::value),
+            Data::U32(v) => self.map(v, second, Discrete::value),
+            Data::Bool(v) => self.map(v, second, Discrete::value),
         };
         vec![Tensor::from_data(x[0].shape(), data)]
     }
 
     fn calculus(&self) -> Calculus<'_> {
         match self.0 {
-            Function::Sign | Function::Not | Function::And | Function::Or => Calculus::Constant,
+            _ if self.0.is_piecewise_constant() => Calculus::Constant,
             Function::Mul | Function::MulStrong => Calculus::Bilinear(self),
             _ => Calculus::Slopes(self),
         }
@@ -438,7 +485,7 @@ impl Rule for Elementwise {
     }
 
     fn is_commutative(&self) -> bool {
-        matches!(self.0, Function::Add | Function::Mul | Function::And | Function::Or)
+        matches!(self.0, Function::Add | Function::Mul | Function::And | Function::Or | Function::Xor)
     }
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
@@ -479,9 +526,18 @@ impl Slopes for Elementwise {
             Function::Sub => return if i == 0 { Slope::One } else { Slope::MinusOne },
             Function::Abs => b.sign(x[0]),
             Function::Exp => y,
+            Function::Expm1 => {
+                let one = b.ones_like(y);
+                b.add(y, one)
+            }
             Function::Log => {
                 let one = b.ones_like(x[0]);
                 b.div(one, x[0])
+            }
+            Function::Log1p => {
+                let one = b.ones_like(x[0]);
+                let shifted = b.add(one, x[0]);
+                b.div(one, shifted)
             }
             Function::Sqrt => {
                 let half = b.full_like(y, 0.5);
@@ -503,6 +559,13 @@ impl Slopes for Elementwise {
                 let rest = b.sub(one, y);
                 b.mul(y, rest)
             }
+            Function::Erf => {
+                // 2/√π e^(−x²)
+                let square = b.mul(x[0], x[0]);
+                let exponent = b.neg(square);
+                let (factor, bell) = (b.full_like(y, std::f64::consts::FRAC_2_SQRT_PI), b.exp(exponent));
+                b.mul(factor, bell)
+            }
             Function::Relu => {
                 let zero = b.zeros_like(x[0]);
                 let positive = b.compare(Direction::Gt, x[0], zero);
@@ -523,6 +586,13 @@ impl Slopes for Elementwise {
                 }
             }
             Function::Pow => pow_slope(b, x, y, i),
+            Function::Atan2 => {
+                // x/r² for the ordinate, −y/r² for the abscissa
+                let squares = [b.mul(x[0], x[0]), b.mul(x[1], x[1])];
+                let radius = b.add(squares[0], squares[1]);
+                let slope = b.div(x[1 - i], radius);
+                if i == 0 { slope } else { b.neg(slope) }
+            }
             Function::Max | Function::Min => {
                 // The first operand where it is the result (it wins a tie), else the second.
                 let direction = if self.0 == Function::Max { Direction::Ge } else { Direction::Le };
@@ -530,8 +600,8 @@ impl Slopes for Elementwise {
                 let chosen = if i == 0 { first } else { b.not(first) };
                 b.convert(chosen, b.ty(y).dtype)
             }
-            Function::Sign | Function::Not | Function::And | Function::Or => return Slope::Zero,
-            Function::Mul | Function::MulStrong => unreachable!("bilinear"),
+            // The others state their calculus otherwise.
+            _ => return Slope::Zero,
         })
     }
 }

@@ -36,10 +36,22 @@ impl Builder {
         abs(x) = Abs;
         /// −1, 0 or 1.
         sign(x) = Sign;
+        /// The largest whole number that is not above x.
+        floor(x) = Floor;
+        /// The smallest whole number that is not below x.
+        ceil(x) = Ceil;
+        /// The nearest whole number, the even one of two.
+        round(x) = Round;
+        /// x without its fraction.
+        trunc(x) = Trunc;
         /// eˣ.
         exp(x) = Exp;
+        /// eˣ − 1.
+        expm1(x) = Expm1;
         /// Natural logarithm.
         log(x) = Log;
+        /// log(1 + x).
+        log1p(x) = Log1p;
         /// √x.
         sqrt(x) = Sqrt;
         /// sin x, x in radians.
@@ -50,11 +62,13 @@ impl Builder {
         tanh(x) = Tanh;
         /// 1 / (1 + e⁻ˣ).
         sigmoid(x) = Sigmoid;
+        /// The error function.
+        erf(x) = Erf;
         /// max(x, 0).
         relu(x) = Relu;
         /// 1/x, NaN at ±0.
         reciprocal(x) = Reciprocal;
-        /// Not, on bool.
+        /// Not, on bool; every bit, on integers.
         not(x) = Not;
         /// x + y.
         add(x, y) = Add;
@@ -64,18 +78,28 @@ impl Builder {
         mul(x, y) = Mul;
         /// x / y.
         div(x, y) = Div;
+        /// What an integer division leaves.
+        rem(x, y) = Rem;
         /// xʸ.
         pow(x, y) = Pow;
+        /// The angle of the point (x, y).
+        atan2(y, x) = Atan2;
         /// The larger.
         max(x, y) = Max;
         /// The smaller.
         min(x, y) = Min;
         /// x · y, and +0 where x is ±0, whatever y is.
         mul_strong(x, y) = MulStrong;
-        /// And, on bool.
+        /// And, on bool; of integers, bit by bit.
         and(x, y) = And;
-        /// Or, on bool.
+        /// Or, on bool; of integers, bit by bit.
         or(x, y) = Or;
+        /// Exclusive or, on bool; of integers, bit by bit.
+        xor(x, y) = Xor;
+        /// An integer shifted left.
+        shift_left(x, count) = ShiftLeft;
+        /// An integer shifted right, filled with its sign bit.
+        shift_right(x, count) = ShiftRight;
     }
 
     /// An elementwise function.

@@ -7,29 +7,48 @@
 mod batch;
 mod composite;
 mod constant;
+mod contract;
+mod convolution;
+mod cumulative;
+mod custom;
 mod dot;
 mod elementwise;
 pub mod expression;
+mod index;
+mod integer;
 mod matmul;
+mod order;
 mod part;
+mod predicate;
+mod random;
 mod reduce;
 mod registry;
 mod select;
 mod shape;
 mod structured;
+mod window;
 
 pub use batch::{Batch, Repeat};
-pub use composite::{CrossEntropy, LogSumExp, Softmax};
+pub use composite::{CrossEntropy, LogSumExp, Norm, Softmax};
 pub use constant::{Constant, Iota};
+pub use contract::Contract;
+pub use convolution::{Convolution, Fold, Unfold, Windows};
+pub use cumulative::Cumsum;
+pub use custom::{Custom, custom};
 pub use dot::Dot;
 pub use elementwise::{Compare, Convert, Direction, Elementwise, Function};
+pub use index::{Gather, OneHot, ScatterAdd};
 pub use matmul::{Extents, Matmul};
+pub use order::{ArgExtreme, Argsort, Reverse, Sort};
 pub use part::{Concat, Pad, Slice};
+pub use predicate::Predicate;
+pub use random::{Distribution, Half, Permutation, Random, RandomBits};
 pub use reduce::{Reduce, Reduction, Size, Stable};
 pub use registry::{Constraint, Entry, constraints, entries, entry, explain};
 pub use select::Select;
 pub use shape::{Broadcast, Reshape, Transpose};
 pub use structured::{Call, Checkpoint, Cond, Keep, Scan, StopGradient, While};
+pub use window::{DynamicSlice, DynamicUpdateSlice};
 
 use crate::ad::AdError;
 use crate::ir::{Attributes, Builder, Graph, Type, Value};
@@ -187,7 +206,7 @@ pub enum Calculus<'a> {
     Linear(&'a dyn Linear),
     /// A product of two operands, linear in each; states its two partial transposes.
     Bilinear(&'a dyn Bilinear),
-    /// States both rules, derived by hand.
+    /// States a differential, an adjoint or both, derived by hand.
     Rules(&'a dyn HandRules),
     /// Has regions, or several results; states both rules, built from the derivatives of its regions.
     Structured(&'a dyn Structured),
@@ -243,12 +262,25 @@ pub trait Bilinear {
     }
 }
 
-/// See [`Calculus::Rules`]. One operand that carries derivatives (operand 0), one result.
+/// A mode of differentiation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Tangents, from the inputs to the outputs.
+    Forward,
+    /// Cotangents, from the outputs to the inputs.
+    Reverse,
+}
+
+/// See [`Calculus::Rules`]. One result.
 pub trait HandRules {
-    /// The tangent of the result.
-    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, dx: Value) -> Value;
-    /// The cotangent of operand 0. Where `guarded`, zeros of `dy` annihilate.
-    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value, guarded: bool) -> Value;
+    /// Whether the rule that a mode needs is stated: the differential, the adjoint. The other mode is refused.
+    fn states(&self, _mode: Mode) -> bool {
+        true
+    }
+    /// What the tangent `dx` of operand `i` adds to the tangent of the result.
+    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, i: usize, dx: Value) -> Value;
+    /// The cotangent of operand `i`. Where `guarded`, zeros of `dy` annihilate.
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, i: usize, dy: Value, guarded: bool) -> Value;
     /// See [`Linear::guards`].
     fn guards(&self) -> bool {
         false

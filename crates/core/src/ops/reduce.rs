@@ -9,7 +9,7 @@ use crate::numerics::lanes::Real;
 use crate::numerics::{reduce, tree};
 use crate::tensor::{Data, Element, strides};
 
-use super::elementwise::integer_value;
+use super::integer::Discrete;
 
 /// What a reduction combines with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -171,11 +171,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
 ];
 
-fn resolve(axes: &Option<Vec<usize>>, ndim: usize) -> Vec<usize> {
+pub(super) fn resolve(axes: &Option<Vec<usize>>, ndim: usize) -> Vec<usize> {
     axes.clone().unwrap_or_else(|| (0..ndim).collect())
 }
 
-fn check_axes(id: &'static str, axes: &Option<Vec<usize>>, x: &Type) -> Result<(), Violation> {
+pub(super) fn check_axes(id: &'static str, axes: &Option<Vec<usize>>, x: &Type) -> Result<(), Violation> {
     let axes = axes.as_deref().unwrap_or(&[]);
     if axes.windows(2).all(|w| w[0] < w[1]) && axes.iter().all(|&a| a < x.ndim()) {
         return Ok(());
@@ -281,7 +281,7 @@ impl Rule for Reduce {
                     Element::wrap(Self::along($v, &shape, axis, |line| {
                         let lanes = tree::lanes(y.dtype());
                         let value =
-                            tree::reduce_reference(line, lanes, |a, b| integer_value!(combiner, a, b));
+                            tree::reduce_reference(line, lanes, |a, b| Discrete::value(combiner, a, b));
                         value.unwrap_or(if combiner == Function::Mul { 1 } else { 0 })
                     }))
                 };
@@ -410,34 +410,49 @@ impl Linear for Reduce {
     }
 }
 
+/// The row-major position of each element of `like` along `axes`, ascending, as i64.
+pub(super) fn positions(b: &mut Builder, like: Value, axes: &[usize]) -> Value {
+    let Some((&first, others)) = axes.split_first() else {
+        let zero = b.number(DType::I64, 0.0);
+        return b.broadcast_like(zero, &[], like);
+    };
+    let mut position = b.iota_like(like, DType::I64, first);
+    for &axis in others {
+        let index = b.iota_like(like, DType::I64, axis);
+        let extent = b.apply(Arc::new(Size { axes: Some(vec![axis]) }), &[index]);
+        let extent = b.broadcast_like(extent, &[], like);
+        let shifted = b.mul(position, extent);
+        position = b.add(shifted, index);
+    }
+    position
+}
+
+/// For the max or min `y` of `x` over `axes`: the position of each element that is the result, and of the first one.
+/// Positions are row-major along `axes`; what is not the result has the largest number.
+pub(super) fn first(b: &mut Builder, x: Value, y: Value, axes: &[usize]) -> (Value, Value) {
+    let spread = b.spread(y, axes, x);
+    let same = b.compare(Direction::Eq, x, spread);
+    let nan = b.compare(Direction::Ne, x, x);
+    let candidate = b.or(same, nan);
+    let position = positions(b, x, axes);
+    let none = b.full_like(position, i64::MAX as f64);
+    let position_or_none = b.select(candidate, position, none);
+    let first = b.reduce(Reduction::Min, position_or_none, axes);
+    (position_or_none, first)
+}
+
 impl Reduce {
     /// For max and min: true at the first element that is the result, along the reduced axes.
     fn chosen(&self, b: &mut Builder, x: Value, y: Value) -> Value {
-        let ndim = b.ty(x).ndim();
-        let axes = self.axes(ndim);
-        let spread = b.spread(y, &axes, x);
-        let same = b.compare(Direction::Eq, x, spread);
-        let nan = b.compare(Direction::Ne, x, x);
-        let candidate = b.or(same, nan);
-        // Row-major position along the reduced axes.
-        let mut position = b.iota_like(x, DType::I64, axes[0]);
-        for &axis in &axes[1..] {
-            let index = b.iota_like(x, DType::I64, axis);
-            let extent = b.apply(Arc::new(Size { axes: Some(vec![axis]) }), &[index]);
-            let extent = b.broadcast_like(extent, &[], x);
-            let shifted = b.mul(position, extent);
-            position = b.add(shifted, index);
-        }
-        let none = b.full_like(position, i64::MAX as f64);
-        let position_or_none = b.select(candidate, position, none);
-        let first = b.reduce(Reduction::Min, position_or_none, &axes);
+        let axes = self.axes(b.ty(x).ndim());
+        let (position, first) = first(b, x, y, &axes);
         let first = b.spread(first, &axes, x);
-        b.compare(Direction::Eq, position_or_none, first)
+        b.compare(Direction::Eq, position, first)
     }
 }
 
 impl HandRules for Reduce {
-    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, dx: Value) -> Value {
+    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, _: usize, dx: Value) -> Value {
         let chosen = self.chosen(b, x[0], y);
         let zero = b.zeros_like(dx);
         let picked = b.select(chosen, dx, zero);
@@ -445,7 +460,7 @@ impl HandRules for Reduce {
         b.sum(picked, &axes)
     }
 
-    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, dy: Value, _guarded: bool) -> Value {
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, _: usize, dy: Value, _guarded: bool) -> Value {
         let chosen = self.chosen(b, x[0], y);
         let axes = self.axes(b.ty(x[0]).ndim());
         let dy = b.spread(dy, &axes, x[0]);

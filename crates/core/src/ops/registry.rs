@@ -36,15 +36,23 @@ pub struct Entry {
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let mut entries = Vec::new();
     entries.extend(super::elementwise::entries());
+    entries.extend_from_slice(super::predicate::ENTRIES);
     entries.extend_from_slice(super::constant::ENTRIES);
     entries.extend_from_slice(super::select::ENTRIES);
     entries.extend_from_slice(super::shape::ENTRIES);
     entries.extend_from_slice(super::part::ENTRIES);
+    entries.extend_from_slice(super::index::ENTRIES);
+    entries.extend_from_slice(super::window::ENTRIES);
+    entries.extend_from_slice(super::order::ENTRIES);
+    entries.extend_from_slice(super::cumulative::ENTRIES);
     entries.extend_from_slice(super::batch::ENTRIES);
     entries.extend_from_slice(super::reduce::ENTRIES);
     entries.extend_from_slice(super::dot::ENTRIES);
     entries.extend_from_slice(super::matmul::ENTRIES);
+    entries.extend_from_slice(super::contract::ENTRIES);
+    entries.extend_from_slice(super::convolution::ENTRIES);
     entries.extend_from_slice(super::composite::ENTRIES);
+    entries.extend_from_slice(super::random::ENTRIES);
     entries.extend(super::structured::entries());
     entries
 });
@@ -61,7 +69,7 @@ pub fn entry(name: &str) -> Option<&'static Entry> {
 
 /// The constraints of every operation, in the order of the documentation.
 pub fn constraints() -> impl Iterator<Item = &'static Constraint> {
-    entries().iter().flat_map(|entry| entry.constraints)
+    entries().iter().flat_map(|entry| entry.constraints).chain(super::custom::CONSTRAINTS)
 }
 
 /// The constraint of an operation with this id.

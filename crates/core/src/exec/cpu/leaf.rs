@@ -503,7 +503,9 @@ impl<T: Real> Tile<'_, '_, T> {
         let result = whole::run(self.region.level, None, &**op, &tensors).remove(0);
         match y {
             Place::Slot(slot) => self.work.tensors[slot] = Some(result),
-            Place::Arena { at, .. } => {
+            Place::Arena { at, width } => {
+                let fits = result.len() == self.rows.len() * width;
+                assert!(fits, "`{}` must give the type that its `infer` says", op.name());
                 let target = self.arena_mut(at);
                 // SAFETY: the buffer holds as many elements as the result has.
                 let y = unsafe { std::slice::from_raw_parts_mut(target, result.len()) };

@@ -55,6 +55,7 @@ macro_rules! scalar {
             type Vector<S: Simd> = S::$vector;
             const ZERO: $t = 0.0;
             const ONE: $t = 1.0;
+            const WHOLE: $t = (1u64 << $fraction_bits) as $t;
             const LAW_LANES: usize = $law_lanes;
         }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Derives every table and polynomial coefficient of the elementary functions; needs mpmath only.
 
-    python3 coefficients.py [exp log trig pow erf]      # prints Rust constants
+    python3 coefficients.py [exp log trig pow erf erf_guess atan]      # prints Rust constants
 
 A polynomial is a weighted least-squares fit at Chebyshev nodes in 90 digits, which is within a small factor of the
 minimax one. Its coefficients are rounded to f64 one by one from
@@ -10,7 +10,7 @@ an earlier one. The comment behind a polynomial is the error of the rounded one 
 """
 import struct
 import sys
-from mpmath import cos, erf, exp, expm1, floor, ldexp, log, log1p, lu_solve, matrix, mp, mpf, pi, sin, sqrt
+from mpmath import atan, cos, erf, exp, expm1, floor, ldexp, log, log1p, lu_solve, matrix, mp, mpf, pi, sin, sqrt
 
 mp.prec = 400
 
@@ -219,6 +219,13 @@ def do_erf_guess():
     for j in range(9):
         print("    [" + ", ".join(repr(float(rows[i][j])) for i in range(16)) + "],")
     print("];")
+
+
+def do_atan():
+    nodes = [atan(mpf(j) / 8) for j in range(9)]
+    high = [to_f64(x) for x in nodes]
+    rust("ATAN", "atan(j/8), rounded; what follows is never looked up.", high + [0] * 7)
+    rust("ATAN_LOW", "atan(j/8) - `ATAN[j]`.", [to_f64(x - h) for x, h in zip(nodes, high)] + [0] * 7)
 
 
 if __name__ == "__main__":

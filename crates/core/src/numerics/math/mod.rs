@@ -4,6 +4,7 @@
 //! f64 and rounded once: most by a short formula that is good to 2^-37 (a guess), which decides on nearly all arguments
 //! how to round; the f64 function decides on the others. `coefficients.py` beside this file derives every constant.
 
+pub mod atan;
 pub mod erf;
 pub mod exp;
 pub mod hyperbolic;
@@ -18,6 +19,7 @@ mod tests;
 
 use super::dispatch::{Kernel, Level, dispatch};
 use super::lanes::{Integer, Lanes, Mask, Number, Rare, Real, Simd, Twin, Wide, WidePair};
+use std::marker::PhantomData;
 
 /// Declares the unary functions: the enum and the trait's methods.
 macro_rules! unary {
@@ -49,10 +51,21 @@ macro_rules! unary {
             fn evaluate<F: Wide>(self) -> Self;
             /// The function `F` of every lane of two vectors, which is faster than one after the other.
             fn evaluate_twin<F: Wide>(x: Twin<Self>) -> Twin<Self>;
+            /// The function `F` of every pair of lanes.
+            fn evaluate_pair<F: WidePair>(self, y: Self) -> Self;
+            /// The same of two vectors of pairs.
+            fn evaluate_pair_twin<F: WidePair>(x: Twin<Self>, y: Twin<Self>) -> Twin<Self>;
+
             /// `self` to the power `y`, by the table of C99.
-            fn pow(self, y: Self) -> Self;
-            /// The same of two vectors.
-            fn pow_twin(x: Twin<Self>, y: Twin<Self>) -> Twin<Self>;
+            #[inline(always)]
+            fn pow(self, y: Self) -> Self {
+                self.evaluate_pair::<pow::Pow>(y)
+            }
+            /// The angle of the point (`x`, `self`), by the table of C99.
+            #[inline(always)]
+            fn atan2(self, x: Self) -> Self {
+                self.evaluate_pair::<atan::Atan2>(x)
+            }
 
             $($(#[$doc])*
             #[inline(always)]
@@ -105,12 +118,12 @@ macro_rules! elementary_f64 {
                 F::value(x)
             }
             #[inline(always)]
-            fn pow(self, y: Self) -> Self {
-                pow::pow(self, y)
+            fn evaluate_pair<F: WidePair>(self, y: Self) -> Self {
+                F::value(self, y)
             }
             #[inline(always)]
-            fn pow_twin(x: Twin<Self>, y: Twin<Self>) -> Twin<Self> {
-                pow::pow(x, y)
+            fn evaluate_pair_twin<F: WidePair>(x: Twin<Self>, y: Twin<Self>) -> Twin<Self> {
+                F::value(x, y)
             }
         }
     };
@@ -127,12 +140,12 @@ macro_rules! elementary_f32 {
                 F::value_f32(x)
             }
             #[inline(always)]
-            fn pow(self, y: Self) -> Self {
-                pow::Pow::value_f32(self, y)
+            fn evaluate_pair<F: WidePair>(self, y: Self) -> Self {
+                F::value_f32(self, y)
             }
             #[inline(always)]
-            fn pow_twin(x: Twin<Self>, y: Twin<Self>) -> Twin<Self> {
-                pow::Pow::value_f32(x, y)
+            fn evaluate_pair_twin<F: WidePair>(x: Twin<Self>, y: Twin<Self>) -> Twin<Self> {
+                F::value_f32(x, y)
             }
         }
     };
@@ -222,9 +235,9 @@ fn map<V: Elementary, F: Wide>(x: &[V::Scalar], out: &mut [V::Scalar]) {
     }
 }
 
-/// `out[i] = x[i]^y[i]` inside a kernel, for slices of the same length.
+/// `out[i] = F(x[i], y[i])` inside a kernel, for slices of the same length.
 #[inline(always)]
-pub fn map_pow_lanes<V: Elementary>(x: &[V::Scalar], y: &[V::Scalar], out: &mut [V::Scalar]) {
+pub fn map_pair_lanes<V: Elementary, F: WidePair>(x: &[V::Scalar], y: &[V::Scalar], out: &mut [V::Scalar]) {
     let pair = 2 * V::WIDTH;
     let (mut x, mut y, mut out) = (x.chunks_exact(pair), y.chunks_exact(pair), out.chunks_exact_mut(pair));
     for ((x, y), out) in (&mut x).zip(&mut y).zip(&mut out) {
@@ -232,15 +245,15 @@ pub fn map_pow_lanes<V: Elementary>(x: &[V::Scalar], y: &[V::Scalar], out: &mut 
         unsafe {
             let load =
                 |from: &[V::Scalar]| Twin(V::load(from.as_ptr()), V::load(from.as_ptr().add(V::WIDTH)));
-            let power = V::pow_twin(load(x), load(y));
-            power.0.store(out.as_mut_ptr());
-            power.1.store(out.as_mut_ptr().add(V::WIDTH));
+            let z = V::evaluate_pair_twin::<F>(load(x), load(y));
+            z.0.store(out.as_mut_ptr());
+            z.1.store(out.as_mut_ptr().add(V::WIDTH));
         }
     }
     let rest = x.remainder().chunks(V::WIDTH).zip(y.remainder().chunks(V::WIDTH));
     for ((x, y), out) in rest.zip(out.into_remainder().chunks_mut(V::WIDTH)) {
         let load = |from: &[V::Scalar]| V::load_slice(from, V::Scalar::ONE);
-        load(x).pow(load(y)).store_slice(out);
+        load(x).evaluate_pair::<F>(load(y)).store_slice(out);
     }
 }
 
@@ -276,19 +289,29 @@ pub fn map_unary<T: Real>(level: Level, function: UnaryFn, x: &[T], out: &mut [T
     dispatch(level, MapUnary { function, x, out });
 }
 
-/// [`map_pow`] as a kernel.
-struct MapPow<'a, T> {
+/// [`map_pair`] as a kernel.
+struct MapPair<'a, T, F> {
     x: &'a [T],
     y: &'a [T],
     out: &'a mut [T],
+    function: PhantomData<F>,
 }
 
-impl<T: Real> Kernel for MapPow<'_, T> {
+impl<T: Real, F: WidePair> Kernel for MapPair<'_, T, F> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self) {
-        map_pow_lanes::<T::Vector<S>>(self.x, self.y, self.out);
+        map_pair_lanes::<T::Vector<S>, F>(self.x, self.y, self.out);
     }
+}
+
+/// `out[i] = F(x[i], y[i])`, the same bits at every level.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn map_pair<T: Real, F: WidePair>(level: Level, x: &[T], y: &[T], out: &mut [T]) {
+    assert!(x.len() == y.len() && x.len() == out.len(), "map_pair: x, y and out must be equally long");
+    dispatch(level, MapPair::<T, F> { x, y, out, function: PhantomData });
 }
 
 /// `out[i] = x[i]^y[i]`, the same bits at every level.
@@ -296,6 +319,5 @@ impl<T: Real> Kernel for MapPow<'_, T> {
 /// # Panics
 /// If the slices differ in length.
 pub fn map_pow<T: Real>(level: Level, x: &[T], y: &[T], out: &mut [T]) {
-    assert!(x.len() == y.len() && x.len() == out.len(), "map_pow: x, y and out must be equally long");
-    dispatch(level, MapPow { x, y, out });
+    map_pair::<T, pow::Pow>(level, x, y, out);
 }

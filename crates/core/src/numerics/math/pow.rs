@@ -516,7 +516,7 @@ fn power<V: Number<Scalar = f64>>(x: V, y: V, join: impl Fn(V, V) -> V + Copy) -
 
 /// high + low, both positive or the second much smaller, rounded to odd: see [`round_to_odd`](super::round_to_odd).
 #[inline(always)]
-fn join_odd<V: Number<Scalar = f64>>(high: V, low: V) -> V {
+pub(super) fn join_odd<V: Number<Scalar = f64>>(high: V, low: V) -> V {
     let sum = high + low;
     let error = low - (sum - high);
     let bits = sum.bits();

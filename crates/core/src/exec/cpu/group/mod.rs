@@ -17,7 +17,9 @@ pub(super) use build::{GroupBuilder, Source};
 use super::schedule::Buffer;
 use crate::numerics::dispatch::Kernel;
 use crate::numerics::lanes::{Lanes, Number, Real, Simd};
-use crate::numerics::math::{Elementary, UnaryFn, map_pow_lanes, map_unary_lanes};
+use crate::numerics::math::atan::Atan2;
+use crate::numerics::math::pow::Pow;
+use crate::numerics::math::{Elementary, UnaryFn, map_pair_lanes, map_unary_lanes};
 use crate::ops::{Direction, Function};
 use chain::Link;
 
@@ -230,7 +232,7 @@ unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
 ) {
     // The long ones run two vectors at a time, which hides the latency of their chains.
     macro_rules! twins {
-        ($($name:ident)*) => {
+        ($($name:ident)*; $($pair:ident = $value:ty),*) => {
             match function {
                 $(Function::$name => {
                     // SAFETY: the caller's pointers are valid for `count` elements; a step never
@@ -238,17 +240,18 @@ unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
                     let (x, y) = unsafe { (std::slice::from_raw_parts(a, count), std::slice::from_raw_parts_mut(y, count)) };
                     return map_unary_lanes::<V>(UnaryFn::$name, x, y);
                 })*
-                Function::Pow => {
+                $(Function::$pair => {
                     // SAFETY: as above.
                     let (a, b) = unsafe { (std::slice::from_raw_parts(a, count), std::slice::from_raw_parts(b, count)) };
                     // SAFETY: as above.
-                    return map_pow_lanes::<V>(a, b, unsafe { std::slice::from_raw_parts_mut(y, count) });
-                }
+                    let y = unsafe { std::slice::from_raw_parts_mut(y, count) };
+                    return map_pair_lanes::<V, $value>(a, b, y);
+                })*
                 _ => {}
             }
         };
     }
-    twins! { Exp Log Sin Cos Tanh Sigmoid }
+    twins! { Exp Expm1 Log Log1p Sin Cos Tanh Sigmoid Erf; Pow = Pow, Atan2 = Atan2 }
     // One loop per function: the function is a constant inside its loop.
     macro_rules! loops {
         ($($name:ident)*) => {
@@ -267,7 +270,9 @@ unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
     }
     // SAFETY: the caller's pointers are valid for `count` elements.
     unsafe {
-        loops! { Neg Abs Sign Sqrt Relu Reciprocal Not Add Sub Mul MulStrong Div Max Min And Or }
+        loops! {
+            Neg Abs Sign Floor Ceil Round Trunc Sqrt Relu Reciprocal Not Add Sub Mul MulStrong Div Max Min And Or Xor
+        }
     }
 }
 

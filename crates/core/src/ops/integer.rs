@@ -1,0 +1,105 @@
+//! The values of elementwise functions on integers and truth values. Nothing overflows and nothing panics: every
+//! function has a value for every pair of operands.
+//!
+//! | function | is |
+//! |---|---|
+//! | `add`, `sub`, `mul`, `neg`, `abs` | wrapping |
+//! | `div` | the quotient cut toward zero; all bits set (−1) for a divisor of 0; wrapping for MIN / −1, as in XLA and RISC-V |
+//! | `rem` | x − y · `div`: the sign of x; x for a divisor of 0 |
+//! | `shift_left`, `shift_right` | by y bits, y taken as unsigned; beyond the width every bit is gone; right fills with the sign bit |
+
+use super::Function;
+use crate::tensor::Element;
+
+/// An element type that is no float.
+pub(super) trait Discrete: Element + Ord {
+    /// The value of `function`, which takes the type; a function of one operand ignores `y`.
+    fn value(function: Function, x: Self, y: Self) -> Self;
+}
+
+macro_rules! integers {
+    ($($t:ty, $unsigned:ty, |$x:ident| $sign:expr;)*) => {$(
+        impl Discrete for $t {
+            fn value(function: Function, $x: $t, y: $t) -> $t {
+                let x = $x;
+                let count = u32::try_from(y as $unsigned).unwrap_or(u32::MAX);
+                match function {
+                    Function::Neg => x.wrapping_neg(),
+                    Function::Abs if x < 0 => x.wrapping_neg(),
+                    Function::Abs => x,
+                    Function::Sign => $sign,
+                    Function::Not => !x,
+                    Function::Add => x.wrapping_add(y),
+                    Function::Sub => x.wrapping_sub(y),
+                    Function::Mul => x.wrapping_mul(y),
+                    Function::Div if y == 0 => !0,
+                    Function::Div => x.wrapping_div(y),
+                    Function::Rem if y == 0 => x,
+                    Function::Rem => x.wrapping_rem(y),
+                    Function::Max => x.max(y),
+                    Function::Min => x.min(y),
+                    Function::And => x & y,
+                    Function::Or => x | y,
+                    Function::Xor => x ^ y,
+                    Function::ShiftLeft => x.checked_shl(count).unwrap_or(0),
+                    Function::ShiftRight => x.checked_shr(count).unwrap_or(if x < 0 { !0 } else { 0 }),
+                    _ => unreachable!("refused by elementwise-2"),
+                }
+            }
+        }
+    )*};
+}
+#[allow(unused_comparisons, reason = "unsigned numbers are never below 0")]
+mod values {
+    use super::*;
+    integers! {
+        i64, u64, |x| x.signum();
+        i32, u32, |x| x.signum();
+        u64, u64, |x| (x > 0) as u64;
+        u32, u32, |x| (x > 0) as u32;
+    }
+}
+
+impl Discrete for bool {
+    fn value(function: Function, x: bool, y: bool) -> bool {
+        match function {
+            Function::Not => !x,
+            Function::And => x && y,
+            Function::Or => x || y,
+            Function::Xor => x != y,
+            _ => unreachable!("refused by elementwise-2"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn division_has_a_value_everywhere() {
+        for x in [i64::MIN, -7, -1, 0, 1, 7, i64::MAX] {
+            for y in [i64::MIN, -3, -1, 0, 1, 3, i64::MAX] {
+                let (quotient, rest) =
+                    (Discrete::value(Function::Div, x, y), Discrete::value(Function::Rem, x, y));
+                assert_eq!(quotient.wrapping_mul(y).wrapping_add(rest), x, "{x} by {y}");
+            }
+        }
+        assert_eq!(i32::value(Function::Div, -7, 2), -3);
+        assert_eq!(i32::value(Function::Rem, -7, 2), -1);
+        assert_eq!(i32::value(Function::Div, 5, 0), -1);
+        assert_eq!(u32::value(Function::Div, 5, 0), u32::MAX);
+        assert_eq!(i64::value(Function::Div, i64::MIN, -1), i64::MIN);
+    }
+
+    #[test]
+    fn shifts_beyond_the_width_leave_the_sign() {
+        assert_eq!(i32::value(Function::ShiftRight, -8, 1), -4);
+        assert_eq!(i32::value(Function::ShiftRight, -8, 32), -1);
+        assert_eq!(i32::value(Function::ShiftRight, -8, -1), -1);
+        assert_eq!(u32::value(Function::ShiftRight, 8, 32), 0);
+        assert_eq!(u64::value(Function::ShiftRight, u64::MAX, 63), 1);
+        assert_eq!(i64::value(Function::ShiftLeft, 1, 63), i64::MIN);
+        assert_eq!(u64::value(Function::ShiftLeft, 1, 1 << 40), 0);
+    }
+}
