@@ -133,7 +133,9 @@ fn every_mode_of_a_random_program_is_right_or_refused() {
                 right += usize::from(assert_engine_is_reference(&what, target, &inputs));
                 let options = Options { seed: k, elements_max: 4, ..Options::default() };
                 if let Ok(report) = check_statement(&expanded, &statement, &options) {
-                    assert!(stops_gradients(graph) || !report.finite || report.passed(), "{what}\n{report}");
+                    // At a point such as sqrt(0) a derivative is not finite where the values are.
+                    let singular = !report.finite || report.checks.iter().any(|check| check.error.is_nan());
+                    assert!(singular || stops_gradients(graph) || report.passed(), "{what}\n{report}");
                 }
             }
         }

@@ -150,8 +150,11 @@ impl Subject<'_> {
         let mut checks = self.all_along(&what, &tangents, &along, &value)?;
         if self.is_scalar() {
             let others = self.tangents(Stream::Others);
-            let other = products(&blocks, &first, &others);
-            checks.push(self.check_symmetry(hessian, [&tangents, &others], [&along, &other]));
+            let operations = hessian.nodes().len();
+            let function = super::function(hessian);
+            let product =
+                |inputs: &[Tensor], w: &[Tensor]| Ok(products(&call(&function, inputs)?, &first, w));
+            checks.push(self.check_symmetry(operations, [&tangents, &others], &product)?);
         }
         Ok(checks)
     }
