@@ -137,6 +137,8 @@ fn draw(ty: &Type, stream: Stream, number: usize, options: &Options) -> Tensor {
 
 /// Some tensors as a function of the inputs.
 type Tensors<'f> = &'f dyn Fn(&[Tensor]) -> Result<Vec<Tensor>, CheckError>;
+/// A matrix times vectors, at inputs.
+type Product<'a> = &'a dyn Fn(&[Tensor], &[Tensor]) -> Result<Vec<Tensor>, CheckError>;
 
 /// Some numbers as a function of the inputs.
 type Numbers<'f> = &'f dyn Fn(&[Tensor]) -> Result<Vec<f64>, CheckError>;
@@ -340,7 +342,7 @@ impl<'a> Subject<'a> {
         &self,
         operations: usize,
         [u, v]: [&[Tensor]; 2],
-        product: &dyn Fn(&[Tensor], &[Tensor]) -> Result<Vec<Tensor>, CheckError>,
+        product: Product,
     ) -> Result<Check, CheckError> {
         let sides = |inputs: &[Tensor]| -> Result<Sides, CheckError> {
             let (hu, hv) = (product(inputs, u)?, product(inputs, v)?);
