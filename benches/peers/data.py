@@ -48,9 +48,9 @@ def space_time_points(count: int, dtype: str) -> np.ndarray:
     return points.astype(DTYPES[dtype])
 
 
-def square_points(count: int, dtype: str) -> np.ndarray:
-    """Points (x, y), count × 2, in [-1, 1)²."""
-    return between(-1.0, 1.0, 42, (count, 2)).astype(DTYPES[dtype])
+def cube_points(count: int, dtype: str, dimensions: int = 2) -> np.ndarray:
+    """Points, count × dimensions, in [-1, 1)^dimensions."""
+    return between(-1.0, 1.0, 42, (count, dimensions)).astype(DTYPES[dtype])
 
 
 def answer(loss, gradients) -> dict[str, float]:

@@ -1,17 +1,19 @@
 """One step of a physics-informed network: the mean squared residual over a batch and its gradient by all parameters.
 
-Networks have widths 2-64-64-64-64-fields and tanh. Problems:
+Networks have widths coordinates-64-64-64-64-fields and tanh. Problems:
 
   burgers                u_t + u u_x - (0.01/pi) u_xx
   navier_stokes          steady and plane, fields u, v, p of (x, y): momentum with viscosity 0.01, and the divergence
   kuramoto_sivashinsky   u_t + u u_x + u_xx + u_xxxx
+  poisson                the Laplacian in ten coordinates + pi^2 sum sin(pi x_i)
   adam                   burgers, and the update of all parameters by Adam
   sixth                  the sixth derivative of the field in the second coordinate, and nothing else
 
 Forms of the derivatives in the coordinates:
 
   jax_natural     jit; by nested jvp, the form one writes first
-  jax_taylor      jit; Taylor series in each coordinate carried through the layers, derived by hand
+  jax_taylor      jit; Taylor series in each coordinate carried through the layers, derived by hand; of poisson one series of the Laplacian
+  jax_folx        jit; poisson by the forward Laplacian of folx
   torch_natural   eager; by autograd, again and again
   torch_taylor    torch.compile; as jax_taylor
 """
@@ -31,17 +33,19 @@ BETAS, RATE, EPSILON = (0.9, 0.999), 1e-3, 1e-8
 class Problem:
     """An equation: its fields, how often it differentiates by each coordinate, its points, its residuals.
 
-    `residuals(f, d)` has the fields (points × fields) and `d[i][k - 1]`, their derivative of order k by coordinate i.
+    `residuals(f, d)` has the fields (points × fields) and `d[i][k - 1]`, their derivative of order k by coordinate i; `source`, of NumPy
+    points, is what stands in the one residual beside them.
     """
 
     fields: int
-    orders: tuple[int, int]
+    orders: tuple[int, ...]
     points: Callable
     residuals: Callable
+    source: Callable | None = None
 
     @property
     def widths(self) -> list[int]:
-        return [2, 64, 64, 64, 64, self.fields]
+        return [len(self.orders), 64, 64, 64, 64, self.fields]
 
 
 def navier_stokes(f, d):
@@ -62,12 +66,26 @@ def kuramoto_sivashinsky(u, d):
     return [u_t + u * u_x + u_xx + u_xxxx]
 
 
+def sine_of(points):
+    """sin(pi x), by NumPy."""
+    import numpy as np
+
+    return np.sin(math.pi * points)
+
+
 PROBLEMS = {
     "burgers": Problem(1, (1, 2), data.space_time_points, burgers),
-    "navier_stokes": Problem(3, (2, 2), data.square_points, navier_stokes),
+    "navier_stokes": Problem(3, (2, 2), data.cube_points, navier_stokes),
     "kuramoto_sivashinsky": Problem(1, (1, 4), data.space_time_points, kuramoto_sivashinsky),
     "sixth": Problem(1, (0, 6), data.space_time_points, lambda u, d: [d[1][5]]),
 }
+PROBLEMS["poisson"] = Problem(
+    1,
+    (2,) * 10,
+    lambda count, dtype: data.cube_points(count, dtype, 10),
+    lambda u, d: [sum(second for _, second in d)],
+    lambda points: math.pi**2 * sine_of(points).sum(axis=1, keepdims=True),
+)
 PROBLEMS["adam"] = PROBLEMS["burgers"]
 
 
@@ -109,9 +127,24 @@ def by_hand(tanh, layers, points, orders):
     return z, [[math.factorial(k) * c if k > 1 else c for k, c in enumerate(s, 1)] for s in series]
 
 
-def loss_of(problem, fields, derivatives):
+def laplacian_by_hand(tanh, layers, points):
+    """The Laplacian of the field: the value, a slope for each coordinate and the sum of the second derivatives go through the layers."""
+    (weight, bias), *rest = layers
+    z, slopes, laplacian = points @ weight + bias, list(weight), None
+    for weight, bias in rest:
+        y = tanh(z)
+        slope = 1 - y * y
+        curve = -2 * y * slope * sum(g * g for g in slopes)
+        laplacian = (curve if laplacian is None else curve + slope * laplacian) @ weight
+        slopes = [(slope * g) @ weight for g in slopes]
+        z = y @ weight + bias
+    return z, [(None, laplacian)]
+
+
+def loss_of(problem, fields, derivatives, source=None):
     """The sum of the mean squared residuals."""
-    squares = [(r**2).mean() for r in problem.residuals(fields, derivatives)]
+    residuals = problem.residuals(fields, derivatives)
+    squares = [(r**2).mean() for r in (residuals if source is None else [residuals[0] + source])]
     return sum(squares[1:], squares[0])
 
 
@@ -134,11 +167,23 @@ def jax_step(args):
         towers = [tower(i, order) for i, order in enumerate(problem.orders)]
         return towers[1][0], [tower[1:] for tower in towers]
 
-    taylor = lambda layers, points: by_hand(jnp.tanh, layers, points, problem.orders)
-    parts = natural if args.impl == "jax_natural" else taylor
-    gradient = jax.value_and_grad(lambda layers, points: loss_of(problem, *parts(layers, points)))
+    def taylor(layers, points):
+        if args.problem == "poisson":
+            return laplacian_by_hand(jnp.tanh, layers, points)
+        return by_hand(jnp.tanh, layers, points, problem.orders)
+
+    def forward_laplacian(layers, points):
+        import folx
+
+        of_point = folx.forward_laplacian(lambda point: network(jnp.tanh, layers, point)[0])
+        return None, [(None, jax.vmap(lambda point: of_point(point).laplacian)(points)[:, None])]
+
+    parts = {"jax_natural": natural, "jax_taylor": taylor, "jax_folx": forward_laplacian}[args.impl]
+    raw = problem.points(args.points, args.dtype)
+    source = None if problem.source is None else jnp.asarray(problem.source(raw))
+    gradient = jax.value_and_grad(lambda layers, points: loss_of(problem, *parts(layers, points), source))
     layers = jax.tree.map(jnp.asarray, data.layers(problem.widths, args.dtype))
-    points = jnp.asarray(problem.points(args.points, args.dtype))
+    points = jnp.asarray(raw)
     version = f"jax {jax.__version__}"
     if args.problem != "adam":
         step = jax.jit(gradient)
@@ -221,7 +266,7 @@ def matmul_flops(case) -> dict:
     forward and two in reverse; through the first layer, where derivatives are rows of the weights, of the value only, and one in reverse."""
     problem = PROBLEMS[case["problem"]]
     first, *rest = [fan_in * fan_out for fan_in, fan_out in zip(problem.widths, problem.widths[1:])]
-    streams = 1 + sum(problem.orders)
+    streams = 1 + (len(problem.orders) + 1 if case["problem"] == "poisson" else sum(problem.orders))
     return {"work": "fma", "amount": 2.0 * case["points"] * (2 * first + 3 * streams * sum(rest))}
 
 
@@ -230,11 +275,14 @@ WORKLOAD = Workload(
     title="A step of a physics-informed network",
     cases=product(problem=["burgers"], dtype=["f64", "f32"], points=[10_000], threads=[2, 1])
     + product(problem=["burgers"], dtype=["f64"], points=[100_000, 1_000], threads=[2, 1])
-    + product(problem=["navier_stokes", "kuramoto_sivashinsky", "adam"], dtype=["f64"], points=[10_000], threads=[2]),
+    + product(problem=["navier_stokes", "kuramoto_sivashinsky", "poisson", "adam"], dtype=["f64"], points=[10_000], threads=[2]),
     quick=product(problem=["burgers"], dtype=["f64"], points=[10_000], threads=[1, 2]),
-    peers={"jax_natural": jax_step, "jax_taylor": jax_step, "torch_natural": torch_step, "torch_taylor": torch_step},
+    peers={"jax_natural": jax_step, "jax_taylor": jax_step, "jax_folx": jax_step, "torch_natural": torch_step, "torch_taylor": torch_step},
     # PyTorch takes half a minute to compile the one form, and is slow at the other already at second order.
-    skips=lambda peer, case: peer.startswith("torch") and (case["problem"], case["points"]) != ("burgers", 10_000),
+    skips=lambda peer, case: peer == "jax_folx"
+    and case["problem"] != "poisson"
+    or peer.startswith("torch")
+    and (case["problem"], case["points"]) != ("burgers", 10_000),
     rounds=lambda case: 1 if case["points"] > 10_000 else 2,
     limit=matmul_flops,
 )
