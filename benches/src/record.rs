@@ -272,7 +272,7 @@ mod tests {
         };
         let run =
             Run::measure("sample", &options(), step, |first| Answer::new(f64::from(first), [&[2.0][..]]));
-        assert_eq!(calls, 6);
+        assert!(calls >= 6, "one call first, one or more to warm up, four samples, got {calls}");
         let json: serde_json::Value = serde_json::from_str(&run.json()).unwrap();
         assert_eq!(
             (&json["workload"], &json["impl"], &json["dtype"]),
