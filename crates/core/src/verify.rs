@@ -13,7 +13,7 @@
 //! and of a program that
 //! - `program-1` each module stands under its own name, after the modules it calls, and each call
 //!   is of the module that the program holds under that name;
-//! - `ad-2` to `ad-6` every transformation statement has the clauses of its kind and names a module, inputs
+//! - `ad-2` to `ad-6`, `taylor-1` every transformation statement has the clauses of its kind and names a module, inputs
 //!   of it, as many directions, and a new target; where its source is made by an earlier statement, only the names
 //!   of modules can be checked before that is carried out.
 //!

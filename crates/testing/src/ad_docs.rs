@@ -49,7 +49,7 @@ pub fn generated() -> String {
 /// The structure that the operation of `sample` states, for a result of floats.
 fn structure(sample: &Sample) -> Option<&'static str> {
     let node = sample.graph.nodes().iter().find(|node| node.op.name() == sample.op)?;
-    let is_float = sample.graph.ty(node.results[0]).dtype.is_float();
+    let is_float = node.results.iter().any(|&y| sample.graph.ty(y).dtype.is_float());
     Some(match node.op.calculus() {
         _ if !is_float => return None,
         Calculus::Constant => "constant",

@@ -200,6 +200,15 @@ fn what_reverse_mode_cannot_go_through_is_an_error_with_a_mend() {
     let (id, message) = mistake(scan, "f64");
     assert_eq!(id, "ad-10");
     assert!(message.contains("got 1000000 rounds with 1 snapshots"), "{message}");
+    let scan =
+        "tgraph.scan @body(%x, %r) {carries = 1, rows = 0, length = 10000000, keep = \"revolve(5000)\"}";
+    let (id, message) = mistake(scan, "f64");
+    assert_eq!(id, "ad-10");
+    assert!(message.contains("no more than 128 graphs"), "{message}");
+    let (id, message) =
+        mistake("tgraph.scan @body(%x, %r) {carries = 1, rows = 0, length = 300000000000000}", "f64");
+    assert_eq!(id, "type-2");
+    assert!(message.contains("what a scan keeps"), "{message}");
 }
 
 /// The most bytes that a gradient of so many rounds holds, its carried values of 100 elements.

@@ -74,7 +74,7 @@ pub const CONSTRAINTS: &[Constraint] = &[
     },
     Constraint {
         id: "taylor-1",
-        law: "the order of a Taylor expansion is 1 to 64, and only `tgraph.taylor` has one",
+        law: "the order of a Taylor expansion is 1 to 64",
         mend: "write `order(4)`",
     },
     Constraint {
@@ -94,8 +94,8 @@ pub const CONSTRAINTS: &[Constraint] = &[
     },
     Constraint {
         id: "ad-10",
-        law: "`revolve` has so many snapshots that no round runs again more than 256 times",
-        mend: "write a larger number, such as `revolve(20)`, or use `periodic`",
+        law: "`revolve` has so many snapshots that no round runs again more than 256 times, and so few that no more than 128 graphs stand within each other",
+        mend: "write a number such as `revolve(20)`, or use `periodic`",
     },
 ];
 

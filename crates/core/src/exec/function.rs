@@ -245,8 +245,13 @@ impl Function {
         let ready: Arc<dyn Executable> = match &self.backend {
             // The reference runs the graph as written, so that it also checks the lowering.
             Backend::Reference => {
-                let results = lowered.nodes().iter().flat_map(|node| &node.results);
-                self.check_memory(results.map(|&v| lowered.ty(v)))?;
+                let (mut graphs, mut seen) = (vec![&lowered], HashSet::new());
+                while let Some(graph) = graphs.pop() {
+                    let results = graph.nodes().iter().flat_map(|node| &node.results);
+                    self.check_memory(results.map(|&v| graph.ty(v)))?;
+                    let regions = graph.nodes().iter().flat_map(|node| node.op.regions()).map(Arc::as_ref);
+                    graphs.extend(regions.filter(|&region| seen.insert(std::ptr::from_ref(region))));
+                }
                 Arc::new(Interpreted(self.graph.clone()))
             }
             Backend::Cpu(options) => {

@@ -466,6 +466,10 @@ impl Rule for Convolution {
         let windows = self.windows(&sizes);
         windows.check("convolution-3", sizes.len())?;
         let counts = windows.counts("convolution-3", &x.shape[2..])?;
+        // The windows, which the product over them reads.
+        let terms = [x.shape[0], Extent::Static(self.groups), w.shape[1]];
+        let windows = terms.into_iter().chain(w.shape[2..].iter().copied()).chain(counts.iter().copied());
+        Type::new(x.dtype, windows).check_extents()?;
         let leading = [x.shape[0], Extent::Static(features)];
         Ok(vec![Type::new(x.dtype, leading.into_iter().chain(counts))])
     }

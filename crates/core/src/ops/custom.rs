@@ -116,6 +116,10 @@ impl<C: Custom> Rule for User<C> {
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        if super::entry(self.0.name()).is_some() {
+            let got = format!("a user's operation must have a name of its own, got `{}`", self.0.name());
+            return Err(Violation::new("custom-1", got));
+        }
         self.0.infer(x).map(|ty| vec![ty]).map_err(|message| Violation::new("custom-1", message))
     }
 

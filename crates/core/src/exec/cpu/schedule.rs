@@ -17,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Bytes of a tile's buffers that stay in L2 beside what all tiles share.
 const TILE_BYTES: usize = 1 << 20;
 
+/// What beginning a tile costs, in bytes that could be read meanwhile.
+const TILE_BEGIN: usize = 4 << 10;
+
 /// Rows for a tile, at most `most`, of which each takes `row` bytes of buffers, where every tile also passes over `shared` bytes:
 /// packed operands, read, and accumulators over the rows, read and written.
 ///
@@ -32,7 +35,7 @@ fn tile_rows(row: usize, shared: usize, most: usize) -> usize {
     let cost = |rows: &usize| {
         let (row, rows) = (row as f64, *rows as f64);
         let missed = 1.0 - (TILE_BYTES as f64 / (row * rows)).min(1.0);
-        shared as f64 / rows + 8.0 * row * missed
+        (shared + TILE_BEGIN) as f64 / rows + 8.0 * row * missed
     };
     let sizes = (8..=most).step_by(8).filter(|&rows| rows == 8 || row * rows <= 4 * TILE_BYTES);
     sizes.min_by(|a, b| cost(a).total_cmp(&cost(b))).expect("there is one")

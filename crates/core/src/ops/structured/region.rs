@@ -173,11 +173,11 @@ pub(super) fn carried_over(graph: &Graph, carries: usize, over: &[bool]) -> Vec<
 
 /// What holds at some position of a batch, of a bool for each.
 pub(super) fn any(b: &mut Builder, holds: Value) -> Result<Value, Violation> {
-    let number = b.push(Arc::new(Convert { to: DType::I32 }), &[holds])?;
-    let most = b
-        .push(Arc::new(Reduce { reduction: Reduction::Max, axes: Some(vec![0]), stable: None }), &number)?[0];
-    let zero = b.zeros_like(most);
-    Ok(b.push(Arc::new(Compare { direction: Direction::Gt }), &[most, zero])?[0])
+    let number = b.push(Arc::new(Convert { to: DType::I64 }), &[holds])?;
+    let sum = Reduce { reduction: Reduction::Sum, axes: Some(vec![0]), stable: None };
+    let count = b.push(Arc::new(sum), &number)?[0];
+    let zero = b.zeros_like(count);
+    Ok(b.push(Arc::new(Compare { direction: Direction::Gt }), &[count, zero])?[0])
 }
 
 /// For each position `yes` where `chosen` holds, a bool for each position, and `no` elsewhere.

@@ -141,6 +141,7 @@ impl Rule for While {
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        self.keep.as_ref().map_or(Ok(()), |keep| keep.check_form("while", "while-1"))?;
         let types: Vec<Type> = x.iter().map(|&ty| ty.clone()).collect();
         for graph in &self.regions {
             check_operands("while", graph, x, "while-2", "while-3")?;

@@ -54,6 +54,17 @@ impl Keep {
         })
     }
 
+    /// That the policy is one that text can write.
+    pub(in crate::ops::structured) fn check_form(&self, op: &str, id: &'static str) -> Result<(), Violation> {
+        if Keep::parse(&self.to_string()).as_ref() == Some(self) {
+            return Ok(());
+        }
+        let got = format!(
+            "`keep` of {op} must have a number of at least 1, or names without blanks, got \"{self}\""
+        );
+        Err(Violation::new(id, got))
+    }
+
     /// That the names are of values of `body`.
     pub(in crate::ops::structured) fn check(
         &self,

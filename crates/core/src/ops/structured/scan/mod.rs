@@ -199,6 +199,7 @@ impl Rule for Scan {
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
+        self.keep().check_form("scan", "scan-6")?;
         let inputs = self.body().inputs().len();
         if self.carries.saturating_add(self.rows) > inputs {
             let got = format!(

@@ -16,7 +16,7 @@ pub(super) fn undo(round: &Round, b: &mut Builder, state: State) -> Result<Undon
         }
         Keep::Revolve(snapshots) => {
             let rounds = known_rounds(round, b, &state)?;
-            if repeats(rounds, snapshots).is_none() {
+            if repeats(rounds, snapshots).is_none() || depth(rounds, snapshots) > DEPTH_MAX {
                 return Err(too_few(rounds, snapshots));
             }
             Ok(Revolve { round, graphs: HashMap::new() }.apart(b, &state, rounds, snapshots))
@@ -47,8 +47,8 @@ fn too_few(rounds: usize, snapshots: usize) -> AdError {
     AdError {
         id: "ad-10",
         message: format!(
-            "revolve must run no round again more than {REPEATS_MAX} times, got {rounds} rounds with {snapshots} snapshots; \
-             write a larger number, or `periodic`"
+            "revolve must run no round again more than {REPEATS_MAX} times and have no more than {DEPTH_MAX} graphs within each other, got \
+             {rounds} rounds with {snapshots} snapshots; write another number, or `periodic`"
         ),
         location: Location::Derived,
     }
@@ -260,6 +260,20 @@ impl Revolve<'_> {
 
 /// The largest number of times that a schedule may run a round again.
 const REPEATS_MAX: usize = 256;
+
+/// The most graphs of a schedule that may stand within each other: each takes stack where it is made, planned and run.
+const DEPTH_MAX: usize = 128;
+
+/// How many graphs of the schedule stand within each other.
+fn depth(rounds: usize, snapshots: usize) -> usize {
+    let (mut rounds, mut snapshots, mut depth) = (rounds, snapshots, 1);
+    while depth <= DEPTH_MAX && rounds > 1 && snapshots < rounds - 1 {
+        rounds -= split(rounds, snapshots);
+        snapshots = (snapshots - 1).max(1);
+        depth += 1;
+    }
+    depth
+}
 
 /// How often a round runs again at most, with so many snapshots: the least r for which C(s + r, s) ≥ `rounds`.
 fn repeats(rounds: usize, snapshots: usize) -> Option<usize> {

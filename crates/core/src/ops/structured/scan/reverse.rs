@@ -5,6 +5,7 @@
 //! round adds its contribution, the last round first, whatever the policy, so that no policy shows in the bits.
 
 use super::*;
+use crate::ir::Location;
 
 /// A round, and how it is undone.
 pub(super) struct Round {
@@ -46,6 +47,7 @@ pub(super) fn adjoint(
     wanted: &[bool],
 ) -> Result<Vec<Option<Cotangent>>, AdError> {
     let round = Round::new(scan, dy, wanted)?;
+    round.check_stacks(b, x)?;
     let parts = Parts::of(scan, x);
     let mut cotangents = Vec::new();
     for (j, &carry) in parts.carries.iter().enumerate().filter(|(j, _)| round.carries[*j].is_some()) {
@@ -125,6 +127,22 @@ impl Round {
             }
             changed.into_iter().for_each(|(j, next)| seeds[j] = next);
         }
+    }
+
+    /// That what rounds keep is not too large for all of them.
+    fn check_stacks(&self, b: &Builder, x: &[Value]) -> Result<(), AdError> {
+        let types: Vec<&Type> = x.iter().map(|&v| b.ty(v)).collect();
+        let rounds = self.like.rounds(&types).expect("verified");
+        for ty in self.record.output_types() {
+            let mut stack = ty.clone();
+            stack.shape.insert(0, rounds);
+            stack.check_extents().map_err(|violation| AdError {
+                id: violation.id,
+                message: format!("what a scan keeps for its adjoint: {}", violation.message),
+                location: Location::Derived,
+            })?;
+        }
+        Ok(())
     }
 
     fn cut(scan: &Scan, round: Differentiated, seeds: &[Option<bool>]) -> Round {
