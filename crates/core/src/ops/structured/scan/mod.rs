@@ -90,7 +90,7 @@ impl Scan {
     }
 }
 
-/// A loop over rows; see the [module](self).
+/// A loop over rows: see [`Scan::new`].
 #[derive(Clone, Debug)]
 pub struct Scan {
     body: [Arc<Graph>; 1],
