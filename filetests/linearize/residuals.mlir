@@ -16,8 +16,8 @@ tgraph.linearize @m wrt(%x) -> @at, @linear
 //   %w = tgraph.arg : tensor<2xf64>
 //   %y = tgraph.sin %x : tensor<2xf64>
 //   %z = tgraph.mul %w, %y : tensor<2xf64>
-//   %cos = tgraph.cos %x : tensor<2xf64>
-//   tgraph.return %z, %w, %cos : tensor<2xf64>, tensor<2xf64>, tensor<2xf64>
+//   %r1 = tgraph.cos %x : tensor<2xf64>
+//   tgraph.return %z, %w, %r1 : tensor<2xf64>, tensor<2xf64>, tensor<2xf64>
 // }
 //
 // tgraph.module @linear {

@@ -1,7 +1,6 @@
 //! Taylor mode is what nested forward mode is, for every operation and for random programs, in fewer operations.
 
 use proptest::prelude::*;
-use std::time::Instant;
 use tessera_core::ad::check::{Options, draw_inputs};
 use tessera_core::ad::{AdError, ORDER_MAX, forward, series};
 use tessera_core::exec::{Backend, Function, cpu};
@@ -162,14 +161,14 @@ fn a_sixth_coefficient_is_a_smaller_graph_than_a_sixth_derivative() {
 }
 
 #[test]
-fn the_highest_order_of_the_least_regular_function_is_found_in_time() {
+fn the_highest_order_of_the_least_regular_function_is_a_graph_of_bounded_size() {
     let mut b = Builder::new("tower");
     let [x, y] = ["x", "y"].map(|name| b.input(name, tessera_core::Type::scalar(DType::F64)));
     let power = b.pow(x, y);
     let ratio = b.div(power, x);
     let one = b.ones_like(x);
-    let start = Instant::now();
     series(&mut b, &[ratio], &[x, y], &[vec![Some(one)], vec![Some(one)]], ORDER_MAX).unwrap();
-    assert!(start.elapsed().as_secs() < 60, "took {:?}", start.elapsed());
-    eprintln!("{:?} {}", start.elapsed(), b.graph().nodes().len());
+    // 125,332 today; without what is remembered of each coefficient it would double with each order.
+    let nodes = b.graph().nodes().len();
+    assert!(nodes < 150_000, "got {nodes} nodes");
 }

@@ -83,7 +83,7 @@ fn one_cotangent(source: &Graph, wrt: &[Value], k: usize) -> Result<Graph, AdErr
 /// axis; without that axis where `of` is a scalar. The other inputs are those of the graph, so that
 /// its values are shared.
 fn each(b: &mut Builder, one: &Graph, of: Value) -> Result<Vec<Value>, Violation> {
-    let mut inputs: Vec<Value> = b.graph().inputs().iter().map(|input| input.value).collect();
+    let mut inputs = b.graph().input_values();
     if b.ty(of).ndim() == 0 {
         inputs.push(b.ones_like(of));
         return b.inline(one, &inputs);

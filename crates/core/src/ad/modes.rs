@@ -44,7 +44,7 @@ impl Derivation {
         let b = &mut self.b;
         let seeds = self.outputs.iter().enumerate().map(|(i, &y)| {
             let own = b.graph().name(y).map_or(format!("y{i}"), str::to_string);
-            let name = names.get(i).cloned().unwrap_or_else(|| fresh(b, format!("{own}_bar"), reserved));
+            let name = names.get(i).cloned().unwrap_or_else(|| b.fresh(&format!("{own}_bar"), reserved));
             let ty = b.ty(y).clone();
             b.input(&name, ty)
         });
@@ -69,8 +69,8 @@ impl Derivation {
     fn tangent_inputs(&mut self) -> Vec<Value> {
         let b = &mut self.b;
         let input = |&x: &Value| {
-            let name = fresh(b, format!("d{}", b.graph().name(x).unwrap_or("x")), &[]);
-            b.tangent_input(&name, x)
+            let name = format!("d{}", b.graph().name(x).unwrap_or("x"));
+            b.fresh_tangent(&name, x)
         };
         self.wrt.iter().map(input).collect()
     }
@@ -215,14 +215,6 @@ fn expect_names(clause: &str, what: &str, names: &[String], want: usize) -> Resu
     }
     let message = format!("{clause} must name {want} {what}, got {}", names.len());
     Err(AdError { id: "ad-4", message, location: Location::Derived })
-}
-
-/// `name`, or with a number behind it where an input has that name, as in a second derivative, or
-/// where it is `reserved`.
-pub(super) fn fresh(b: &Builder, name: String, reserved: &[String]) -> String {
-    let numbered = (1..).map(|k| format!("{name}_{k}"));
-    let is_free = |name: &String| b.graph().input_named(name).is_none() && !reserved.contains(name);
-    std::iter::once(name.clone()).chain(numbered).find(is_free).expect("numbers do not end")
 }
 
 fn or_zeros(b: &mut Builder, derivatives: Vec<Option<Value>>, like: &[Value]) -> Vec<Value> {

@@ -57,21 +57,22 @@ impl Builder {
 
     /// Adds an input called `name`, or with a number behind it where an input has that name.
     pub fn fresh_input(&mut self, name: &str, ty: Type) -> Value {
-        let name = self.fresh(name);
+        let name = self.fresh(name, &[]);
         self.input(&name, ty)
     }
 
     /// Adds an input that is the tangent of the input `of`, named as [`Builder::fresh_input`] does.
     pub fn fresh_tangent(&mut self, name: &str, of: Value) -> Value {
-        let name = self.fresh(name);
+        let name = self.fresh(name, &[]);
         self.tangent_input(&name, of)
     }
 
-    fn fresh(&self, name: &str) -> String {
+    /// `name`, or with a number behind it where an input has that name, as in a second derivative, or where it is `reserved`.
+    pub(crate) fn fresh(&self, name: &str, reserved: &[String]) -> String {
         let name = if name.is_empty() { "x" } else { name };
         let numbered = (1..).map(|k| format!("{name}_{k}"));
-        let mut names = std::iter::once(name.to_string()).chain(numbered);
-        names.find(|name| self.graph.input_named(name).is_none()).expect("numbers do not end")
+        let is_free = |name: &String| self.graph.input_named(name).is_none() && !reserved.contains(name);
+        std::iter::once(name.to_string()).chain(numbered).find(is_free).expect("numbers do not end")
     }
 
     /// Adds an input that is the tangent of the input `of`, with its type.
@@ -132,17 +133,11 @@ impl Builder {
 
     /// Copies `graph` with its inputs bound to `inputs`, giving its outputs.
     pub fn inline(&mut self, graph: &Graph, inputs: &[Value]) -> Result<Vec<Value>, Violation> {
-        let map = self.inline_all(graph, inputs)?;
-        Ok(graph.outputs().iter().map(|v| map[v.index()].unwrap_or(*v)).collect())
-    }
-
-    /// Copies the live part of `graph`, giving the new value of each of its values.
-    pub fn inline_all(&mut self, graph: &Graph, inputs: &[Value]) -> Result<Vec<Option<Value>>, Violation> {
         let live = graph.live();
         let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
         let mut map = inputs_bound(graph, inputs);
         self.rebuild(graph, &mut map, needed, |b, node, operands| b.push(node.op.clone(), operands))?;
-        Ok(map)
+        Ok(graph.outputs().iter().map(|v| map[v.index()].unwrap_or(*v)).collect())
     }
 
     /// Walks the nodes of `graph` that are `needed`, in order, and lets `each` give the new results of

@@ -157,6 +157,11 @@ impl Graph {
         }
     }
 
+    /// The inputs' values, in order.
+    pub fn input_values(&self) -> Vec<Value> {
+        self.inputs.iter().map(|input| input.value).collect()
+    }
+
     /// Types of the inputs, in order.
     pub fn input_types(&self) -> Vec<&Type> {
         self.inputs.iter().map(|input| self.ty(input.value)).collect()

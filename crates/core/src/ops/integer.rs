@@ -18,14 +18,14 @@ pub(super) trait Discrete: Element + Ord {
 }
 
 macro_rules! integers {
-    ($($t:ty, $unsigned:ty, |$x:ident| $sign:expr;)*) => {$(
+    ($($t:ty, $unsigned:ty, |$x:ident| $sign:expr, $negative:expr;)*) => {$(
         impl Discrete for $t {
             fn value(function: Function, $x: $t, y: $t) -> $t {
                 let x = $x;
                 let count = u32::try_from(y as $unsigned).unwrap_or(u32::MAX);
                 match function {
                     Function::Neg => x.wrapping_neg(),
-                    Function::Abs if x < 0 => x.wrapping_neg(),
+                    Function::Abs if $negative => x.wrapping_neg(),
                     Function::Abs => x,
                     Function::Sign => $sign,
                     Function::Not => !x,
@@ -42,22 +42,18 @@ macro_rules! integers {
                     Function::Or => x | y,
                     Function::Xor => x ^ y,
                     Function::ShiftLeft => x.checked_shl(count).unwrap_or(0),
-                    Function::ShiftRight => x.checked_shr(count).unwrap_or(if x < 0 { !0 } else { 0 }),
+                    Function::ShiftRight => x.checked_shr(count).unwrap_or(if $negative { !0 } else { 0 }),
                     _ => unreachable!("refused by elementwise-2"),
                 }
             }
         }
     )*};
 }
-#[allow(unused_comparisons, reason = "unsigned numbers are never below 0")]
-mod values {
-    use super::*;
-    integers! {
-        i64, u64, |x| x.signum();
-        i32, u32, |x| x.signum();
-        u64, u64, |x| (x > 0) as u64;
-        u32, u32, |x| (x > 0) as u32;
-    }
+integers! {
+    i64, u64, |x| x.signum(), x < 0;
+    i32, u32, |x| x.signum(), x < 0;
+    u64, u64, |x| (x > 0) as u64, false;
+    u32, u32, |x| (x > 0) as u32, false;
 }
 
 impl Discrete for bool {

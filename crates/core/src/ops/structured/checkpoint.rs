@@ -109,7 +109,7 @@ impl Structured for Checkpoint {
     ) -> Result<Vec<Option<Cotangent>>, AdError> {
         let (graph, guarded) = cotangents(&self.body[0], dy, wanted)?;
         let live: Vec<bool> = guarded.iter().map(Option::is_some).collect();
-        let graph = graph.extract(&graph.name, &inputs(&graph), &pick(graph.outputs(), &live));
+        let graph = graph.extract(&graph.name, &graph.input_values(), &pick(graph.outputs(), &live));
         let operands: Vec<Value> = x.iter().copied().chain(dy.iter().flatten().map(|dy| dy.value)).collect();
         let values = spread(apply(b, graph, &operands), &live);
         let dx = values
@@ -118,10 +118,6 @@ impl Structured for Checkpoint {
             .map(|(value, guarded)| Some(Cotangent { value: value?, guarded: guarded? }));
         Ok(spread(dx.collect::<Vec<_>>(), wanted).into_iter().map(Option::flatten).collect())
     }
-}
-
-fn inputs(graph: &Graph) -> Vec<Value> {
-    graph.inputs().iter().map(|input| input.value).collect()
 }
 
 /// A checkpoint around `graph`, if it has an output.

@@ -75,12 +75,18 @@ pub(super) fn list<'t>(types: impl IntoIterator<Item = &'t Type>) -> String {
     types.into_iter().map(Type::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Which body inputs depend on the `active` ones after any number of rounds in which the first `carries`
-/// outputs become the first inputs, and which outputs.
-pub(super) fn carried(body: &Graph, carries: usize, active: &[bool]) -> (Vec<bool>, Vec<bool>) {
+/// Which body inputs depend on the `active` ones after any number of rounds in which the first `carries` outputs become the
+/// first inputs, and which outputs; `depends` says which outputs depend on given inputs: as derivatives see it
+/// ([`ad::dependence`]), or by any use ([`reached`]).
+pub(super) fn carried(
+    body: &Graph,
+    carries: usize,
+    active: &[bool],
+    depends: fn(&Graph, &[bool]) -> Vec<bool>,
+) -> (Vec<bool>, Vec<bool>) {
     let mut inputs = active.to_vec();
     loop {
-        let outputs = ad::dependence(body, &inputs);
+        let outputs = depends(body, &inputs);
         let grown = (0..carries).filter(|&j| outputs[j] && !inputs[j]).collect::<Vec<_>>();
         if grown.is_empty() {
             return (inputs, outputs);
@@ -152,23 +158,8 @@ pub(super) fn batched(
 
 /// Which outputs of `graph` depend on the inputs that `over` marks.
 pub(super) fn reached(graph: &Graph, over: &[bool]) -> Vec<bool> {
-    let inputs: Vec<Value> = graph.inputs().iter().map(|input| input.value).collect();
-    let reached = graph.reached_from(&pick(&inputs, over));
+    let reached = graph.reached_from(&pick(&graph.input_values(), over));
     graph.outputs().iter().map(|v| reached[v.index()]).collect()
-}
-
-/// Which of the first inputs and outputs of `graph`, as many as are `carries`, have the axis of a batch after any number of
-/// rounds.
-pub(super) fn carried_over(graph: &Graph, carries: usize, over: &[bool]) -> Vec<bool> {
-    let mut inputs = over.to_vec();
-    loop {
-        let outputs = reached(graph, &inputs);
-        let grown: Vec<usize> = (0..carries).filter(|&j| outputs[j] && !inputs[j]).collect();
-        if grown.is_empty() {
-            return inputs;
-        }
-        grown.into_iter().for_each(|j| inputs[j] = true);
-    }
 }
 
 /// What holds at some position of a batch, of a bool for each.
@@ -236,7 +227,7 @@ pub(super) fn without_unused(graphs: Vec<Graph>, operands: &[Value]) -> (Vec<Arc
         .map(|i| graphs.iter().zip(&lives).any(|(graph, live)| live[graph.inputs()[i].value.index()]))
         .collect();
     let regions = graphs.iter().map(|graph| {
-        let inputs: Vec<Value> = graph.inputs().iter().map(|input| input.value).collect();
+        let inputs = graph.input_values();
         Arc::new(graph.extract(&graph.name, &pick(&inputs, &used), graph.outputs()))
     });
     (regions.collect(), pick(operands, &used))

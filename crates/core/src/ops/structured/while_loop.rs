@@ -1,8 +1,8 @@
 //! `while`: a module applied as long as another holds.
 
 use super::region::{
-    Inputs, any, batched, carried, carried_over, check_operands, choose, list, merged, natural,
-    operand_types, outputs_for, pick, reached, spread,
+    Inputs, any, batched, carried, check_operands, choose, list, merged, natural, operand_types, outputs_for,
+    pick, reached, spread,
 };
 use super::*;
 use crate::ad::{self, AdError};
@@ -182,7 +182,7 @@ impl Rule for While {
     /// All positions go on until the condition holds for none; those for which it fails keep what they carry.
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
         let c = self.carries;
-        let mut over = carried_over(self.body(), c, x.over);
+        let (mut over, _) = carried(self.body(), c, x.over, reached);
         let by_position = reached(self.condition(), &over)[0];
         if by_position {
             over[..c].fill(true);
@@ -221,7 +221,7 @@ impl Rule for While {
 
 impl Structured for While {
     fn depends(&self, active: &[bool]) -> Vec<bool> {
-        carried(self.body(), self.carries, active).0[..self.carries].to_vec()
+        carried(self.body(), self.carries, active, ad::dependence).0[..self.carries].to_vec()
     }
 
     fn differential(
@@ -233,7 +233,7 @@ impl Structured for While {
     ) -> Result<Vec<Option<Value>>, AdError> {
         let given: Vec<bool> = dx.iter().map(Option::is_some).collect();
         let (c, body) = (self.carries, self.body());
-        let (active, _) = carried(body, c, &given);
+        let (active, _) = carried(body, c, &given, ad::dependence);
         // Inputs and operands: carried, their tangents, constants, their tangents.
         let mut inputs = Inputs::new(body, "jvp");
         let (mut tangents, mut operands, mut carries) = (Vec::new(), Vec::new(), 0);

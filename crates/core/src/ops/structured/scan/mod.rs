@@ -18,8 +18,8 @@ mod reverse;
 pub use keep::Keep;
 
 use super::region::{
-    Inputs, batched, carried, carried_over, check_operands, list, merged, natural, one_region, operand_types,
-    outputs_for, pick, spread,
+    Inputs, batched, carried, check_operands, list, merged, natural, one_region, operand_types, outputs_for,
+    pick, reached, spread,
 };
 use super::*;
 use crate::ad::{self, AdError};
@@ -272,7 +272,7 @@ impl Rule for Scan {
 
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
         let (c, s) = (self.carries, self.carries + self.rows);
-        let over = carried_over(self.body(), c, x.over);
+        let (over, _) = carried(self.body(), c, x.over, reached);
         // The rounds lead, then the positions.
         let exchanged = |b: &mut Builder, v: Value| {
             let axes: Vec<usize> = [1, 0].into_iter().chain(2..b.ty(v).ndim()).collect();
@@ -313,7 +313,7 @@ impl Rule for Scan {
 
 impl Structured for Scan {
     fn depends(&self, active: &[bool]) -> Vec<bool> {
-        let (inputs, outputs) = carried(self.body(), self.carries, active);
+        let (inputs, outputs) = carried(self.body(), self.carries, active, ad::dependence);
         inputs[..self.carries].iter().chain(&outputs[self.carries..]).copied().collect()
     }
 
@@ -325,7 +325,7 @@ impl Structured for Scan {
         dx: &[Option<Value>],
     ) -> Result<Vec<Option<Value>>, AdError> {
         let given: Vec<bool> = dx.iter().map(Option::is_some).collect();
-        let (active, outputs) = carried(self.body(), self.carries, &given);
+        let (active, outputs) = carried(self.body(), self.carries, &given, ad::dependence);
         let mut parts = Parts::of(self, x);
         // The tangents stand behind what they belong to; carried ones may begin at zero.
         let (c, s) = (self.carries, self.carries + self.rows);
@@ -409,7 +409,7 @@ impl Parts {
         }
         let c = self.carries.len();
         let outputs = body.outputs();
-        let inputs: Vec<Value> = body.inputs().iter().map(|input| input.value).collect();
+        let inputs = body.input_values();
         // A carried value is needed if its result is, or the next round's needed ones.
         let mut needed = wanted.to_vec();
         let mut used;

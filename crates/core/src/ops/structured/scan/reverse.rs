@@ -108,7 +108,7 @@ impl Differentiated {
 
 impl Round {
     fn new(scan: &Scan, dy: &[Option<Cotangent>], wanted: &[bool]) -> Result<Round, AdError> {
-        let (active, _) = carried(scan.body(), scan.carries, wanted);
+        let (active, _) = carried(scan.body(), scan.carries, wanted, ad::dependence);
         let mut seeds: Vec<Option<bool>> = dy.iter().map(|dy| dy.map(|dy| dy.guarded)).collect();
         for j in (0..scan.carries).filter(|&j| !active[j]) {
             seeds[j] = None;
