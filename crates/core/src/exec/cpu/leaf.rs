@@ -4,7 +4,7 @@
 use super::Slot;
 use super::aligned::Aligned;
 use super::group::{CHUNK, RunGroup};
-use super::product::{Contract, Pack, Packed, Product};
+use super::product::{Begin, Contract, Pack, Packed, Product};
 use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
 use super::whole;
 use crate::ir::{DType, Graph, Value};
@@ -240,7 +240,8 @@ impl<'a, T: Real> Region<'a, T> {
     fn leaf(&self, range: Range<usize>) -> Aligned<T> {
         let program = self.program;
         let mut payload = take(&self.spare.payloads).unwrap_or_default();
-        payload.reset(program.payload_len);
+        // Every element is written: by the first tile, or from the lanes.
+        payload.resize(program.payload_len);
         let mut work = self.workspace();
         for segment in &program.segments {
             if let Some(at) = segment.lanes {
@@ -370,8 +371,9 @@ impl<T: Real> Tile<'_, '_, T> {
             }
             Instruction::Contract { a, m, b, n, payload } => {
                 let (a, b) = (self.start(*a, inputs), self.start(*b, inputs));
+                let begin = if self.offset == 0 { Begin::Zero } else { Begin::Target };
                 let sums = self.payload[*payload..].as_mut_ptr();
-                dispatch(level, Contract { a, m: *m, b, n: *n, rows, sums });
+                dispatch(level, Contract { a, m: *m, b, n: *n, rows, begin, sums });
             }
             Instruction::Lanes { x, width, lanes, combiner } => {
                 self.lanes(*x, *width, *lanes, *combiner, inputs)
