@@ -208,8 +208,7 @@ impl Search<'_> {
         };
         let from = start
             .map_or("the beginning".to_owned(), |s| format!("step {} of {}", s.step(), s.path.display()));
-        let progress = Progress::new(row.step, trainer.steps(), Vec::new(), self.quiet);
-        let mut bar = progress;
+        let mut bar = Progress::new(row.step, trainer.steps(), Vec::new(), self.quiet);
         while trainer.steps() < row.step {
             if trainer.steps() >= row.before {
                 text.push_str(&self.examined(&trainer, &files)?);
