@@ -181,7 +181,8 @@ pub trait Rule: Debug + Send + Sync + 'static {
     /// all results. Each position has the bits of the operation alone.
     ///
     /// # Errors
-    /// `type-2` if a result is too large.
+    /// `type-2` if a value is too large; a constraint of an operation that it is made of, where that has none for such
+    /// operands: above all of one that [`custom`] gives.
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation>;
 
     /// The operation on one row: the same for the result and all [`RowUse::Pointwise`] operands without

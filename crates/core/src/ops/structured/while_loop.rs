@@ -6,7 +6,7 @@ use super::region::{
 };
 use super::*;
 use crate::ad::{self, AdError};
-use crate::ir::{Attribute, DType, Location};
+use crate::ir::{Attribute, DType};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "while",
@@ -286,12 +286,8 @@ impl Structured for While {
         wanted: &[bool],
     ) -> Result<Vec<Option<Cotangent>>, AdError> {
         let Some(max) = self.max else {
-            return Err(AdError {
-                id: "ad-8",
-                message: "a while in reverse mode must have a bound, got none; write `max = 1000`, or use forward mode"
-                    .into(),
-                location: Location::Derived,
-            });
+            let got = "a while in reverse mode must have a bound, got none; write `max = 1000`, or use forward mode";
+            return Err(AdError::new("ad-8", got));
         };
         self.as_scan(max).adjoint(b, x, y, dy, wanted)
     }
