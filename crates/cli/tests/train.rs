@@ -236,6 +236,32 @@ fn a_damaged_file_is_replaced_by_the_one_before_it() {
 }
 
 #[test]
+fn the_newest_of_several_kept_files_that_is_whole_is_gone_on_from() {
+    // The option has the last word over the case.
+    let folder = Folder::with(&TINY.replace("every = 10", "every = 10\nkeep = 1"));
+    folder.train("whole.h5", &["--quiet"]);
+    assert_eq!(folder.train("run.h5", &["--steps", "95", "--keep", "3"]).status.code(), Some(0));
+    let path = folder.path("run.h5");
+    for damaged in [path.clone(), format!("{path}.previous")] {
+        let mut bytes = std::fs::read(&damaged).unwrap();
+        bytes.truncate(bytes.len() - 100);
+        std::fs::write(&damaged, bytes).unwrap();
+    }
+    std::fs::write(folder.path(".run.h5.AbCdEf.tmp"), "of a writer that was killed").unwrap();
+    let output = folder.train("run.h5", &["--resume", "auto", "--keep", "3"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let warnings: Vec<&str> = said.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert!(warnings[0].contains("/run.h5: it was altered or is incomplete"), "{said}");
+    assert!(warnings[1].contains("/run.h5.previous: it was altered or is incomplete"), "{said}");
+    assert!(said.contains(&format!("going on from step 80 of {path}.previous.2")), "{said}");
+    assert!(warnings.len() == 3 && warnings[2].contains("is now"), "{said}");
+    assert!(stdout(&output).contains(&format!("before it {path}.previous … {path}.previous.3")));
+    assert!(!Path::new(&folder.path(".run.h5.AbCdEf.tmp")).exists());
+    assert_equal(&folder.path("whole.h5"), &path);
+}
+
+#[test]
 fn a_run_of_another_case_is_refused() {
     let folder = Folder::with(TINY);
     folder.train("run.h5", &["--steps", "20"]);
@@ -341,6 +367,19 @@ fn train_limited(folder: &Folder, blocks: u32, more: &[&str]) -> std::process::O
         .args(more)
         .output()
         .unwrap()
+}
+
+#[test]
+fn a_disk_without_room_stops_the_training_where_the_user_says_so() {
+    let folder = Folder::with(TINY);
+    assert_eq!(folder.train("run.h5", &["--steps", "20"]).status.code(), Some(0));
+    let before = std::fs::read(folder.path("run.h5")).unwrap();
+    let output = train_limited(&folder, 8, &["--resume", "auto", "--on-failed-write", "stop"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("help: stopped after step 30 as --on-failed-write asks"), "{said}");
+    assert!(said.contains("stays as it was at step 20"), "{said}");
+    assert!(before == std::fs::read(folder.path("run.h5")).unwrap());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Matrix products of whole operands, in the order of law 4.
 //!
-//! A product is cut in halves: its results by rows or columns, or, where there are few results and
-//! many terms, its slabs along the law's tree. Halves go to threads until a part is small; which part
-//! a result is in changes no bit. A part takes one slab after the other:
+//! A product is cut into a part for each thread: its results by rows or columns, or, where there are few results and
+//! many terms, its slabs along the law's tree. Which part a result is in changes no bit. A part that the caches do
+//! not hold is cut further, and then takes one slab after the other:
 //!
 //! ```text
 //! for each slab of 256 terms
@@ -38,8 +38,8 @@ const COLUMNS: usize = 528;
 /// Results below which a product is cut along its terms rather than into smaller blocks.
 const RESULTS: usize = 128 * 128;
 
-/// Multiply-adds worth handing to another thread: some 40 µs of one core.
-const GRAIN: usize = 1 << 21;
+/// Multiply-adds worth a thread: some 20 µs of one core.
+const GRAIN: usize = 1 << 20;
 
 /// Rows of the left operand that are copied together.
 const ROWS_COPIED: usize = 64;
@@ -66,7 +66,7 @@ pub(super) fn matmul(
 
 /// Whether several threads share a product of such extents, where there are any.
 pub(super) fn is_shared(e: Extents) -> bool {
-    e.work() > GRAIN
+    e.work() >= 2 * GRAIN
 }
 
 fn product<T: Real>(
@@ -97,10 +97,12 @@ fn product<T: Real>(
     let batch = Batch { first, count: batch };
     match pool {
         Some(pool) if is_shared(e) => {
-            let grain = GRAIN.max(e.work() / (4 * pool.current_num_threads()));
-            pool.install(move || batch.run(level, grain));
+            // The law's subtrees of slabs are uneven: more of them than threads even this out.
+            let pieces = if e.batch == 1 && cuts_terms(m, n, k) { 4 } else { 1 };
+            let shares = (pieces * pool.current_num_threads()).min(e.work() / GRAIN);
+            pool.install(move || batch.run(level, shares));
         }
-        _ => batch.run(level, usize::MAX),
+        _ => batch.run(level, 1),
     }
     // SAFETY: the parts have written all results.
     unsafe { y.set_len(batch.count * m * n) };
@@ -128,25 +130,42 @@ struct Part<T> {
 // SAFETY: operands are only read; parts on different threads write different results.
 unsafe impl<T: Real> Send for Part<T> {}
 
-/// Parts above `grain` multiply-adds may be shared between threads.
-fn join(work: usize, grain: usize, left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
-    if work > grain {
-        rayon::join(left, right);
-    } else {
-        left();
-        right();
+/// Whether a product has so few results and so many terms that its slabs are shared, not its results.
+fn cuts_terms(m: usize, n: usize, k: usize) -> bool {
+    blocks(k) > 1 && m * n <= RESULTS
+}
+
+/// Runs two parts, which have their own of `shares`; with a single one, one part after the other.
+fn join(shares: [usize; 2], left: impl FnOnce(usize) + Send, right: impl FnOnce(usize) + Send) {
+    match shares {
+        [0, _] | [_, 0] => {
+            left(1);
+            right(1);
+        }
+        [first, second] => drop(rayon::join(|| left(first), || right(second))),
     }
 }
 
+/// Shares cut in two.
+fn halves(shares: usize) -> [usize; 2] {
+    [shares / 2, shares.div_ceil(2)]
+}
+
+/// What the first of two parts has of `whole`, in whole units, as much as its shares are.
+fn first_part(whole: usize, shares: usize, unit: usize) -> usize {
+    let [first, second] = halves(shares.max(2));
+    (whole * first).div_ceil(first + second).next_multiple_of(unit)
+}
+
 impl<T: Real> Batch<T> {
-    fn run(self, level: Level, grain: usize) {
+    fn run(self, level: Level, shares: usize) {
         let Part { a, b, y, m, n, k } = self.first;
         match self.count {
             0 => {}
-            1 => self.first.run(level, grain),
+            1 => self.first.run(level, shares),
             count => {
-                let half = count / 2;
-                // SAFETY: `half` products lie before the second half.
+                let half = first_part(count, shares, 1).min(count - 1);
+                // SAFETY: `half` products lie before the second part.
                 let second = unsafe {
                     Part {
                         a: Matrix { start: a.start.add(half * m * k), ..a },
@@ -157,51 +176,45 @@ impl<T: Real> Batch<T> {
                 };
                 let (left, right) =
                     (Batch { count: half, ..self }, Batch { first: second, count: count - half });
-                join(
-                    count * m * n * k,
-                    grain,
-                    move || left.run(level, grain),
-                    move || right.run(level, grain),
-                );
+                join(halves(shares), move |s| left.run(level, s), move |s| right.run(level, s));
             }
         }
     }
 }
 
 impl<T: Real> Part<T> {
-    fn run(self, level: Level, grain: usize) {
+    fn run(self, level: Level, shares: usize) {
         let Part { m, n, k, .. } = self;
-        let work = m * n * k;
-        let shared = work > grain;
-        let slabs = blocks(k);
-        if shared && slabs > 1 && m * n <= RESULTS {
-            self.run_terms(level, grain, split(slabs) * BLOCK);
+        let shared = shares > 1;
+        if shared && cuts_terms(m, n, k) {
+            self.run_terms(level, shares, split(blocks(k)) * BLOCK);
         } else if m > ROWS || (shared && m >= n && m > strip::<T>()) {
-            let half = (m / 2).next_multiple_of(strip::<T>());
+            let half = first_part(m, shares, strip::<T>());
             // SAFETY: row `half` lies in the block.
             let (a, y) = unsafe { (self.a.at(half, 0), self.y.at(half, 0)) };
             let (left, right) = (Part { m: half, ..self }, Part { m: m - half, a, y, ..self });
-            join(work, grain, move || left.run(level, grain), move || right.run(level, grain));
+            join(halves(shares), move |s| left.run(level, s), move |s| right.run(level, s));
         } else if n > COLUMNS || (shared && n > PANEL_COLUMNS) {
-            let half = (n / 2).next_multiple_of(PANEL_COLUMNS);
+            let half = first_part(n, shares, PANEL_COLUMNS);
             // SAFETY: column `half` lies in the block.
             let (b, y) = unsafe { (self.b.at(0, half), self.y.at(0, half)) };
             let (left, right) = (Part { n: half, ..self }, Part { n: n - half, b, y, ..self });
-            join(work, grain, move || left.run(level, grain), move || right.run(level, grain));
+            join(halves(shares), move |s| left.run(level, s), move |s| right.run(level, s));
         } else {
             dispatch(level, self);
         }
     }
 
     /// The two subtrees of the law, which meet at term `middle`.
-    fn run_terms(self, level: Level, grain: usize, middle: usize) {
+    fn run_terms(self, level: Level, shares: usize, middle: usize) {
         let Part { m, n, k, .. } = self;
         let mut other: Vec<T> = with_huge_pages(Vec::with_capacity(m * n));
         let y = Plane { start: other.as_mut_ptr(), row: n };
         // SAFETY: term `middle` lies in the operands.
         let (a, b) = unsafe { (self.a.at(0, middle), self.b.at(middle, 0)) };
         let (left, right) = (Part { k: middle, ..self }, Part { k: k - middle, a, b, y, ..self });
-        join(m * n * k, grain, move || left.run(level, grain), move || right.run(level, grain));
+        let first = (shares * middle / k).clamp(1, shares - 1);
+        join([first, shares - first], move |s| left.run(level, s), move |s| right.run(level, s));
         for i in 0..m {
             for j in 0..n {
                 // SAFETY: both planes hold m × n results.

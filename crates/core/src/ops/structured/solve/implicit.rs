@@ -224,6 +224,7 @@ fn at_each_position(
     let too_large = |violation: Violation| AdError {
         id: violation.id,
         message: violation.message,
+        help: violation.help,
         location: Location::Derived,
     };
     let results = b.inline_batched(&one.finish(outputs), batch).map_err(too_large)?;
