@@ -1,5 +1,6 @@
 //! Random graphs made from the op table, for properties that must hold for every program.
 
+use crate::data::unit;
 use std::sync::Arc;
 use tessera_core::ir::{Attribute, Attributes, Builder, Graph, Program, Type, Value};
 use tessera_core::ops::{self, Entry, Op, Reduction, Stable};
@@ -40,6 +41,12 @@ impl<'c> Choices<'c> {
     fn ints(&mut self, len: usize, n: usize) -> Attribute {
         Attribute::Ints((0..len).map(|_| self.below(n) as i64).collect())
     }
+}
+
+/// Random program `k`: the same whenever it is asked for, so that a test can count what it covers.
+pub fn numbered(k: u64) -> Program {
+    let numbers: Vec<u32> = (0..200).map(|i| (unit(k, i + 1) * f64::from(u32::MAX)) as u32).collect();
+    program(&mut Choices::new(&numbers))
 }
 
 /// A program of up to three modules, the later ones possibly calling the earlier ones.
@@ -249,7 +256,7 @@ fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -
         "one_hot" => none()
             .with("extent", Attribute::Int(choices.below(4) as i64))
             .with("to", text(&DType::ALL.map(DType::name), choices)),
-        "reverse" | "norm" => none().with("axes", axes(choices)),
+        "all" | "any" | "reverse" | "norm" => none().with("axes", axes(choices)),
         "unfold" | "fold" => none().with("sizes", Attribute::Ints(vec![2; choices.below(n + 1)])),
         "contract" => {
             none().with("einsum", text(&["ij,ij->i", "i,i->", "ij,ij->ij", "ij->ji", "i->"], choices))

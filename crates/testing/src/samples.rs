@@ -96,6 +96,7 @@ impl Samples {
 /// Samples of every operation, for all element types it takes.
 pub fn all() -> Vec<Sample> {
     let mut s = Samples(Vec::new());
+    more::masks(&mut s);
     for dtype in DType::ALL {
         elementwise(&mut s, dtype);
         moves(&mut s, dtype);

@@ -14,7 +14,7 @@
 
 use super::forward::tangents;
 use super::{Active, AdError, expansion, missing, not_stated, prepare};
-use crate::ir::{Builder, Location, Node, Origin, Value};
+use crate::ir::{Builder, Node, Origin, Value};
 use crate::ops::{Calculus, Mode};
 use std::collections::HashMap;
 
@@ -77,7 +77,7 @@ pub fn series(
 }
 
 fn check(b: &Builder, wrt: &[Value], paths: &[Path], order: usize) -> Result<(), AdError> {
-    let error = |id, message| Err(AdError { id, message, location: Location::Derived });
+    let error = |id, message| Err(AdError::new(id, message));
     if !(1..=ORDER_MAX).contains(&order) {
         return error("taylor-1", format!("order must be 1 to {ORDER_MAX}, got {order}"));
     }

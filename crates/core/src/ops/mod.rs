@@ -20,6 +20,7 @@ mod matmul;
 mod order;
 mod part;
 mod predicate;
+mod quantifier;
 mod random;
 mod reduce;
 mod registry;
@@ -42,6 +43,7 @@ pub use matmul::{Extents, Matmul};
 pub use order::{ArgExtreme, Argsort, Reverse, Sort};
 pub use part::{Concat, Pad, Slice};
 pub use predicate::Predicate;
+pub use quantifier::{Quantifier, Quantity};
 pub use random::{Distribution, Half, Permutation, Random, RandomBits};
 pub use reduce::{Reduce, Reduction, Size, Stable};
 pub use registry::{Constraint, Entry, constraints, entries, entry, explain};
@@ -181,7 +183,8 @@ pub trait Rule: Debug + Send + Sync + 'static {
     /// all results. Each position has the bits of the operation alone.
     ///
     /// # Errors
-    /// `type-2` if a result is too large.
+    /// `type-2` if a value is too large; a constraint of an operation that it is made of, where that has none for such
+    /// operands: above all of one that [`custom`] gives.
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation>;
 
     /// The operation on one row: the same for the result and all [`RowUse::Pointwise`] operands without
