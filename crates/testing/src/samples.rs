@@ -2,6 +2,7 @@
 //! all operations.
 
 mod more;
+mod solvers;
 mod structured;
 pub use structured::{policies, step};
 
@@ -96,6 +97,7 @@ impl Samples {
 /// Samples of every operation, for all element types it takes.
 pub fn all() -> Vec<Sample> {
     let mut s = Samples(Vec::new());
+    more::masks(&mut s);
     for dtype in DType::ALL {
         elementwise(&mut s, dtype);
         moves(&mut s, dtype);
@@ -109,6 +111,7 @@ pub fn all() -> Vec<Sample> {
             more::contractions(&mut s, dtype);
             more::draws(&mut s, dtype);
             structured::add(&mut s, dtype);
+            solvers::add(&mut s, dtype);
         }
     }
     s.0

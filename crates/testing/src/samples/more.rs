@@ -7,7 +7,8 @@ use tessera_core::ops::{
     self, ArgExtreme, Argsort, Contract, Convolution, Cumsum, Distribution, DynamicSlice,
 };
 use tessera_core::ops::{
-    DynamicUpdateSlice, Fold, Gather, Half, Norm, OneHot, Op, Permutation, Predicate, Random,
+    DynamicUpdateSlice, Fold, Gather, Half, Norm, OneHot, Op, Permutation, Predicate, Quantifier, Quantity,
+    Random,
 };
 use tessera_core::ops::{RandomBits, Reverse, ScatterAdd, Sort, Unfold, Windows};
 use tessera_core::{DType, Type};
@@ -90,6 +91,18 @@ pub(super) fn indexing(s: &mut Samples, dtype: DType) {
             let counts = if what == "plain" { [3, 2] } else { [2, 4] };
             let parts = any(dtype, &[places, counts.to_vec()].concat());
             s.add("fold", what, &[parts, x], RANGE, smooth, one(Fold { windows }));
+        }
+    }
+}
+
+/// Reductions of masks.
+pub(super) fn masks(s: &mut Samples) {
+    for quantity in [Quantity::All, Quantity::Any] {
+        for axes in [None, Some(vec![0]), Some(vec![1])] {
+            let what = axes.as_ref().map_or("of all".to_string(), |axes| format!("over {axes:?}"));
+            let quantifier = Quantifier { quantity, axes };
+            let name = ops::Rule::name(&quantifier);
+            s.add(name, &what, &[any(DType::Bool, &[3])], RANGE, false, one(quantifier));
         }
     }
 }
