@@ -119,7 +119,7 @@ fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &m
         });
     }
     let int = |n: usize| Attribute::Int(n as i64);
-    let name = choices.of(&["call", "checkpoint", "scan", "cond", "while"]);
+    let name = choices.of(&["call", "checkpoint", "scan", "cond", "while", "linear_solve"]);
     let (attributes, regions) = match name {
         "scan" => {
             let length = choices.below(3);
@@ -136,6 +136,16 @@ fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &m
             let loops = Attributes::new().with("carries", int(1)).with("max", int(choices.below(3)));
             let holds = with_inputs_of(&callee, "holds", |b, _| b.constant(Tensor::scalar(true)));
             (loops, vec![holds, with_inputs_of(&callee, "same", |_, x| x[0])])
+        }
+        "linear_solve" => {
+            if !callee.input_types().first().is_some_and(|ty| ty.dtype.is_float()) {
+                return vec![];
+            }
+            let half = with_inputs_of(&callee, "half", |b, x| {
+                let half = b.full_like(x[0], 0.5);
+                b.mul(half, x[0])
+            });
+            (Attributes::new().with("method", Attribute::Text("cg".into())), vec![half])
         }
         _ => (Attributes::new(), vec![callee]),
     };

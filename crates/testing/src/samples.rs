@@ -2,6 +2,7 @@
 //! all operations.
 
 mod more;
+mod solvers;
 mod structured;
 pub use structured::{policies, step};
 
@@ -110,6 +111,7 @@ pub fn all() -> Vec<Sample> {
             more::contractions(&mut s, dtype);
             more::draws(&mut s, dtype);
             structured::add(&mut s, dtype);
+            solvers::add(&mut s, dtype);
         }
     }
     s.0

@@ -48,6 +48,11 @@ impl Builder {
         self
     }
 
+    /// Where nodes added now were written.
+    pub fn location(&self) -> Location {
+        self.location
+    }
+
     /// Adds an input called `name`.
     pub fn input(&mut self, name: &str, ty: Type) -> Value {
         let value = self.graph.add_input(ty, None);

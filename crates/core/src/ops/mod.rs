@@ -49,10 +49,13 @@ pub use reduce::{Reduce, Reduction, Size, Stable};
 pub use registry::{Constraint, Entry, constraints, entries, entry, explain};
 pub use select::Select;
 pub use shape::{Broadcast, Reshape, Transpose};
-pub use structured::{Call, Checkpoint, Cond, Keep, Scan, StopGradient, While};
+pub use structured::{
+    Call, Checkpoint, Cond, Converged, Keep, LinearOptions, LinearSolve, Method, Preconditioner, Problem,
+    Scan, Solve, Status, StopGradient, UNKNOWNS_OF_LU, While,
+};
 pub use window::{DynamicSlice, DynamicUpdateSlice};
 
-use crate::ad::AdError;
+use crate::ad::{AdError, Path};
 use crate::ir::{Attributes, Builder, Graph, Type, Value};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
@@ -193,6 +196,11 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Which result says whether the operation found what it looked for: a [`Status`], 0 where it did.
+    fn status(&self) -> Option<usize> {
+        None
+    }
+
     /// How an engine may compute it other than by [`Rule::evaluate`].
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Opaque
@@ -321,6 +329,24 @@ pub trait Structured {
         dy: &[Option<Cotangent>],
         wanted: &[bool],
     ) -> Result<Vec<Option<Cotangent>>, AdError>;
+    /// The operation as one whose first result solves an equation, if it is.
+    fn implicit(&self) -> Option<&dyn Implicit> {
+        None
+    }
+}
+
+/// An operation whose first result solves an equation; the others are constants for derivatives.
+pub trait Implicit {
+    /// The Taylor coefficient of the first result behind `lower`, those of t, t², …, where operands `x` follow `paths`, whose coefficients go one
+    /// order further.
+    fn coefficient(
+        &self,
+        b: &mut Builder,
+        x: &[Value],
+        y: &[Value],
+        paths: &[Path],
+        lower: &[Option<Value>],
+    ) -> Result<Option<Value>, AdError>;
 }
 
 /// See [`Rule::merge`].
