@@ -407,6 +407,8 @@ pub enum Kernel<'a> {
     },
     /// A matrix product by law 4.
     Matmul(&'a Matmul),
+    /// A matrix product whose elements are stable dot products, by law 3.
+    StableMatmul(&'a Matmul),
     /// A reduction by law 3 over `axes`.
     Reduce {
         /// What is reduced with.
