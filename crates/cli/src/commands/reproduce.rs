@@ -30,7 +30,7 @@ const HAS_RANKS: bool = cfg!(feature = "mpi");
 /// `tessera compare`, and searched for the first difference by `tessera bisect`. What the tests
 /// found stands in its provenance.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(verbatim_doc_comment, after_help = "Examples:
   tessera reproduce cases/burgers.toml --steps 40 --out here.h5
   tessera reproduce cases/burgers.toml --steps 40 --threads 8 --ranks 4 --out here.h5
   tessera compare here.h5 there.h5
