@@ -39,7 +39,7 @@ const COLUMNS: usize = 528;
 const RESULTS: usize = 128 * 128;
 
 /// Multiply-adds worth handing to another thread: some 40 µs of one core.
-const GRAIN: usize = 1 << 21;
+pub(super) const GRAIN: usize = 1 << 21;
 
 /// Rows of the left operand that are copied together.
 const ROWS_COPIED: usize = 64;
@@ -93,6 +93,7 @@ fn product<T: Real>(
         m,
         n,
         k,
+        begin: Begin::Zero,
     };
     let batch = Batch { first, count: batch };
     match pool {
@@ -105,6 +106,38 @@ fn product<T: Real>(
     // SAFETY: the parts have written all results.
     unsafe { y.set_len(batch.count * m * n) };
     y
+}
+
+/// `c[m × n] − a[m × k]·b[k × n]` over `c`, for `size` [m, n, k]: every result is one chain, which goes on at the number that stands in `c`, by law 11.
+///
+/// The kernels add −a·b, which has the bits of subtracting a·b.
+///
+/// # Safety
+/// The operands must hold that many elements, and those of `c` must be this call's alone.
+pub(super) unsafe fn subtract<T: Real>(
+    level: Level,
+    grain: usize,
+    c: Plane<T>,
+    a: Matrix<T>,
+    b: Matrix<T>,
+    [m, n, k]: [usize; 3],
+) {
+    let mut negative = Room::<T>::new(m * k.min(BLOCK));
+    for slab in 0..blocks(k) {
+        let terms = block_range(slab, k);
+        let (first, terms) = (terms.start, terms.len());
+        let start = negative.start();
+        // SAFETY: the slab lies in the operands, and the room holds its m × terms elements.
+        unsafe {
+            for i in 0..m {
+                for t in 0..terms {
+                    *start.add(i * terms + t) = -*a.at(i, first + t).start;
+                }
+            }
+            let a = Matrix { start: start.cast_const(), row: terms, column: 1 };
+            Part { a, b: b.at(first, 0), y: c, m, n, k: terms, begin: Begin::Target }.run(level, grain);
+        }
+    }
 }
 
 /// Products of operands that stand one behind the other.
@@ -123,6 +156,8 @@ struct Part<T> {
     m: usize,
     n: usize,
     k: usize,
+    /// Where chains begin; they go on at the results only where there is one slab.
+    begin: Begin,
 }
 
 // SAFETY: operands are only read; parts on different threads write different results.
@@ -140,7 +175,7 @@ fn join(work: usize, grain: usize, left: impl FnOnce() + Send, right: impl FnOnc
 
 impl<T: Real> Batch<T> {
     fn run(self, level: Level, grain: usize) {
-        let Part { a, b, y, m, n, k } = self.first;
+        let Part { a, b, y, m, n, k, .. } = self.first;
         match self.count {
             0 => {}
             1 => self.first.run(level, grain),
@@ -238,7 +273,7 @@ impl<T: Real> Kernel for Part<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let width = <T::Vector<S> as Lanes>::WIDTH;
-        let Part { a, b, y, m, n, k } = self;
+        let Part { a, b, y, m, n, k, begin } = self;
         let slabs = blocks(k).max(1);
         let direct = b.column == 1 && m <= ROWS_DIRECT;
         let mut partial = Room::<T>::new(waiting_planes(slabs) * m * n);
@@ -287,8 +322,7 @@ impl<T: Real> Kernel for Part<T> {
                                     readable: step,
                                 },
                             };
-                            let sums =
-                                Sums { begin: Begin::Zero, target, waiting, row: group + i, column: start };
+                            let sums = Sums { begin, target, waiting, row: group + i, column: start };
                             panel::<T::Vector<S>>(
                                 left,
                                 right,

@@ -1,7 +1,7 @@
 //! Nodes that run whole: those with a kernel use all threads, the others are evaluated as the law says.
 
-use super::gemm;
 use super::reduce::Reduce;
+use super::{factor, gemm};
 use crate::numerics::dispatch::Level;
 use crate::ops::{Kernel, Reduction, Rule};
 use crate::tensor::Tensor;
@@ -25,6 +25,8 @@ pub(super) fn run(
         Kernel::Reduce { reduction, axes: &[axis], stable } if reduction != Reduction::Mean => {
             vec![reduce.reduce(reduction, stable, operands[0], axis)]
         }
+        Kernel::Decompose(decomposition) => factor::decompose(level, pool, decomposition, operands[0]),
+        Kernel::Factor(factor) => factor::run(level, pool, factor, operands),
         Kernel::Dot { stable } => vec![reduce.dot(stable, operands[0], operands[1])],
         _ => op.evaluate(operands),
     }
