@@ -188,7 +188,7 @@ fn solutions_have_small_residuals() {
         let rhs = random(8, n, 3);
         for (what, a) in hard(n) {
             for transpose in [false, true] {
-                let op = tessera_core::ops::Solve { structure: Structure::General, transpose };
+                let op = tessera_core::ops::DenseSolve { structure: Structure::General, transpose };
                 let y = evaluate(&[&a, &rhs], &|b, x| vec![b.apply(Arc::new(op), x)]).remove(0);
                 let residual = distance(&product(&a, transpose, &y, false), rhs.values());
                 let bound =

@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod cpu;
+mod difference;
 mod function;
 pub mod memory;
 mod merge;
@@ -9,5 +10,6 @@ mod nonfinite;
 pub mod plan;
 pub mod reference;
 
+pub use difference::{Difference, find_difference};
 pub use function::{Backend, CallError, Executable, Function, check_arguments, lower};
 pub use nonfinite::{NonFinite, find_nonfinite};

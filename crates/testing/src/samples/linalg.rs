@@ -4,7 +4,7 @@ use super::{Samples, any};
 use std::sync::Arc;
 use tessera_core::ir::{Builder, Value};
 use tessera_core::ops::{
-    self, Det, Inverse, Logdet, Lstsq, Op, Slogdet, Solve, Structure, Triangle, TriangularSolve,
+    self, DenseSolve, Det, Inverse, Logdet, Lstsq, Op, Slogdet, Structure, Triangle, TriangularSolve,
 };
 use tessera_core::{DType, Tensor, Type};
 
@@ -72,7 +72,7 @@ fn systems(s: &mut Samples, dtype: DType) {
         for structure in [Structure::General, Structure::PositiveDefinite] {
             let shift = usize::from(structure == Structure::General);
             for transpose in [false, true] {
-                let op = Solve { structure, transpose };
+                let op = DenseSolve { structure, transpose };
                 let what =
                     format!("{what} {}{}", structure.name(), if transpose { " transposed" } else { "" });
                 s.add("solve", &what, &inputs, RANGE, true, |b, x| {

@@ -1,8 +1,8 @@
 //! Matrix products of whole operands, in the order of law 4.
 //!
-//! A product is cut in halves: its results by rows or columns, or, where there are few results and
-//! many terms, its slabs along the law's tree. Halves go to threads until a part is small; which part
-//! a result is in changes no bit. A part takes one slab after the other:
+//! A product is cut into a part for each thread: its results by rows or columns, or, where there are few results and
+//! many terms, its slabs along the law's tree. Which part a result is in changes no bit. A part that the caches do
+//! not hold is cut further, and then takes one slab after the other:
 //!
 //! ```text
 //! for each slab of 256 terms
@@ -38,8 +38,8 @@ const COLUMNS: usize = 528;
 /// Results below which a product is cut along its terms rather than into smaller blocks.
 const RESULTS: usize = 128 * 128;
 
-/// Multiply-adds worth handing to another thread: some 40 µs of one core.
-pub(super) const GRAIN: usize = 1 << 21;
+/// Multiply-adds worth a thread: some 20 µs of one core.
+pub(super) const GRAIN: usize = 1 << 20;
 
 /// Rows of the left operand that are copied together.
 const ROWS_COPIED: usize = 64;
@@ -66,7 +66,7 @@ pub(super) fn matmul(
 
 /// Whether several threads share a product of such extents, where there are any.
 pub(super) fn is_shared(e: Extents) -> bool {
-    e.work() > GRAIN
+    e.work() >= 2 * GRAIN
 }
 
 fn product<T: Real>(
@@ -98,17 +98,20 @@ fn product<T: Real>(
     let batch = Batch { first, count: batch };
     match pool {
         Some(pool) if is_shared(e) => {
-            let grain = GRAIN.max(e.work() / (4 * pool.current_num_threads()));
-            pool.install(move || batch.run(level, grain));
+            // The law's subtrees of slabs are uneven: more of them than threads even this out.
+            let pieces = if e.batch == 1 && cuts_terms(m, n, k) { 4 } else { 1 };
+            let shares = (pieces * pool.current_num_threads()).min(e.work() / GRAIN);
+            pool.install(move || batch.run(level, shares));
         }
-        _ => batch.run(level, usize::MAX),
+        _ => batch.run(level, 1),
     }
     // SAFETY: the parts have written all results.
     unsafe { y.set_len(batch.count * m * n) };
     y
 }
 
-/// `c[m × n] − a[m × k]·b[k × n]` over `c`, for `size` [m, n, k]: every result is one chain, which goes on at the number that stands in `c`, by law 11.
+/// `c[m × n] − a[m × k]·b[k × n]` over `c`, for `size` [m, n, k], by as many threads of a pool: every result is one chain, which goes on at the number
+/// that stands in `c`, by law 11.
 ///
 /// The kernels add −a·b, which has the bits of subtracting a·b.
 ///
@@ -116,13 +119,14 @@ fn product<T: Real>(
 /// The operands must hold that many elements, and those of `c` must be this call's alone.
 pub(super) unsafe fn subtract<T: Real>(
     level: Level,
-    grain: usize,
+    threads: usize,
     c: Plane<T>,
     a: Matrix<T>,
     b: Matrix<T>,
     [m, n, k]: [usize; 3],
 ) {
     let mut negative = Room::<T>::new(m * k.min(BLOCK));
+    let shares = threads.min(m * n * k / GRAIN).max(1);
     for slab in 0..blocks(k) {
         let terms = block_range(slab, k);
         let (first, terms) = (terms.start, terms.len());
@@ -135,7 +139,7 @@ pub(super) unsafe fn subtract<T: Real>(
                 }
             }
             let a = Matrix { start: start.cast_const(), row: terms, column: 1 };
-            Part { a, b: b.at(first, 0), y: c, m, n, k: terms, begin: Begin::Target }.run(level, grain);
+            Part { a, b: b.at(first, 0), y: c, m, n, k: terms, begin: Begin::Target }.run(level, shares);
         }
     }
 }
@@ -163,80 +167,106 @@ struct Part<T> {
 // SAFETY: operands are only read; parts on different threads write different results.
 unsafe impl<T: Real> Send for Part<T> {}
 
-/// Parts above `grain` multiply-adds may be shared between threads.
-fn join(work: usize, grain: usize, left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
-    if work > grain {
-        rayon::join(left, right);
-    } else {
-        left();
-        right();
+/// Whether a product has so few results and so many terms that its slabs are shared, not its results.
+fn cuts_terms(m: usize, n: usize, k: usize) -> bool {
+    blocks(k) > 1 && m * n <= RESULTS
+}
+
+/// Runs two parts, which have their own of `shares`; with a single one, one part after the other.
+fn join(shares: [usize; 2], left: impl FnOnce(usize) + Send, right: impl FnOnce(usize) + Send) {
+    match shares {
+        [0, _] | [_, 0] => {
+            left(1);
+            right(1);
+        }
+        [first, second] => drop(rayon::join(|| left(first), || right(second))),
     }
 }
 
+/// Shares cut in two.
+fn halves(shares: usize) -> [usize; 2] {
+    [shares / 2, shares.div_ceil(2)]
+}
+
+/// What the first of two parts has of `whole`, in whole units, as much as its shares are.
+fn first_part(whole: usize, shares: usize, unit: usize) -> usize {
+    let [first, second] = halves(shares.max(2));
+    (whole * first).div_ceil(first + second).next_multiple_of(unit)
+}
+
 impl<T: Real> Batch<T> {
-    fn run(self, level: Level, grain: usize) {
-        let Part { a, b, y, m, n, k, .. } = self.first;
+    fn run(self, level: Level, shares: usize) {
         match self.count {
             0 => {}
-            1 => self.first.run(level, grain),
+            1 => self.first.run(level, shares),
+            _ if shares <= 1 && self.first.is_one_block() => dispatch(level, self),
             count => {
-                let half = count / 2;
-                // SAFETY: `half` products lie before the second half.
-                let second = unsafe {
-                    Part {
-                        a: Matrix { start: a.start.add(half * m * k), ..a },
-                        b: Matrix { start: b.start.add(half * k * n), ..b },
-                        y: Plane { start: y.start.add(half * m * n), ..y },
-                        ..self.first
-                    }
-                };
-                let (left, right) =
-                    (Batch { count: half, ..self }, Batch { first: second, count: count - half });
-                join(
-                    count * m * n * k,
-                    grain,
-                    move || left.run(level, grain),
-                    move || right.run(level, grain),
-                );
+                let half = first_part(count, shares, 1).min(count - 1);
+                // SAFETY: `half` products lie before the second part.
+                let first = unsafe { self.first.product(half) };
+                let (left, right) = (Batch { count: half, ..self }, Batch { first, count: count - half });
+                join(halves(shares), move |s| left.run(level, s), move |s| right.run(level, s));
             }
         }
     }
 }
 
 impl<T: Real> Part<T> {
-    fn run(self, level: Level, grain: usize) {
+    /// The product that stands `i` products behind this one.
+    ///
+    /// # Safety
+    /// It must be one of the batch, or just behind it.
+    #[inline(always)]
+    unsafe fn product(self, i: usize) -> Part<T> {
+        let Part { a, b, y, m, n, k, .. } = self;
+        // SAFETY: products stand one behind the other.
+        unsafe {
+            Part {
+                a: Matrix { start: a.start.add(i * m * k), ..a },
+                b: Matrix { start: b.start.add(i * k * n), ..b },
+                y: Plane { start: y.start.add(i * m * n), ..y },
+                ..self
+            }
+        }
+    }
+
+    /// Whether the caches hold what a thread needs of it at a time.
+    fn is_one_block(&self) -> bool {
+        self.m <= ROWS && self.n <= COLUMNS
+    }
+
+    fn run(self, level: Level, shares: usize) {
         let Part { m, n, k, .. } = self;
-        let work = m * n * k;
-        let shared = work > grain;
-        let slabs = blocks(k);
-        if shared && slabs > 1 && m * n <= RESULTS {
-            self.run_terms(level, grain, split(slabs) * BLOCK);
+        let shared = shares > 1;
+        if shared && cuts_terms(m, n, k) {
+            self.run_terms(level, shares, split(blocks(k)) * BLOCK);
         } else if m > ROWS || (shared && m >= n && m > strip::<T>()) {
-            let half = (m / 2).next_multiple_of(strip::<T>());
+            let half = first_part(m, shares, strip::<T>());
             // SAFETY: row `half` lies in the block.
             let (a, y) = unsafe { (self.a.at(half, 0), self.y.at(half, 0)) };
             let (left, right) = (Part { m: half, ..self }, Part { m: m - half, a, y, ..self });
-            join(work, grain, move || left.run(level, grain), move || right.run(level, grain));
+            join(halves(shares), move |s| left.run(level, s), move |s| right.run(level, s));
         } else if n > COLUMNS || (shared && n > PANEL_COLUMNS) {
-            let half = (n / 2).next_multiple_of(PANEL_COLUMNS);
+            let half = first_part(n, shares, PANEL_COLUMNS);
             // SAFETY: column `half` lies in the block.
             let (b, y) = unsafe { (self.b.at(0, half), self.y.at(0, half)) };
             let (left, right) = (Part { n: half, ..self }, Part { n: n - half, b, y, ..self });
-            join(work, grain, move || left.run(level, grain), move || right.run(level, grain));
+            join(halves(shares), move |s| left.run(level, s), move |s| right.run(level, s));
         } else {
-            dispatch(level, self);
+            dispatch(level, Batch { first: self, count: 1 });
         }
     }
 
     /// The two subtrees of the law, which meet at term `middle`.
-    fn run_terms(self, level: Level, grain: usize, middle: usize) {
+    fn run_terms(self, level: Level, shares: usize, middle: usize) {
         let Part { m, n, k, .. } = self;
         let mut other: Vec<T> = with_huge_pages(Vec::with_capacity(m * n));
         let y = Plane { start: other.as_mut_ptr(), row: n };
         // SAFETY: term `middle` lies in the operands.
         let (a, b) = unsafe { (self.a.at(0, middle), self.b.at(middle, 0)) };
         let (left, right) = (Part { k: middle, ..self }, Part { k: k - middle, a, b, y, ..self });
-        join(m * n * k, grain, move || left.run(level, grain), move || right.run(level, grain));
+        let first = (shares * middle / k).clamp(1, shares - 1);
+        join([first, shares - first], move |s| left.run(level, s), move |s| right.run(level, s));
         for i in 0..m {
             for j in 0..n {
                 // SAFETY: both planes hold m × n results.
@@ -267,70 +297,108 @@ impl<T: Real> Part<T> {
     }
 }
 
-impl<T: Real> Kernel for Part<T> {
+/// Room for the copies and partial results of one product after the other.
+struct Rooms<T> {
+    left: Room<T>,
+    right: Room<T>,
+    #[expect(dead_code, reason = "planes point into it")]
+    partial: Room<T>,
+    planes: [Plane<T>; usize::BITS as usize],
+}
+
+impl<T: Real> Rooms<T> {
+    /// Room for products such as `part`, in vectors of `width` numbers.
+    fn new(part: &Part<T>, width: usize) -> Self {
+        let Part { a, y, m, n, k, .. } = *part;
+        let waiting = waiting_planes(blocks(k));
+        let mut partial = Room::<T>::new(waiting * m * n);
+        let mut planes = [y; usize::BITS as usize];
+        for (i, plane) in planes[1..=waiting].iter_mut().enumerate() {
+            // SAFETY: there is room for that many planes.
+            *plane = Plane { start: unsafe { partial.start().add(i * m * n) }, row: n };
+        }
+        Rooms {
+            left: Room::new(if a.column == 1 { 0 } else { ROWS_COPIED * BLOCK }),
+            right: Room::new(if part.reads_directly() {
+                0
+            } else {
+                k.min(BLOCK) * n.next_multiple_of(width)
+            }),
+            partial,
+            planes,
+        }
+    }
+}
+
+impl<T: Real> Kernel for Batch<T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let width = <T::Vector<S> as Lanes>::WIDTH;
+        let mut rooms = Rooms::new(&self.first, <T::Vector<S> as Lanes>::WIDTH);
+        for i in 0..self.count {
+            // SAFETY: the products lie in the operands.
+            unsafe { self.first.product(i).multiply::<T::Vector<S>>(&mut rooms) };
+        }
+    }
+}
+
+impl<T: Real> Part<T> {
+    /// Whether the right operand is read where it stands.
+    #[inline(always)]
+    fn reads_directly(&self) -> bool {
+        self.b.column == 1 && self.m <= ROWS_DIRECT
+    }
+
+    /// One slab after the other.
+    ///
+    /// # Safety
+    /// The operands and results must have the part's extents, and `rooms` be made for them.
+    #[inline(always)]
+    unsafe fn multiply<V: Lanes<Scalar = T>>(self, rooms: &mut Rooms<T>) {
         let Part { a, b, y, m, n, k, begin } = self;
         let slabs = blocks(k).max(1);
-        let direct = b.column == 1 && m <= ROWS_DIRECT;
-        let mut partial = Room::<T>::new(waiting_planes(slabs) * m * n);
-        let mut left_room = Room::<T>::new(if a.column == 1 { 0 } else { ROWS_COPIED * BLOCK });
-        let mut right_room =
-            Room::<T>::new(if direct { 0 } else { k.min(BLOCK) * n.next_multiple_of(width) });
-        let mut planes = [y; usize::BITS as usize];
-        for (i, plane) in planes[1..=waiting_planes(slabs)].iter_mut().enumerate() {
-            // SAFETY: there is room for that many planes.
-            *plane = Plane { start: unsafe { partial.start().add(i * m * n) }, row: n };
-        }
+        let direct = self.reads_directly();
+        let panels = || {
+            let next = move |&start: &usize| {
+                Some(start + panel_columns(n - start, V::WIDTH)).filter(|&next| next < n)
+            };
+            std::iter::successors((n > 0).then_some(0), next)
+        };
+        rooms.planes[0] = y;
         for slab in 0..slabs {
             let terms = block_range(slab, k);
             let (first, terms) = (terms.start, terms.len());
-            let panels = || {
-                let next = move |&start: &usize| {
-                    Some(start + panel_columns(n - start, width)).filter(|&next| next < n)
-                };
-                std::iter::successors((n > 0).then_some(0), next)
-            };
             let joined = joins(slab, slabs);
-            let (target, waiting) = (planes[joined.start], &planes[joined]);
+            let (target, waiting) = (rooms.planes[joined.start], &rooms.planes[joined]);
             // SAFETY: slab, panels and results lie in the operands, and the copies have their room.
             unsafe {
                 let b = b.at(first, 0);
                 if !direct {
                     for start in panels() {
-                        let step = panel_columns(n - start, width);
-                        let to = right_room.start().add(start * terms);
-                        b.at(0, start).copy::<T::Vector<S>>(terms, step.min(n - start), to, step);
+                        let step = panel_columns(n - start, V::WIDTH);
+                        let to = rooms.right.start().add(start * terms);
+                        b.at(0, start).copy::<V>(terms, step.min(n - start), to, step);
                     }
                 }
                 for group in (0..m).step_by(ROWS_COPIED) {
                     let rows = ROWS_COPIED.min(m - group);
-                    let left = Self::left::<T::Vector<S>>(a.at(group, first), rows, terms, left_room.start());
+                    let left = Self::left::<V>(a.at(group, first), rows, terms, rooms.left.start());
                     for i in (0..rows).step_by(strip::<T>()) {
                         let left = Left { start: left.start.add(i / strip::<T>() * left.strip), ..left };
                         for start in panels() {
-                            let step = panel_columns(n - start, width);
+                            let step = panel_columns(n - start, V::WIDTH);
                             let columns = step.min(n - start);
                             let right = match direct {
                                 true => Right { start: b.at(0, start).start, step: b.row, readable: columns },
                                 false => Right {
-                                    start: right_room.start().add(start * terms),
+                                    start: rooms.right.start().add(start * terms),
                                     step,
                                     readable: step,
                                 },
                             };
                             let sums = Sums { begin, target, waiting, row: group + i, column: start };
-                            panel::<T::Vector<S>>(
-                                left,
-                                right,
-                                terms,
-                                sums,
-                                strip::<T>().min(rows - i),
-                                columns,
-                            );
+                            panel::<V>(left, right, terms, sums, strip::<T>().min(rows - i), columns);
                         }
                     }
                 }

@@ -114,7 +114,7 @@ impl Wide for Tanh {
         let e = exp::Guess::new(x + x);
         let n = e.power.fma(e.excess(), e.power - V::splat(1.0));
         settle_guess(
-            n / (n + V::splat(2.0)),
+            n.quotient_guess(n + V::splat(2.0)),
             e.sure,
             #[inline(always)]
             || tanh(x),

@@ -100,7 +100,7 @@ fn trace_of_quotient(b: &mut Builder, a: Value, da: Value) -> Value {
 fn scaled_inverse(b: &mut Builder, a: Value, factor: Value) -> Value {
     let batch = b.ty(a).ndim() - 2;
     let one = b.identity_like(a);
-    let solve = Solve { structure: Structure::General, transpose: true };
+    let solve = DenseSolve { structure: Structure::General, transpose: true };
     let inverse = b.apply(Arc::new(solve), &[a, one]);
     let factor = b.spread(factor, &[batch, batch + 1], a);
     b.mul(factor, inverse)

@@ -35,7 +35,7 @@ impl Builder {
 
     /// X with A X = B.
     pub fn solve(&mut self, structure: Structure, a: Value, rhs: Value) -> Value {
-        self.apply(Arc::new(Solve { structure, transpose: false }), &[a, rhs])
+        self.apply(Arc::new(DenseSolve { structure, transpose: false }), &[a, rhs])
     }
 
     /// The sum of the terms that there are, at least one.

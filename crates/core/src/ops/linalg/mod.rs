@@ -25,7 +25,7 @@ pub use decomposition::Decomposition;
 pub use determinant::{Det, Logdet, Slogdet};
 pub use lu::Lu;
 pub use qr::{Lstsq, Qr};
-pub use solve::{Inverse, Solve, Structure};
+pub use solve::{DenseSolve, Inverse, Structure};
 pub use spectral::{Eigh, Svd};
 pub use triangular::TriangularSolve;
 

@@ -64,7 +64,7 @@ impl Structure {
 ///
 /// dX = A⁻¹ (dB − dA X); B̄ = A⁻ᵀ X̄, Ā = −B̄ Xᵀ (Giles 2008, 2.3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Solve {
+pub struct DenseSolve {
     /// What is known of A.
     pub structure: Structure,
     /// Aᵀ takes the place of A.
@@ -90,17 +90,17 @@ pub(super) const SOLVE: Entry = Entry {
     parse: |name, attributes, _, _| {
         only(name, "solve-1", attributes, &["structure", "transpose"])?;
         let transpose = attributes.flag("transpose").unwrap_or(false);
-        Ok(Arc::new(Solve { structure: Structure::parse(attributes, "solve-1")?, transpose }))
+        Ok(Arc::new(DenseSolve { structure: Structure::parse(attributes, "solve-1")?, transpose }))
     },
 };
 
-impl Solve {
-    fn transposed(self) -> Solve {
-        Solve { transpose: !self.transpose, ..self }
+impl DenseSolve {
+    fn transposed(self) -> DenseSolve {
+        DenseSolve { transpose: !self.transpose, ..self }
     }
 }
 
-impl Rule for Solve {
+impl Rule for DenseSolve {
     fn name(&self) -> &'static str {
         "solve"
     }
@@ -147,7 +147,7 @@ impl Rule for Solve {
     }
 }
 
-impl HandRules for Solve {
+impl HandRules for DenseSolve {
     fn differential(&self, b: &mut Builder, x: &[Value], y: Value, i: usize, dx: Value) -> Value {
         let op: Op = Arc::new(*self);
         if i == 1 {

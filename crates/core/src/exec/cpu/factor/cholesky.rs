@@ -28,7 +28,7 @@ pub(super) unsafe fn cholesky<T: Real>(work: Work, a: Plane<T>, n: usize, first:
             let rows = below.at(start, 0);
             subtract(
                 work.level,
-                work.grain,
+                work.threads,
                 rest.at(start, start),
                 rows.matrix(),
                 rows.matrix().transposed(),

@@ -74,7 +74,7 @@ impl Lu {
             left(self.work, triangle.matrix(), middle - from, true, above, to - middle);
             subtract(
                 self.work.level,
-                self.work.grain,
+                self.work.threads,
                 a.at(middle, middle),
                 a.at(middle, from).matrix(),
                 above.matrix(),
@@ -137,7 +137,7 @@ impl Lu {
             right(self.work, triangle.matrix().transposed(), middle - from, true, above, to - middle);
             subtract(
                 self.work.level,
-                self.work.grain,
+                self.work.threads,
                 p.at(middle, middle),
                 above.matrix(),
                 p.at(from, middle).matrix(),

@@ -39,8 +39,8 @@ const BASE: usize = 32;
 #[derive(Clone, Copy)]
 struct Work {
     level: Level,
-    /// Multiply-adds worth handing to another thread.
-    grain: usize,
+    /// Threads that may share it, of the pool that it runs in.
+    threads: usize,
 }
 
 impl<T: Real> Plane<T> {
@@ -100,7 +100,7 @@ impl<T> Shared<T> {
 impl Engine<'_> {
     /// Runs `one` for each of `count` matrices of `work` multiply-adds each.
     fn each(&self, count: usize, work: usize, one: impl Fn(usize, Work) + Send + Sync) {
-        let alone = Work { level: self.level, grain: usize::MAX };
+        let alone = Work { level: self.level, threads: 1 };
         match self.pool {
             Some(pool) if count > 1 && count * work > GRAIN => {
                 let together = (GRAIN / (4 * work.max(1))).max(1);
@@ -109,8 +109,8 @@ impl Engine<'_> {
                 });
             }
             Some(pool) if work > GRAIN => {
-                let grain = GRAIN.max(work / (16 * pool.current_num_threads()));
-                pool.install(|| (0..count).for_each(|i| one(i, Work { grain, ..alone })));
+                let threads = pool.current_num_threads();
+                pool.install(|| (0..count).for_each(|i| one(i, Work { threads, ..alone })));
             }
             _ => (0..count).for_each(|i| one(i, alone)),
         }

@@ -96,7 +96,7 @@ pub(super) unsafe fn left<T: Real>(
     unsafe {
         left(work, l, h, unit, x, columns);
         let size = [n - h, columns, h];
-        subtract(work.level, work.grain, x.at(h, 0), l.at(h, 0), x.matrix(), size);
+        subtract(work.level, work.threads, x.at(h, 0), l.at(h, 0), x.matrix(), size);
         left(work, l.at(h, h), n - h, unit, x.at(h, 0), columns);
     }
 }
@@ -114,7 +114,7 @@ pub(super) unsafe fn right<T: Real>(work: Work, l: Matrix<T>, n: usize, unit: bo
     unsafe {
         right(work, l, h, unit, x, m);
         let size = [m, n - h, h];
-        subtract(work.level, work.grain, x.at(0, h), x.matrix(), l.at(h, 0).transposed(), size);
+        subtract(work.level, work.threads, x.at(0, h), x.matrix(), l.at(h, 0).transposed(), size);
         right(work, l.at(h, h), n - h, unit, x.at(0, h), m);
     }
 }
