@@ -82,10 +82,10 @@ impl<T: Real> Kernel for Base<'_, T> {
     fn run<S: Simd>(self) {
         let Base { a, n, first, info } = self;
         let mut u = [[T::ZERO; BASE]; BASE];
-        for i in 0..n {
-            for j in 0..=i {
+        for (j, line) in u.iter_mut().enumerate().take(n) {
+            for (i, x) in line.iter_mut().enumerate().take(n).skip(j) {
                 // SAFETY: the element lies in the matrix.
-                u[j][i] = unsafe { *a.at(i, j).start };
+                *x = unsafe { *a.at(i, j).start };
             }
         }
         for k in 0..n {
@@ -98,10 +98,10 @@ impl<T: Real> Kernel for Base<'_, T> {
                 u[i][i..n].iter_mut().zip(&line[i..n]).for_each(|(x, &other)| *x = l.fnma(other, *x));
             }
         }
-        for i in 0..n {
-            for j in 0..=i {
+        for (j, line) in u.iter().enumerate().take(n) {
+            for (i, &x) in line.iter().enumerate().take(n).skip(j) {
                 // SAFETY: as above.
-                unsafe { *a.at(i, j).start = u[j][i] };
+                unsafe { *a.at(i, j).start = x };
             }
         }
     }
