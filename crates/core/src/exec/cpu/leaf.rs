@@ -7,6 +7,7 @@ use super::group::{CHUNK, RunGroup};
 use super::product::{Contract, Pack, Packed, Product};
 use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
 use super::whole;
+use crate::exec::shard::Shard;
 use crate::ir::{DType, Graph, Value};
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Lanes, Real, Simd};
@@ -30,13 +31,24 @@ pub(super) struct Region<'a, T> {
     vectors: Vec<Vec<T>>,
     stores: Vec<Store>,
     spare: &'a Spare<T>,
+    /// This rank's part of the rows, where it has not all.
+    shard: Option<&'a Shard>,
 }
 
-enum Input<'a, T> {
-    /// Elements of type `T`.
-    Rows(&'a [T], usize),
+/// Rows of a value from outside.
+struct Input<'a, T> {
+    elements: Elements<'a, T>,
+    /// Elements of a row.
+    width: usize,
+    /// The first row that is there: not 0 where only this rank's are.
+    first: usize,
+}
+
+enum Elements<'a, T> {
+    /// Of type `T`.
+    Rows(&'a [T]),
     /// Truth values as 1 and 0.
-    Masks(Vec<T>, usize),
+    Masks(Vec<T>),
     /// Another element type.
     Other,
 }
@@ -129,16 +141,23 @@ impl<'a, T: Real> Region<'a, T> {
         graph: &'a Graph,
         slots: &'a [Slot<'a>],
         level: Level,
+        sharding: Option<(&'a Shard, &[bool])>,
     ) -> Self {
+        let shard = sharding.map(|(shard, _)| shard);
+        let first = |v: &Value| match sharding {
+            Some((shard, sharded)) if sharded[v.index()] => shard.rows.start,
+            _ => 0,
+        };
         let mask = |b: &bool| if *b { T::ONE } else { T::ZERO };
         let row = |v: &Value| graph.ty(*v).static_shape().expect("lowered")[1..].iter().product::<usize>();
         let inputs = program.inputs.iter().map(|v| {
             let tensor = slots[v.index()].get();
-            match tensor.dtype() {
-                DType::Bool => Input::Masks(tensor.values::<bool>().iter().map(mask).collect(), row(v)),
-                dtype if dtype == T::DTYPE => Input::Rows(tensor.values::<T>(), row(v)),
-                _ => Input::Other,
-            }
+            let elements = match tensor.dtype() {
+                DType::Bool => Elements::Masks(tensor.values::<bool>().iter().map(mask).collect()),
+                dtype if dtype == T::DTYPE => Elements::Rows(tensor.values::<T>()),
+                _ => Elements::Other,
+            };
+            Input { elements, width: row(v), first: first(v) }
         });
         let packed = program.packed.iter().map(|&(v, transposed)| {
             let tensor = slots[v.index()].get();
@@ -150,8 +169,9 @@ impl<'a, T: Real> Region<'a, T> {
         });
         let stores = program.stores.iter().map(|v| {
             let ty = graph.ty(*v);
-            let tensor = Mutex::new(Tensor::zeros(ty.dtype, ty.static_shape().expect("lowered")));
-            Store { tensor, row: row(v) }
+            let mut shape = ty.static_shape().expect("lowered");
+            shape[0] = shard.map_or(shape[0], |shard| shard.rows.len());
+            Store { tensor: Mutex::new(Tensor::zeros(ty.dtype, shape)), row: row(v) }
         });
         Region {
             inputs: inputs.collect(),
@@ -163,16 +183,31 @@ impl<'a, T: Real> Region<'a, T> {
             graph,
             slots,
             level,
+            shard,
         }
     }
 
-    /// Runs all leaves, giving stored values and reductions.
+    /// The rows that are run here: all, or this rank's.
+    fn rows(&self) -> Range<usize> {
+        self.shard.map_or(0..self.program.rows, |shard| shard.rows.clone())
+    }
+
+    /// Runs all leaves, giving stored values and reductions. **Collective** where the rows are sharded.
     pub fn run(self, pool: Option<&rayon::ThreadPool>) -> Vec<(Value, Tensor)> {
-        let leaves = 0..self.program.leaves();
-        let payload = match pool {
+        let leaves = self.rows().len().div_ceil(self.program.leaf_rows);
+        let run = |leaves: Range<usize>| match pool {
             _ if leaves.is_empty() => None,
-            Some(pool) if self.program.has_many_leaves() => Some(pool.install(|| self.subtree(leaves, true))),
+            Some(pool) if leaves.len() > 1 => Some(pool.install(|| self.subtree(leaves, true))),
             _ => Some(self.subtree(leaves, false)),
+        };
+        let payload = match self.shard {
+            Some(shard) if !self.program.segments.is_empty() => {
+                let subtrees = shard.allreduce.subtrees().iter();
+                let first = shard.first_block;
+                let partials = subtrees.filter_map(|blocks| run(blocks.start - first..blocks.end - first));
+                self.joined(shard, partials.collect())
+            }
+            _ => run(0..leaves),
         };
         let mut results = Vec::new();
         for segment in &self.program.segments {
@@ -196,11 +231,38 @@ impl<'a, T: Real> Region<'a, T> {
         results
     }
 
-    /// The subtree over `leaves`: one, or the two subtrees of the law.
+    /// **Collective.** The reductions over all ranks' rows, of those over this rank's subtrees.
+    fn joined(&self, shard: &Shard, partials: Vec<Aligned<T>>) -> Option<Aligned<T>> {
+        if self.program.rows == 0 {
+            return None;
+        }
+        let mut payload = take(&self.spare.payloads).unwrap_or_default();
+        payload.reset(self.program.payload_len);
+        let slices: Vec<&[T]> = partials.iter().map(|partial| &**partial).collect();
+        let join = |range: Range<usize>, x: &mut [T], y: &[T]| self.join(range, x, y);
+        let done = shard.allreduce.run(&*shard.communicator, &slices, 1, &mut payload, join);
+        done.expect("one payload for each subtree");
+        partials.into_iter().for_each(|partial| give(&self.spare.payloads, partial));
+        Some(payload)
+    }
+
+    /// Joins the elements `range` of two payloads, the left one in place.
+    fn join(&self, range: Range<usize>, left: &mut [T], right: &[T]) {
+        for &Segment { at, len, combiner, .. } in &self.program.segments {
+            let (from, to) = (at.max(range.start), (at + len).min(range.end));
+            if from < to {
+                let part = from - range.start..to - range.start;
+                let (x, y) = (&mut left[part.clone()], &right[part]);
+                dispatch(self.level, Combine { combiner, x, y });
+            }
+        }
+    }
+
+    /// The subtree over `leaves`, counted from the first one that is run here: one, or the two subtrees of the law.
     fn subtree(&self, leaves: Range<usize>, parallel: bool) -> Aligned<T> {
         if leaves.len() == 1 {
-            let rows = self.program.leaf_rows;
-            return self.leaf(leaves.start * rows..self.program.rows.min(leaves.end * rows));
+            let (Range { start, end }, rows) = (self.rows(), self.program.leaf_rows);
+            return self.leaf(start + leaves.start * rows..end.min(start + leaves.end * rows));
         }
         let middle = leaves.start + tree::split(leaves.len());
         let (left, right) = (leaves.start..middle, middle..leaves.end);
@@ -208,10 +270,7 @@ impl<'a, T: Real> Region<'a, T> {
             true => rayon::join(|| self.subtree(left, true), || self.subtree(right, true)),
             false => (self.subtree(left, false), self.subtree(right, false)),
         };
-        for Segment { at, len, combiner, .. } in &self.program.segments {
-            let (x, y) = (&mut left[*at..at + len], &right[*at..at + len]);
-            dispatch(self.level, Combine { combiner: *combiner, x, y });
-        }
+        self.join(0..self.program.payload_len, &mut left, &right);
         give(&self.spare.payloads, right);
         left
     }
@@ -315,7 +374,10 @@ impl<T: Real> Tile<'_, '_, T> {
     fn run(mut self) {
         let inputs: Vec<*const T> = self.region.inputs.iter().map(|input| self.input_start(input)).collect();
         for (value, slot) in &self.region.program.input_slots {
-            self.work.tensors[*slot] = Some(self.region.slots[value.index()].get().rows(self.rows.clone()));
+            let index = self.region.program.inputs.iter().position(|v| v == value).expect("an input");
+            let first = self.region.inputs[index].first;
+            let rows = self.rows.start - first..self.rows.end - first;
+            self.work.tensors[*slot] = Some(self.region.slots[value.index()].get().rows(rows));
         }
         for instruction in &self.region.program.instructions {
             self.instruction(instruction, &inputs);
@@ -323,10 +385,11 @@ impl<T: Real> Tile<'_, '_, T> {
     }
 
     fn input_start(&self, input: &Input<'_, T>) -> *const T {
-        match input {
-            Input::Rows(x, width) => x[self.rows.start * width..].as_ptr(),
-            Input::Masks(x, width) => x[self.rows.start * width..].as_ptr(),
-            Input::Other => std::ptr::null(),
+        let start = (self.rows.start - input.first) * input.width;
+        match &input.elements {
+            Elements::Rows(x) => x[start..].as_ptr(),
+            Elements::Masks(x) => x[start..].as_ptr(),
+            Elements::Other => std::ptr::null(),
         }
     }
 
@@ -526,7 +589,8 @@ impl<T: Real> Tile<'_, '_, T> {
         let value = self.region.program.stores[store];
         let ty = self.region.graph.ty(value);
         let Store { tensor, row } = &self.region.stores[store];
-        let range = self.rows.start * row..self.rows.end * row;
+        let first = self.region.shard.map_or(0, |shard| shard.rows.start);
+        let range = (self.rows.start - first) * row..(self.rows.end - first) * row;
         let elements = match x {
             Place::Arena { at, .. } => Some(self.elements(Buffer::Arena(at), *row, inputs)),
             Place::Input { index, .. } => Some(self.elements(Buffer::Input(index), *row, inputs)),
