@@ -1,7 +1,7 @@
 //! Ranks as threads of one process: collectives without MPI, so that what is computed over ranks can be tested like
 //! anything else.
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use tessera_core::exec::comm::Communicator;
 
 /// One of some threads that are each other's ranks.
@@ -13,9 +13,49 @@ pub struct Thread {
 
 #[derive(Debug)]
 struct Shared {
-    barrier: Barrier,
+    meeting: Mutex<Meeting>,
+    met: Condvar,
     /// What each rank shows the others.
     shown: Vec<Mutex<Shown>>,
+}
+
+/// How many ranks wait for the others, how often all have met, and whether one will not come.
+#[derive(Debug, Default)]
+struct Meeting {
+    waiting: usize,
+    met: usize,
+    broken: bool,
+}
+
+/// Tells the others, when it is dropped by a panic, that this rank will not come.
+struct Present<'a>(&'a Shared);
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.meeting.lock().expect("no panic while held").broken = true;
+            self.0.met.notify_all();
+        }
+    }
+}
+
+impl Shared {
+    /// Waits until all ranks are here.
+    fn meet(&self) {
+        let mut meeting = self.meeting.lock().expect("no panic while held");
+        let before = meeting.met;
+        meeting.waiting += 1;
+        if meeting.waiting == self.shown.len() {
+            (meeting.waiting, meeting.met) = (0, before + 1);
+            self.met.notify_all();
+        }
+        while meeting.met == before && !meeting.broken {
+            meeting = self.met.wait(meeting).expect("no panic while held");
+        }
+        let broken = meeting.broken;
+        drop(meeting);
+        assert!(!broken, "another rank panicked");
+    }
 }
 
 /// Bytes, and how many of them are for each rank.
@@ -28,14 +68,17 @@ struct Shown {
 /// What `work` gives on each of `size` ranks, in their order.
 ///
 /// # Panics
-/// If it does on one of them; a rank that others wait for must not, or they wait for ever.
+/// If it does on one of them; then those that wait for it do, too.
 pub fn on_ranks<R: Send>(size: usize, work: impl Fn(Arc<dyn Communicator>) -> R + Sync) -> Vec<R> {
     let shown = (0..size).map(|_| Mutex::default()).collect();
-    let shared = Arc::new(Shared { barrier: Barrier::new(size), shown });
+    let shared = Arc::new(Shared { meeting: Mutex::default(), met: Condvar::new(), shown });
     std::thread::scope(|scope| {
         let start = |rank| {
             let (shared, work) = (shared.clone(), &work);
-            scope.spawn(move || work(Arc::new(Thread { rank, shared })))
+            scope.spawn(move || {
+                let _present = Present(&shared);
+                work(Arc::new(Thread { rank, shared: shared.clone() }))
+            })
         };
         let threads: Vec<_> = (0..size).map(start).collect();
         threads.into_iter().map(|thread| thread.join().expect("no rank panics")).collect()
@@ -47,11 +90,11 @@ impl Thread {
     fn exchange(&self, bytes: &[u8], lengths: &[usize], mut read: impl FnMut(usize, &Shown)) {
         *self.shared.shown[self.rank].lock().expect("no panic while held") =
             Shown { bytes: bytes.to_vec(), lengths: lengths.to_vec() };
-        self.shared.barrier.wait();
+        self.shared.meet();
         for (rank, shown) in self.shared.shown.iter().enumerate() {
             read(rank, &shown.lock().expect("no panic while held"));
         }
-        self.shared.barrier.wait();
+        self.shared.meet();
     }
 }
 

@@ -177,7 +177,7 @@ fn sharded_and_whole_values_meet() {
     let count = b.sum_all(ones);
     let outputs = vec![y, greatest, least, mean, product, centred, variance, whole, of_whole, count, x];
     let graph = b.finish(outputs);
-    for n in [0, 1, 200, 256, 700, 3000] {
+    for n in [1, 200, 256, 700, 3000] {
         let inputs = [between(-1.0, 1.0, 1, &[n, 3]), between(-2.0, 1.0, 2, &[n, 3])];
         assert_sharded(&graph, &inputs, &[("x", n)], &format!("one of two inputs, {n} rows"));
         assert_sharded(&graph, &inputs, &[("x", n), ("shift", n)], &format!("both inputs, {n} rows"));
@@ -218,7 +218,7 @@ fn what_cannot_be_sharded_is_named() {
     let stable = |b: &mut Builder, x| b.apply(Arc::new(kahan.clone()), &[x]);
     assert_eq!(
         error(stable, "x", 600),
-        format!("@f cannot be sharded: `reduce_sum` needs all rows of %x (tensor<600xf64>), {whole}")
+        format!("@f cannot be sharded: `reduce` needs all rows of %x (tensor<600xf64>), {whole}")
     );
     let sorted = |b: &mut Builder, x| {
         let y = b.sin(x);

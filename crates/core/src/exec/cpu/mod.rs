@@ -233,7 +233,9 @@ impl Engine {
             })
             .collect();
         let level = options.level.unwrap_or_else(Level::current);
-        let stays_in_pool = stages.iter().filter(|stage| stage.is_shared(&plan.graph)).count() > 1;
+        // Ranks wait for each other on the calling thread, never on one that others may need.
+        let stays_in_pool =
+            sharding.is_none() && stages.iter().filter(|stage| stage.is_shared(&plan.graph)).count() > 1;
         let spent = plan.spent();
         Engine { plan, stages, spent, level, pool: pool(options.threads()), stays_in_pool }
     }
