@@ -24,7 +24,7 @@ lint: ## formatting and clippy, warnings denied
 	cargo clippy --workspace --all-targets --locked $(MPI) -- -D warnings
 
 unit: ## all tests, doc tests and those under mpirun too
-	@scripts/install.sh
+	@scripts/install.sh $(if $(TESSERA_REQUIRE_CLUSTER),--cluster)
 	cargo test --workspace --locked --no-fail-fast $(MPI)
 
 docs: ## the API documentation, warnings denied: target/doc

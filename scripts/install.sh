@@ -4,6 +4,7 @@
 #
 #   scripts/install.sh          what the build needs: Rust, a C linker, HDF5, MPI, and libclang, which reads MPI's header
 #   scripts/install.sh --lints  the same, and rustfmt and clippy, which `make test` needs
+#   scripts/install.sh --cluster  the same, and Slurm, which the tests of batch files need (they are left out without it)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,6 +34,7 @@ has_pkg_config() { command -v pkg-config; }
 has_hdf5() { [ -n "${HDF5_DIR:-}" ] || pkg-config --exists hdf5; }
 has_mpi() { command -v mpicc && command -v mpirun; }
 has_libclang() { [ -n "${LIBCLANG_PATH:-}" ] || compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" || ldconfig -p | grep libclang; }
+has_slurm() { PATH="$PATH:/usr/sbin" command -v munged slurmctld slurmd sbatch; }
 
 missing=()
 needs() { "$1" >/dev/null 2>&1 || missing+=("${@:2}"); }
@@ -41,6 +43,7 @@ needs has_pkg_config pkg-config
 needs has_hdf5 libhdf5-dev
 needs has_mpi libopenmpi-dev openmpi-bin
 needs has_libclang libclang-dev
+[ "${1:-}" != --cluster ] || needs has_slurm munge slurmctld slurmd slurm-client
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

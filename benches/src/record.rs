@@ -6,6 +6,7 @@ use std::fs;
 use std::time::Instant;
 use tessera_core::exec::{Backend, Function, cpu};
 use tessera_core::ir::Graph;
+use tessera_core::numerics::{dispatch::Level, tree};
 use tessera_core::{DType, Tensor};
 use tessera_testing::data::unit;
 use tessera_testing::problems::rounded;
@@ -83,12 +84,14 @@ pub struct Answer {
 impl Answer {
     /// From the loss and the gradient's parts: weight, bias, weight, bias, …, each row-major.
     pub fn new<'a>(loss: f64, gradient: impl IntoIterator<Item = &'a [f64]>) -> Answer {
-        let (mut square, mut dot) = (0.0, 0.0);
+        let (mut squares, mut products) = (Vec::new(), Vec::new());
         for (g, index) in gradient.into_iter().flatten().zip(1..) {
-            square += g * g;
-            dot += g * (unit(777, index) - 0.5);
+            squares.push(g * g);
+            products.push(g * (unit(777, index) - 0.5));
         }
-        Answer { loss, gnorm: square.sqrt(), gdot: dot }
+        // One running sum of many terms would be off by more than implementations may differ.
+        let sum = |x: &[f64]| tree::sum(Level::current(), x);
+        Answer { loss, gnorm: sum(&squares).sqrt(), gdot: sum(&products) }
     }
 
     /// From what a graph returns: the loss if the first result is a scalar, else 0, and the gradient's parts.

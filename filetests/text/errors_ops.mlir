@@ -9,7 +9,7 @@ tgraph.module @m {
   %4 = tgraph.add %a, %b  // error: elementwise-3 operands of add must have one shape and dtype, got tensor<2x3xf64> and tensor<4x5xf64>
   %5 = tgraph.reduce %a {op = "total"}  // error: reduce-1 op must be "sum", "mean", "max", "min" or "prod", got "total"
   %6 = tgraph.reduce %a {op = "sum", op = "max"}  // error: attribute-1 attribute `op` must be given once, got it again
-  %7 = tgraph.reduce %a {op = sum}  // error: attribute-3 attribute `op` must be true or false, an integer, a list of integers, a string or a dtype
+  %7 = tgraph.reduce %a {op = sum}  // error: attribute-3 attribute `op` must be true or false, a number, a list of integers, a string or a dtype
   %8 = tgraph.reduce %a {op = "sum", axes = "0"}  // error: attribute-3 attribute `axes` of reduce must be a list of integers, got a string
   %9 = tgraph.matmul %a, %a {transpose_b = 1}  // error: attribute-3 attribute `transpose_b` of matmul must be of the kind and range that it reads, got an integer
   %10 = tgraph.slice %a {starts = [0, 0], limits = [-2, 1]}  // error: attribute-3 attribute `limits` of slice must be of the kind and range that it reads, got a list of integers

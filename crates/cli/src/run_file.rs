@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tessera_core::ir::{Builder, Program, Transform, TransformKind};
 use tessera_core::numerics::dispatch::Level;
 use tessera_core::{Tensor, text};
-use tessera_dist::checkpoint::{NUMERICS_VERSION, previous_path, read, read_latest, to_bytes};
+use tessera_dist::checkpoint::{NUMERICS_VERSION, kept_paths, read, read_latest, to_bytes};
 use tessera_dist::{Attribute, Checkpoint};
 use tessera_pinn::loss::Objective;
 use tessera_pinn::state::{self, State};
@@ -142,24 +142,28 @@ pub struct Start {
     /// The file it was in.
     pub path: PathBuf,
     /// What to tell the user.
-    pub warning: Option<String>,
+    pub warnings: Vec<String>,
 }
 
 /// The newest good run file for `--resume auto` of `out`: none if there is no file at all.
 ///
 /// # Errors
-/// If there are files, but none is good.
+/// If there are files, but none is good: why each was refused.
 pub fn find(out: &Path) -> Result<Option<Start>, String> {
-    if !out.exists() && !previous_path(out).exists() {
+    if !out.exists() && kept_paths(out).is_ok_and(|kept| kept.is_empty()) {
         return Ok(None);
     }
-    let latest = read_latest(out).map_err(|error| {
-        format!("{error}\nhelp: there is no good file to resume from; remove it to begin anew")
+    let latest = read_latest(out).map_err(|refused| {
+        let reasons: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        format!(
+            "{}\nhelp: there is no good file to resume from; remove what is there to begin anew",
+            reasons.join("\n       ")
+        )
     })?;
-    let warning = latest
-        .refused
-        .map(|error| format!("{error}; going on from {}, the file kept before it", latest.path.display()));
-    Ok(Some(Start { checkpoint: latest.checkpoint, path: latest.path, warning }))
+    let path = latest.path.display();
+    let warnings =
+        latest.refused.iter().map(|error| format!("{error}; going on from {path}, a file kept before it"));
+    Ok(Some(Start { warnings: warnings.collect(), checkpoint: latest.checkpoint, path: latest.path }))
 }
 
 /// The run file `path` for `--resume PATH`.
@@ -168,7 +172,7 @@ pub fn find(out: &Path) -> Result<Option<Start>, String> {
 /// If it is not good.
 pub fn open(path: &Path) -> Result<Start, String> {
     let checkpoint = read(path).map_err(|error| error.to_string())?;
-    Ok(Start { checkpoint, path: path.to_owned(), warning: None })
+    Ok(Start { checkpoint, path: path.to_owned(), warnings: Vec::new() })
 }
 
 /// That a run of the case with text `case` may go on from `start`.

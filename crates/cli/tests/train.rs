@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::training::{Folder, TINY, assert_equal};
 use common::{stderr, stdout, tessera};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::process::ExitStatusExt as _;
@@ -10,78 +11,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tessera_core::numerics::random;
 use tessera_dist::checkpoint::{previous_path, read};
-use tessera_dist::compare;
-
-/// A small problem that goes through Adam with new points and through L-BFGS, with a checkpoint at
-/// every 10th step.
-const TINY: &str = r#"title = "a small front"
-seed = 3
-unknowns = ["u"]
-[coordinates]
-t = [0, 1]
-x = [-1, 1]
-[parameters]
-nu = { trainable = true, initial = 0.1 }
-[[equation]]
-text = "u_t + u*u_x = nu*u_xx"
-points = 700
-[[condition]]
-where = "t = 0"
-text = "u = -sin(pi*x)"
-points = 30
-[network]
-hidden = [12, 12]
-[[optimiser]]
-kind = "adam"
-steps = 120
-learning_rate = 5e-3
-resample_every = 25
-[[optimiser]]
-kind = "lbfgs"
-steps = 60
-history = 5
-[reference]
-solution = { u = "-sin(pi*x)*exp(-t)" }
-grid = { t = 5, x = 9 }
-[checkpoint]
-every = 10
-"#;
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn with(case: &str) -> Folder {
-        let folder = Folder(tempfile::tempdir().unwrap());
-        std::fs::write(folder.path("case.toml"), case).unwrap();
-        folder
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn train(&self, out: &str, more: &[&str]) -> std::process::Output {
-        tessera(&[&["train", &self.path("case.toml"), "--out", &self.path(out)], more].concat())
-    }
-
-    fn spawn(&self, out: &str, more: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_tessera"))
-            .args(["train", &self.path("case.toml"), "--out", &self.path(out)])
-            .args(more)
-            .env_remove("TESSERA_LOG")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-}
-
-fn assert_equal(a: &str, b: &str) {
-    let (a, b) = (read(Path::new(a)).unwrap(), read(Path::new(b)).unwrap());
-    let comparison = compare(&a, &b);
-    assert!(comparison.is_equal(), "{comparison}");
-    assert_eq!(a.digest(), b.digest());
-}
 
 fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
@@ -236,6 +165,32 @@ fn a_damaged_file_is_replaced_by_the_one_before_it() {
 }
 
 #[test]
+fn the_newest_of_several_kept_files_that_is_whole_is_gone_on_from() {
+    // The option has the last word over the case.
+    let folder = Folder::with(&TINY.replace("every = 10", "every = 10\nkeep = 1"));
+    folder.train("whole.h5", &["--quiet"]);
+    assert_eq!(folder.train("run.h5", &["--steps", "95", "--keep", "3"]).status.code(), Some(0));
+    let path = folder.path("run.h5");
+    for damaged in [path.clone(), format!("{path}.previous")] {
+        let mut bytes = std::fs::read(&damaged).unwrap();
+        bytes.truncate(bytes.len() - 100);
+        std::fs::write(&damaged, bytes).unwrap();
+    }
+    std::fs::write(folder.path(".run.h5.AbCdEf.tmp"), "of a writer that was killed").unwrap();
+    let output = folder.train("run.h5", &["--resume", "auto", "--keep", "3"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let warnings: Vec<&str> = said.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert!(warnings[0].contains("/run.h5: it was altered or is incomplete"), "{said}");
+    assert!(warnings[1].contains("/run.h5.previous: it was altered or is incomplete"), "{said}");
+    assert!(said.contains(&format!("going on from step 80 of {path}.previous.2")), "{said}");
+    assert!(warnings.len() == 3 && warnings[2].contains("is now"), "{said}");
+    assert!(stdout(&output).contains(&format!("before it {path}.previous … {path}.previous.3")));
+    assert!(!Path::new(&folder.path(".run.h5.AbCdEf.tmp")).exists());
+    assert_equal(&folder.path("whole.h5"), &path);
+}
+
+#[test]
 fn a_run_of_another_case_is_refused() {
     let folder = Folder::with(TINY);
     folder.train("run.h5", &["--steps", "20"]);
@@ -344,6 +299,19 @@ fn train_limited(folder: &Folder, blocks: u32, more: &[&str]) -> std::process::O
 }
 
 #[test]
+fn a_disk_without_room_stops_the_training_where_the_user_says_so() {
+    let folder = Folder::with(TINY);
+    assert_eq!(folder.train("run.h5", &["--steps", "20"]).status.code(), Some(0));
+    let before = std::fs::read(folder.path("run.h5")).unwrap();
+    let output = train_limited(&folder, 8, &["--resume", "auto", "--on-failed-write", "stop"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("help: stopped after step 30 as --on-failed-write asks"), "{said}");
+    assert!(said.contains("stays as it was at step 20"), "{said}");
+    assert!(before == std::fs::read(folder.path("run.h5")).unwrap());
+}
+
+#[test]
 fn a_disk_without_room_does_not_stop_the_training() {
     let folder = Folder::with(TINY);
     assert_eq!(folder.train("run.h5", &["--steps", "20"]).status.code(), Some(0));
@@ -355,7 +323,7 @@ fn a_disk_without_room_does_not_stop_the_training() {
     assert!(said.contains("/180  lbfgs"), "the training must have gone on: {said}");
     assert!(said.lines().last().unwrap().contains("stays as it was at step 20"), "{said}");
     assert!(before == std::fs::read(folder.path("run.h5")).unwrap());
-    let mut left: Vec<String> = std::fs::read_dir(folder.0.path())
+    let mut left: Vec<String> = std::fs::read_dir(folder.folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();

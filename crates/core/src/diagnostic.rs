@@ -205,7 +205,9 @@ impl From<Violation> for Diagnostic {
 
 impl From<AdError> for Diagnostic {
     fn from(error: AdError) -> Diagnostic {
-        Diagnostic::new(error.id, error.message).located(error.location)
+        let mut diagnostic = Diagnostic::new(error.id, error.message);
+        diagnostic.help.extend(error.help);
+        diagnostic.located(error.location)
     }
 }
 

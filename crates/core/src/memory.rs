@@ -11,20 +11,17 @@ const HUGE: usize = 4 << 20;
 /// everything works.
 pub(crate) fn with_huge_pages<T>(mut buffer: Vec<T>) -> Vec<T> {
     #[cfg(target_os = "linux")]
-    {
+    if buffer.capacity() * size_of::<T>() >= HUGE {
         let page = rustix::param::page_size();
         let start = buffer.as_mut_ptr().cast::<u8>();
         let skipped = start.align_offset(page);
-        let bytes = buffer.capacity() * size_of::<T>();
-        if bytes >= HUGE {
-            let whole = (bytes - skipped) / page * page;
-            // SAFETY: the pages lie in the buffer, and the advice changes nothing that a program could read.
-            let result = unsafe {
-                rustix::mm::madvise(start.add(skipped).cast(), whole, rustix::mm::Advice::LinuxHugepage)
-            };
-            if let Err(error) = result {
-                tracing::trace!(%error, "no huge pages");
-            }
+        let whole = (buffer.capacity() * size_of::<T>() - skipped) / page * page;
+        // SAFETY: the pages lie in the buffer, and the advice changes nothing that a program could read.
+        let result = unsafe {
+            rustix::mm::madvise(start.add(skipped).cast(), whole, rustix::mm::Advice::LinuxHugepage)
+        };
+        if let Err(error) = result {
+            tracing::trace!(%error, "no huge pages");
         }
     }
     buffer

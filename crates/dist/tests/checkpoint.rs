@@ -3,7 +3,8 @@
 use std::path::Path;
 use tessera_core::Tensor;
 use tessera_dist::checkpoint::{
-    Cause, Outcome, from_bytes, previous_path, read, read_latest, to_bytes, write,
+    Cause, Outcome, from_bytes, kept_path, kept_paths, previous_path, read, read_latest, remove_leftovers,
+    to_bytes, write, write_keeping,
 };
 use tessera_dist::{Attribute, Checkpoint, compare};
 
@@ -205,7 +206,7 @@ fn all_that_was_altered_is_named_at_once() {
     let bytes = tamper(|f| {
         f.delete_attr("seed").unwrap();
         f.unlink("tessera/case").unwrap();
-        f.group("provenance").unwrap().delete_attr("date").unwrap();
+        f.delete_attr("date").unwrap();
         f.dataset("history/loss").unwrap().write_raw(&[0.0; 200]).unwrap();
     });
     let findings = findings(&bytes);
@@ -220,8 +221,8 @@ fn all_that_was_altered_is_named_at_once() {
 fn other_files_and_other_versions_are_refused() {
     assert!(matches!(from_bytes(b""), Err(Cause::Foreign(_))));
     assert!(matches!(from_bytes(b"[problem]"), Err(Cause::Foreign(_))));
-    let version = tamper(|f| f.attr("formatVersion").unwrap().write_scalar(&2_u64).unwrap());
-    assert!(matches!(from_bytes(&version), Err(Cause::Version(2))));
+    let version = tamper(|f| f.attr("formatVersion").unwrap().write_scalar(&1_u64).unwrap());
+    assert!(matches!(from_bytes(&version), Err(Cause::Version(1))));
     let foreign = tamper(|f| f.delete_attr("format").unwrap());
     assert!(matches!(from_bytes(&foreign), Err(Cause::Foreign(_))));
 }
@@ -252,7 +253,8 @@ fn the_last_good_file_is_kept() {
     std::fs::write(&path, &bytes).unwrap();
     let latest = read_latest(&path).unwrap();
     assert_eq!((latest.checkpoint.header.step, &latest.path), (300, &previous_path(&path)));
-    assert!(latest.refused.unwrap().to_string().contains("run.h5: it was altered or is incomplete"));
+    assert_eq!(latest.refused.len(), 1);
+    assert!(latest.refused[0].to_string().contains("run.h5: it was altered or is incomplete"));
     run.header.step = 500;
     let outcome = write(&path, &run).unwrap();
     assert!(matches!(outcome, Outcome::Moved(to) if std::fs::read(&to).unwrap() == bytes));
@@ -263,6 +265,109 @@ fn the_last_good_file_is_kept() {
     write(&path, &run).unwrap();
     write(&path, &run).unwrap();
     assert_eq!(names(folder.path()), ["run.h5", "run.h5.altered", "run.h5.previous"]);
+}
+
+/// The step in the file at each age, newest first.
+fn kept_steps(path: &Path) -> Vec<u64> {
+    let kept = kept_paths(path).unwrap();
+    std::iter::once(path.to_owned()).chain(kept).map(|path| read(&path).unwrap().header.step).collect()
+}
+
+#[test]
+fn as_many_good_files_are_kept_as_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.h5");
+    let mut run = sample();
+    let mut write_step = |step: u64, keep: u32| {
+        run.header.step = step;
+        write_keeping(&path, &run, keep).unwrap()
+    };
+    for step in 1..=5 {
+        write_step(step, 3);
+    }
+    assert_eq!(kept_steps(&path), [5, 4, 3, 2]);
+    let oldest = kept_path(&path, 3);
+    assert_eq!(names(folder.path()), ["run.h5", "run.h5.previous", "run.h5.previous.2", "run.h5.previous.3"]);
+    assert_eq!(read(&oldest).unwrap().header.step, 2);
+    // What is left of a rotation that was killed: the gap is closed and nothing is lost.
+    std::fs::remove_file(kept_path(&path, 2)).unwrap();
+    write_step(6, 3);
+    assert_eq!(kept_steps(&path), [6, 5, 4, 2]);
+    // Fewer, and none at all.
+    write_step(7, 2);
+    assert_eq!(kept_steps(&path), [7, 6, 5]);
+    assert_eq!(write_step(8, 0), Outcome::Replaced);
+    assert_eq!(names(folder.path()), ["run.h5"]);
+    assert_eq!(kept_steps(&path), [8]);
+}
+
+#[test]
+fn the_newest_whole_file_is_found_and_every_refusal_has_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.h5");
+    let mut run = sample();
+    for step in 1..=4 {
+        run.header.step = step;
+        write_keeping(&path, &run, 3).unwrap();
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(previous_path(&path), "nonsense").unwrap();
+    let latest = read_latest(&path).unwrap();
+    assert_eq!((latest.checkpoint.header.step, &latest.path), (2, &kept_path(&path, 2)));
+    let reasons: Vec<String> = latest.refused.iter().map(ToString::to_string).collect();
+    assert!(reasons[0].contains("run.h5: No such file"), "{reasons:?}");
+    assert!(reasons[1].contains("run.h5.previous: it must be a tessera run file"), "{reasons:?}");
+    assert_eq!(reasons.len(), 2);
+    for age in 2..=3 {
+        std::fs::write(kept_path(&path, age), "").unwrap();
+    }
+    assert_eq!(read_latest(&path).unwrap_err().len(), 4);
+}
+
+#[test]
+fn what_killed_writers_leave_is_removed_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.h5");
+    write(&path, &sample()).unwrap();
+    let keep = [".run.h5.note", ".run.h5", "run.h5.x.tmp", ".other.h5.Ab3.tmp"];
+    for name in keep.iter().chain(&[".run.h5.Ab3xYz.tmp"]) {
+        std::fs::write(folder.path().join(name), "half").unwrap();
+    }
+    remove_leftovers(&path).unwrap();
+    let mut left: Vec<&str> = keep.iter().copied().chain(["run.h5"]).collect();
+    left.sort_unstable();
+    assert_eq!(names(folder.path()), left);
+}
+
+#[test]
+fn the_root_tells_who_wrote_the_file_and_the_digest_does_not_depend_on_it() {
+    let mut run = sample();
+    run.provenance.date = "1970-01-01T00:00:00Z".to_owned();
+    run.provenance.machine = "elsewhere".to_owned();
+    let mut other = run.clone();
+    (other.provenance.date, other.provenance.machine) =
+        ("2026-01-31T12:00:00Z".to_owned(), "here".to_owned());
+    assert_eq!(run.digest(), other.digest());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.h5");
+    write(&path, &run).unwrap();
+    let root = hdf5::File::open(&path).unwrap();
+    let mut names = root.attr_names().unwrap();
+    names.sort();
+    let expected = [
+        "caseSha256",
+        "date",
+        "format",
+        "formatVersion",
+        "machine",
+        "numericsVersion",
+        "seed",
+        "sha256",
+        "software",
+        "softwareVersion",
+        "step",
+    ];
+    assert_eq!(names, expected);
 }
 
 #[test]

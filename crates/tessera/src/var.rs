@@ -346,11 +346,8 @@ impl<'t> Var<'t> {
         let result = {
             let mut b = self.trace.builder.borrow_mut();
             if b.ty(x) != b.ty(d) {
-                Err(ad::AdError {
-                    id: "ad-4",
-                    message: format!("the direction must be {}, as what moves, got {}", b.ty(x), b.ty(d)),
-                    location: Location::Derived,
-                })
+                let got = format!("the direction must be {}, as what moves, got {}", b.ty(x), b.ty(d));
+                Err(ad::AdError::new("ad-4", got))
             } else {
                 ad::forward(&mut b, &[y], &[x], &[d]).map(|t| t[0].unwrap_or_else(|| b.zeros_like(y)))
             }
@@ -372,11 +369,7 @@ impl<'t> Var<'t> {
             let mut b = self.trace.builder.borrow_mut();
             let ty = b.ty(y).clone();
             if ty.ndim() > 0 || !ty.dtype.is_float() {
-                Err(ad::AdError {
-                    id: "ad-3",
-                    message: format!("what has a gradient must be a float scalar, got {ty}"),
-                    location: Location::Derived,
-                })
+                Err(ad::AdError::new("ad-3", format!("what has a gradient must be a float scalar, got {ty}")))
             } else {
                 let seed = b.ones_like(y);
                 ad::backward(&mut b, &[y], &[seed], &values).map(|gradients| {

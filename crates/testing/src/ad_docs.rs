@@ -40,7 +40,7 @@ pub fn generated() -> String {
         let mut structures: Vec<&str> = own.iter().filter_map(|sample| structure(sample)).collect();
         structures.sort_unstable();
         structures.dedup();
-        let cells: Vec<&str> = MODES.iter().map(|(name, mode)| cell(&own, name, *mode)).collect();
+        let cells: Vec<String> = MODES.iter().map(|(name, mode)| cell(&own, name, *mode)).collect();
         let _ = writeln!(out, "| `{}` | {} | {} |", entry.name, structures.join(", "), cells.join(" | "));
     }
     out
@@ -63,10 +63,10 @@ fn structure(sample: &Sample) -> Option<&'static str> {
     })
 }
 
-/// Whether `mode` is defined on every sample where it can be asked for.
-fn cell(samples: &[&Sample], name: &str, mode: Mode) -> &'static str {
+/// Whether `mode` is defined on every sample where it can be asked for, or what law says on which.
+fn cell(samples: &[&Sample], name: &str, mode: Mode) -> String {
     let batches = name == "batch";
-    let mut asked = false;
+    let (mut defined, mut broken) = (false, None);
     for sample in samples {
         let graph = &sample.graph;
         let takes = |v: &Value| batches || graph.ty(*v).dtype.is_float();
@@ -74,10 +74,15 @@ fn cell(samples: &[&Sample], name: &str, mode: Mode) -> &'static str {
         if wrt.is_empty() || !graph.outputs().iter().all(takes) {
             continue;
         }
-        asked = true;
-        if mode(graph, &wrt).is_err() {
-            return "no";
+        match mode(graph, &wrt) {
+            Ok(_) => defined = true,
+            Err(error) => broken = Some(error.id),
         }
     }
-    if asked { "yes" } else { "–" }
+    match (defined, broken) {
+        (true, None) => "yes".into(),
+        (true, Some(law)) => format!("yes, by `{law}`"),
+        (false, Some(law)) => format!("no: `{law}`"),
+        (false, None) => "–".into(),
+    }
 }

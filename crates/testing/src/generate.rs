@@ -1,5 +1,6 @@
 //! Random graphs made from the op table, for properties that must hold for every program.
 
+use crate::data::unit;
 use std::sync::Arc;
 use tessera_core::ir::{Attribute, Attributes, Builder, Graph, Program, Type, Value};
 use tessera_core::ops::{self, Entry, Op, Reduction, Stable};
@@ -40,6 +41,12 @@ impl<'c> Choices<'c> {
     fn ints(&mut self, len: usize, n: usize) -> Attribute {
         Attribute::Ints((0..len).map(|_| self.below(n) as i64).collect())
     }
+}
+
+/// Random program `k`: the same whenever it is asked for, so that a test can count what it covers.
+pub fn numbered(k: u64) -> Program {
+    let numbers: Vec<u32> = (0..200).map(|i| (unit(k, i + 1) * f64::from(u32::MAX)) as u32).collect();
+    program(&mut Choices::new(&numbers))
 }
 
 /// A program of up to three modules, the later ones possibly calling the earlier ones.
@@ -112,7 +119,7 @@ fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &m
         });
     }
     let int = |n: usize| Attribute::Int(n as i64);
-    let name = choices.of(&["call", "checkpoint", "scan", "cond", "while"]);
+    let name = choices.of(&["call", "checkpoint", "scan", "cond", "while", "linear_solve"]);
     let (attributes, regions) = match name {
         "scan" => {
             let length = choices.below(3);
@@ -129,6 +136,16 @@ fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &m
             let loops = Attributes::new().with("carries", int(1)).with("max", int(choices.below(3)));
             let holds = with_inputs_of(&callee, "holds", |b, _| b.constant(Tensor::scalar(true)));
             (loops, vec![holds, with_inputs_of(&callee, "same", |_, x| x[0])])
+        }
+        "linear_solve" => {
+            if !callee.input_types().first().is_some_and(|ty| ty.dtype.is_float()) {
+                return vec![];
+            }
+            let half = with_inputs_of(&callee, "half", |b, x| {
+                let half = b.full_like(x[0], 0.5);
+                b.mul(half, x[0])
+            });
+            (Attributes::new().with("method", Attribute::Text("cg".into())), vec![half])
         }
         _ => (Attributes::new(), vec![callee]),
     };
@@ -230,6 +247,7 @@ fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -
             .with("low", choices.ints(n, 3))
             .with("high", choices.ints(n, 3))
             .with("interior", choices.ints(n, 2)),
+        "matmul" if choices.below(4) == 0 => none().with("stable", stable(choices)),
         "matmul" => none()
             .with("transpose_a", Attribute::Bool(choices.below(2) == 1))
             .with("transpose_b", Attribute::Bool(choices.below(2) == 1)),
@@ -249,7 +267,7 @@ fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -
         "one_hot" => none()
             .with("extent", Attribute::Int(choices.below(4) as i64))
             .with("to", text(&DType::ALL.map(DType::name), choices)),
-        "reverse" | "norm" => none().with("axes", axes(choices)),
+        "all" | "any" | "reverse" | "norm" => none().with("axes", axes(choices)),
         "unfold" | "fold" => none().with("sizes", Attribute::Ints(vec![2; choices.below(n + 1)])),
         "contract" => {
             none().with("einsum", text(&["ij,ij->i", "i,i->", "ij,ij->ij", "ij->ji", "i->"], choices))

@@ -2,6 +2,7 @@
 //! all operations.
 
 mod more;
+mod solvers;
 mod structured;
 pub use structured::{policies, step};
 
@@ -96,6 +97,7 @@ impl Samples {
 /// Samples of every operation, for all element types it takes.
 pub fn all() -> Vec<Sample> {
     let mut s = Samples(Vec::new());
+    more::masks(&mut s);
     for dtype in DType::ALL {
         elementwise(&mut s, dtype);
         moves(&mut s, dtype);
@@ -109,6 +111,7 @@ pub fn all() -> Vec<Sample> {
             more::contractions(&mut s, dtype);
             more::draws(&mut s, dtype);
             structured::add(&mut s, dtype);
+            solvers::add(&mut s, dtype);
         }
     }
     s.0
@@ -267,7 +270,7 @@ fn composites(s: &mut Samples, dtype: DType) {
     let range = (-2.0, 2.0);
     let shape = |r: usize, c: usize| Type::new(dtype, [r, c]);
     for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
-        let op = Matmul { transpose_a, transpose_b, strong: None };
+        let op = Matmul { transpose_a, transpose_b, strong: None, stable: None };
         let what = format!("a {transpose_a} b {transpose_b}");
         let left = if transpose_a { any(dtype, &[5]) } else { any(dtype, &[3]) };
         let right = match (transpose_a, transpose_b) {
@@ -288,6 +291,18 @@ fn composites(s: &mut Samples, dtype: DType) {
             true,
             |b, x| b.apply(Arc::new(op), x),
         );
+    }
+    for stable in Stable::ALL {
+        for strong in [None, Some(1)] {
+            let op = Matmul { strong, stable: Some(stable), ..Matmul::default() };
+            let what = format!("{}{}", stable.name(), strong.map_or("", |_| " strong 1"));
+            s.add("matmul", &what, &[any(dtype, &[3]), shape(3, 2)], range, true, |b, x| {
+                b.apply(Arc::new(op), x)
+            });
+        }
+        let op = Matmul { stable: Some(stable), transpose_a: true, ..Matmul::default() };
+        let (what, long) = (format!("{} over many", stable.name()), [any(dtype, &[7]), any(dtype, &[3])]);
+        s.add("matmul", &what, &long, range, true, |b, x| b.apply(Arc::new(op), x));
     }
     let batch = [any(dtype, &[2, 3]), any(dtype, &[3, 4])];
     s.add("matmul", "batched", &batch, range, true, |b, x| b.matmul(x[0], x[1]));

@@ -1,16 +1,19 @@
 //! The law of batching: a position of a batch has the bits of that position alone.
 
+use std::sync::Arc;
 use tessera_core::ad::check::{Options as Draw, draw_inputs};
 use tessera_core::ad::{adjoint, jvp, vmap};
 use tessera_core::exec::{Backend, CallError, Function, cpu::Options};
 use tessera_core::ir::{Builder, Extent, Graph, Value};
 use tessera_core::ops;
-use tessera_core::{Tensor, Type};
-use tessera_testing::data::{between, unit, with_specials};
-use tessera_testing::generate::{Choices, program};
+use tessera_core::tensor::strides;
+use tessera_core::{DType, Tensor, Type};
+use tessera_testing::data::{between, with_specials};
+use tessera_testing::generate::numbered;
 use tessera_testing::samples::all;
 
-const POSITIONS: usize = 3;
+/// The extents of batches, the largest first.
+const POSITIONS: [usize; 3] = [3, 1, 0];
 
 fn try_run(graph: &Graph, backend: Backend, inputs: &[Tensor]) -> Result<Vec<Tensor>, CallError> {
     Function::new(graph.clone(), backend).call(&inputs.iter().collect::<Vec<_>>())
@@ -20,15 +23,13 @@ fn run(graph: &Graph, backend: Backend, inputs: &[Tensor]) -> Vec<Tensor> {
     try_run(graph, backend, inputs).expect("the inputs fit")
 }
 
-/// Tensors of one shape along a new leading axis.
-fn stacked(parts: &[Tensor]) -> Tensor {
-    let parts: Vec<Tensor> = parts.iter().map(|part| led(part.clone())).collect();
-    ops::Rule::evaluate(&ops::Concat { axis: 0 }, &parts.iter().collect::<Vec<_>>()).remove(0)
-}
-
-fn led(part: Tensor) -> Tensor {
-    let shape = [&[1], part.shape()].concat();
-    part.reshaped(shape)
+/// Tensor `k` of each of the first `count` lists along a new leading axis. All have one shape.
+fn stacked(lists: &[Vec<Tensor>], k: usize, count: usize) -> Tensor {
+    let led = |list: &Vec<Tensor>| list[k].clone().reshaped([&[1], list[k].shape()].concat());
+    let parts: Vec<Tensor> = lists.iter().map(led).collect();
+    let all = ops::Rule::evaluate(&ops::Concat { axis: 0 }, &parts.iter().collect::<Vec<_>>()).remove(0);
+    let shape = [&[count], &all.shape()[1..]].concat();
+    all.gathered(&shape, &strides(&shape), 0)
 }
 
 /// Every choice of at least one of `n`.
@@ -39,7 +40,7 @@ fn choices(n: usize) -> impl Iterator<Item = Vec<bool>> {
 /// That `graph` batched over every choice of its inputs has, at every position, the bits of
 /// `graph` there, by the reference and by the engine, and that the batch's extent may be open.
 fn assert_rows_alone(what: &str, graph: &Graph, inputs_at: &dyn Fn(u64) -> Vec<Tensor>) {
-    let points: Vec<Vec<Tensor>> = (0..POSITIONS as u64).map(|seed| inputs_at(10 * seed)).collect();
+    let points: Vec<Vec<Tensor>> = (0..POSITIONS[0] as u64).map(|seed| inputs_at(10 * seed)).collect();
     for over in choices(graph.inputs().len()) {
         let chosen: Vec<Value> =
             graph.inputs().iter().zip(&over).filter(|(_, over)| **over).map(|(i, _)| i.value).collect();
@@ -48,22 +49,21 @@ fn assert_rows_alone(what: &str, graph: &Graph, inputs_at: &dyn Fn(u64) -> Vec<T
                 (0..over.len()).map(|i| points[if over[i] { position } else { 0 }][i].clone()).collect();
             run(graph, Backend::Reference, &inputs)
         };
-        let want: Vec<Vec<Tensor>> = (0..POSITIONS).map(alone).collect();
-        let inputs: Vec<Tensor> = (0..over.len())
-            .map(|i| match over[i] {
-                true => stacked(&points.iter().map(|point| point[i].clone()).collect::<Vec<_>>()),
-                false => points[0][i].clone(),
-            })
-            .collect();
-        for size in [Extent::Dynamic, Extent::Static(POSITIONS)] {
-            let batched = vmap(graph, &chosen, size).unwrap_or_else(|e| panic!("{what}: {e}"));
-            for backend in [Backend::Reference, Backend::Cpu(Options { threads: 2, ..Options::default() })] {
-                let got = run(&batched, backend.clone(), &inputs);
-                for (k, got) in got.iter().enumerate() {
-                    let rows: Vec<Tensor> = want.iter().map(|at| at[k].clone()).collect();
+        let alone: Vec<Vec<Tensor>> = (0..points.len()).map(alone).collect();
+        for positions in POSITIONS {
+            let inputs: Vec<Tensor> = (0..over.len())
+                .map(|i| if over[i] { stacked(&points, i, positions) } else { points[0][i].clone() })
+                .collect();
+            let want: Vec<Tensor> = (0..alone[0].len()).map(|k| stacked(&alone, k, positions)).collect();
+            for size in [Extent::Dynamic, Extent::Static(positions)] {
+                let batched = vmap(graph, &chosen, size).unwrap_or_else(|e| panic!("{what}: {e}"));
+                for backend in
+                    [Backend::Reference, Backend::Cpu(Options { threads: 2, ..Options::default() })]
+                {
+                    let got = run(&batched, backend.clone(), &inputs);
                     assert!(
-                        stacked(&rows).same_bits(got),
-                        "{what} over {over:?} on {backend:?}\n{batched}\nwant {rows:?}\ngot  {got:?}"
+                        want.iter().zip(&got).all(|(want, got)| want.same_bits(got)),
+                        "{what}, {positions} over {over:?} on {backend:?}\n{batched}\nwant {want:?}\ngot  {got:?}"
                     );
                 }
             }
@@ -88,6 +88,7 @@ fn a_position_has_the_bits_of_the_operation_alone() {
 
 #[test]
 fn a_position_of_a_derivative_has_the_bits_of_the_derivative_alone() {
+    let mut derivatives = 0;
     for sample in all().into_iter().filter(|sample| sample.smooth) {
         let graph = &sample.graph;
         let is_float = |v: &Value| graph.ty(*v).dtype.is_float();
@@ -113,21 +114,17 @@ fn a_position_of_a_derivative_has_the_bits_of_the_derivative_alone() {
                 inputs.iter().cloned().chain(more).collect()
             };
             assert_rows_alone(&format!("{mode} of {}", sample.what), &derived, &inputs_at);
+            derivatives += 1;
         }
     }
-}
-
-/// Random numbers for the choices of program `k`.
-fn numbers(k: u64) -> Vec<u32> {
-    (0..200).map(|i| (unit(k, i + 1) * f64::from(u32::MAX)) as u32).collect()
+    assert!(derivatives > 800, "{derivatives}");
 }
 
 #[test]
 fn a_position_has_the_bits_of_a_random_program_alone() {
     let mut tried = 0;
     for k in 0..400 {
-        let numbers = numbers(k);
-        for graph in program(&mut Choices::new(&numbers)).modules.values() {
+        for graph in numbered(k).modules.values() {
             let inputs_at = |seed| draw_inputs(graph, &Draw { seed, ..Draw::default() });
             // Not every `?` can be 3.
             if try_run(graph, Backend::Reference, &inputs_at(0)).is_ok() {
@@ -137,6 +134,74 @@ fn a_position_has_the_bits_of_a_random_program_alone() {
         }
     }
     assert!(tried > 400, "{tried}");
+}
+
+/// 1/x on numbers that are not 0; another makes it panic.
+#[derive(Debug)]
+struct Inverse;
+
+impl ops::Custom for Inverse {
+    fn name(&self) -> &'static str {
+        "inverse"
+    }
+    fn infer(&self, x: &[&Type]) -> Result<Type, String> {
+        Ok(x[0].clone())
+    }
+    fn evaluate(&self, x: &[&Tensor]) -> Tensor {
+        let inverse = |&x: &f64| if x == 0.0 { panic!("must not be 0") } else { 1.0 / x };
+        Tensor::new(x[0].shape(), x[0].values::<f64>().iter().map(inverse).collect())
+    }
+    fn calculus(&self) -> ops::Calculus<'_> {
+        ops::Calculus::Missing("it is only run")
+    }
+    fn batch(&self, b: &mut Builder, x: &ops::Batch) -> Result<Vec<Value>, ops::Violation> {
+        x.apply(b, ops::custom(Inverse))
+    }
+}
+
+/// A position whose value is 0 stands in a batch with others, and is not inverted: in a choice whose branch has a loop and in
+/// a loop in which one stands. Where none is to be inverted, none is.
+#[test]
+fn a_position_does_no_work_that_it_did_not_choose() {
+    let number = || Type::scalar(DType::F64);
+    let mut round = Builder::new("round");
+    let x = round.input("x", number());
+    let y = round.apply(ops::custom(Inverse), &[x]);
+    let round = Arc::new(round.finish(vec![y]));
+    let mut looped = Builder::new("looped");
+    let x = looped.input("x", number());
+    let y = looped.push(Arc::new(ops::Scan::new(round, 1, 0).length(3)), &[x]).unwrap();
+    let looped = Arc::new(looped.finish(y));
+    let mut same = Builder::new("same");
+    let x = same.input("x", number());
+    let same = Arc::new(same.finish(vec![x]));
+    let mut holds = Builder::new("holds");
+    let x = holds.input("x", number());
+    let four = holds.number(DType::F64, 4.0);
+    let is = holds.compare(ops::Direction::Eq, x, four);
+    let holds = Arc::new(holds.finish(vec![is]));
+
+    let mut choice = Builder::new("choice");
+    let (p, x) = (choice.input("p", Type::scalar(DType::Bool)), choice.input("x", number()));
+    let cond = ops::Cond::new(vec![looped.clone(), same]).unwrap();
+    let y = choice.push(Arc::new(cond), &[p, x]).unwrap();
+    let choice = choice.finish(y);
+    let mut repeated = Builder::new("repeated");
+    let x = repeated.input("x", number());
+    let y = repeated.push(Arc::new(ops::While::new(holds, looped, 1)), &[x]).unwrap();
+    let repeated = repeated.finish(y);
+
+    for (x, want) in [([0.0, 4.0], [0.0, 0.25]), ([4.0, 0.0], [0.25, 0.0]), ([0.0, 0.0], [0.0, 0.0])] {
+        let p = Tensor::new([2], x.map(|x| x == 4.0).to_vec());
+        let x = Tensor::new([2], x.to_vec());
+        for (graph, inputs) in [(&choice, vec![p, x.clone()]), (&repeated, vec![x])] {
+            let over = graph.input_values();
+            let batch = vmap(graph, &over, Extent::Dynamic).unwrap();
+            for backend in [Backend::Reference, Backend::default()] {
+                assert_eq!(run(&batch, backend, &inputs)[0].values::<f64>(), want, "{batch}");
+            }
+        }
+    }
 }
 
 /// What an operation is at one position undoes what it is in a batch.

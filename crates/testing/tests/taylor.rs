@@ -1,6 +1,5 @@
 //! Taylor mode is what nested forward mode is, for every operation and for random programs, in fewer operations.
 
-use proptest::prelude::*;
 use tessera_core::ad::check::{Options, draw_inputs};
 use tessera_core::ad::{AdError, ORDER_MAX, forward, series};
 use tessera_core::exec::{Backend, Function, cpu};
@@ -8,7 +7,7 @@ use tessera_core::ir::{Builder, Graph, Value};
 use tessera_core::numerics::dispatch::Level;
 use tessera_core::{DType, Tensor};
 use tessera_testing::data::between;
-use tessera_testing::generate::{self, Choices};
+use tessera_testing::generate::numbered;
 use tessera_testing::problems::{nested_step, rounded, taylor_step};
 use tessera_testing::samples;
 
@@ -128,20 +127,29 @@ fn the_engine_has_the_reference_bits_of_every_coefficient() {
     }
 }
 
-proptest! {
-    #[test]
-    fn taylor_is_nested_forward_mode_for_random_programs(numbers in proptest::collection::vec(any::<u32>(), 0..200)) {
-        let program = generate::program(&mut Choices::new(&numbers));
-        for graph in program.modules.values() {
+#[test]
+fn taylor_is_nested_forward_mode_for_random_programs() {
+    let (mut checked, mut refused) = (0, 0);
+    for k in 0..120 {
+        for graph in numbered(k).modules.values() {
             let inputs = draw_inputs(graph, &Options { range: Some((0.3, 0.9)), ..Options::default() });
-            if Function::new(graph.clone(), Backend::Reference).call(&inputs.iter().collect::<Vec<_>>()).is_err() {
+            // Not every `?` can be what is drawn.
+            if Function::new(graph.clone(), Backend::Reference)
+                .call(&inputs.iter().collect::<Vec<_>>())
+                .is_err()
+            {
                 continue;
             }
-            if let Ok((difference, _)) = difference(graph, &inputs) {
-                prop_assert_eq!(difference, None, "{}", tessera_core::text::print_graph(graph));
+            match difference(graph, &inputs) {
+                Ok((difference, _)) => {
+                    assert_eq!(difference, None, "{}", tessera_core::text::print_graph(graph));
+                    checked += 1;
+                }
+                Err(_) => refused += 1,
             }
         }
     }
+    assert!(checked > 140 && refused < checked / 10, "{checked} checked, {refused} refused");
 }
 
 /// The operations that an output needs.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use tessera_core::Tensor;
 use tessera_core::tensor::Data;
-use tessera_dist::checkpoint::{previous_path, read};
+use tessera_dist::checkpoint::{read, read_latest};
 use tessera_dist::{Attribute, Checkpoint};
 
 /// Show what is in a run file, after verifying every digest in it
@@ -27,14 +27,12 @@ pub struct Show {
 
 impl Show {
     pub(super) fn run(&self) -> Result<Report, Error> {
-        let run = read(&self.run).map_err(|error| {
-            let previous = previous_path(&self.run);
-            match read(&previous) {
-                Ok(_) => {
-                    format!("{error}\nhelp: the file kept before it is good: {}", previous.display()).into()
-                }
-                Err(_) => Error::from(error),
+        let run = read(&self.run).map_err(|error| match read_latest(&self.run) {
+            Ok(latest) => {
+                let good = latest.path.display();
+                format!("{error}\nhelp: a file kept before it is good: {good}").into()
             }
+            Err(_) => Error::from(error),
         })?;
         let bytes = std::fs::metadata(&self.run).map(|metadata| metadata.len()).unwrap_or(0);
         let text = if self.json {

@@ -7,15 +7,15 @@ use crate::file;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::run_file::{self, Context, Start};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tessera_core::tensor::Data;
 use tessera_dist::Checkpoint;
-use tessera_dist::checkpoint::{Outcome, previous_path, write};
+use tessera_dist::checkpoint::{KEEP, Outcome, kept_paths, remove_leftovers, write_keeping};
 use tessera_dist::ranks::{self, Ranks};
-use tessera_pinn::case::{Case, Optimiser};
+use tessera_pinn::case::{Case, KEEP_MAX, Optimiser};
 use tessera_pinn::trainer::{Diverged, Solved, Trainer};
 
 const BOLD_YELLOW: &str = "\x1b[1;33m";
@@ -24,21 +24,23 @@ const BOLD_YELLOW: &str = "\x1b[1;33m";
 ///
 /// The run file is replaced whole, every so many steps (`[checkpoint] every` of the case), at the
 /// end, and when SIGINT, SIGTERM or SIGUSR1 asks to stop; the good file before it stays as
-/// RUN.h5.previous. A run that was stopped anywhere, even by SIGKILL, and resumed ends with the bits
-/// of a run that was not, on any number of threads.
+/// RUN.h5.previous, those before that, if more are kept, as RUN.h5.previous.2 and so on. A run that
+/// was stopped anywhere, even by SIGKILL, and resumed ends with the bits of a run that was not, on
+/// any number of threads.
 ///
 /// Under `mpirun` or `srun` the processes share the points, and the run file is that of one process,
 /// bit for bit; unless --threads says otherwise, they share the cores of their machine.
 ///
-/// A checkpoint that cannot be written (a full disk) is no reason to stop: training goes on with a
-/// warning, the last good file stays, and the next checkpoint tries again. Only if the last one
-/// fails does the command fail.
+/// A checkpoint that cannot be written (a full disk) is no reason to stop, unless --on-failed-write
+/// says so: training goes on with a warning, the last good file stays, and the next checkpoint
+/// tries again. Only if the last one fails does the command fail.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera train cases/burgers.toml --out burgers.h5
   tessera train cases/burgers.toml --out burgers.h5 --resume auto
   tessera train cases/burgers.toml --out burgers.h5 --steps 500 --threads 1
   mpirun -n 4 tessera train cases/burgers.toml --out burgers.h5
+  tessera train cases/burgers.toml --out burgers.h5 --keep 5 --on-failed-write stop
 
 Exit code 0 if done, 2 for bad input, 3 if the loss ceased to be finite (the last good file stays),
 75 if a signal stopped it and it can be resumed.")]
@@ -54,6 +56,12 @@ pub struct Train {
     /// Begin anew where there is a run file; it is kept as RUN.h5.previous
     #[arg(long)]
     overwrite: bool,
+    /// Good files to keep before the newest [default: `[checkpoint] keep` of the case, or else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(KEEP_MAX)))]
+    keep: Option<u32>,
+    /// What to do when a checkpoint cannot be written
+    #[arg(long, value_enum, default_value_t = OnFailedWrite::Continue)]
+    on_failed_write: OnFailedWrite,
     /// Stop when so many steps are done in all
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
@@ -62,6 +70,15 @@ pub struct Train {
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
+}
+
+/// What a checkpoint that cannot be written does to the training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OnFailedWrite {
+    /// Warn, and try again at the next checkpoint
+    Continue,
+    /// Stop; the last good file stays
+    Stop,
 }
 
 impl Train {
@@ -92,13 +109,17 @@ impl Train {
             std::fs::read_to_string(&self.case).map_err(|error| format!("cannot read {name}: {error}"))?;
         let case = Case::parse(&name, &text)?;
         file::check_writable(&self.out)?;
+        if is_writer {
+            remove_leftovers(&self.out)
+                .map_err(|error| format!("cannot tidy beside {}: {error}", self.out.display()))?;
+        }
         let start = self.start()?;
         let trainer = self.trainer(&case, start.as_ref(), &text, &engine, ranks)?;
         let stages = case.optimisers.iter().map(kind).collect();
         let total = trainer.total_steps().min(self.steps.unwrap_or(u64::MAX));
         let progress = Progress::new(total, trainer.steps(), stages, self.quiet || !is_writer);
         if let Some(start) = start.as_ref().filter(|_| is_writer) {
-            if let Some(warning) = &start.warning {
+            for warning in &start.warnings {
                 progress.warn(&format!("{BOLD_YELLOW}warning{RESET}: {warning}"));
             }
             progress.say(&format!("going on from step {} of {}", trainer.steps(), start.path.display()));
@@ -111,6 +132,8 @@ impl Train {
             has_solution: in_place.is_some_and(|start| run_file::has_solution(&start.checkpoint)),
             wall_before: start.as_ref().map_or(0.0, |start| run_file::wall_seconds(&start.checkpoint)),
             out: &self.out,
+            keep: self.keep.or(case.checkpoints.keep).unwrap_or(KEEP),
+            on_failed_write: self.on_failed_write,
             limit: total,
             trainer,
             context,
@@ -170,6 +193,9 @@ struct Session<'a> {
     trainer: Trainer,
     context: Context,
     out: &'a Path,
+    /// Good files to keep before the newest.
+    keep: u32,
+    on_failed_write: OnFailedWrite,
     /// Steps in all after which to stop.
     limit: u64,
     /// The step that the file at `out` has reached.
@@ -186,7 +212,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn train(mut self, interrupt: &Interrupt) -> Result<Report, Error> {
-        let every = self.trainer.case().checkpoint_every;
+        let every = self.trainer.case().checkpoints.every;
         let mut first = true;
         while !self.is_over() {
             if interrupt.agreed(self.trainer.loss().ranks()) {
@@ -201,7 +227,9 @@ impl Session<'_> {
             }
             self.progress.step(&report);
             if report.step.is_multiple_of(every) && !self.is_over() {
-                self.save_or_warn();
+                if let Some(report) = self.save_on_the_way()? {
+                    return Ok(report);
+                }
             }
         }
         self.finish()
@@ -218,7 +246,7 @@ impl Session<'_> {
     /// Writes the run file; for the rank that does.
     fn save(&mut self, solved: Option<&Solved>) -> Result<Checkpoint, String> {
         let checkpoint = run_file::checkpoint(&self.trainer, &self.context, solved, self.wall_seconds());
-        let outcome = write(self.out, &checkpoint).map_err(|error| error.to_string())?;
+        let outcome = write_keeping(self.out, &checkpoint, self.keep).map_err(|error| error.to_string())?;
         if let Outcome::Moved(path) = outcome {
             let (out, path) = (self.out.display(), path.display());
             let warning = format!("{out} was no good run file any more, and is now {path}");
@@ -230,14 +258,26 @@ impl Session<'_> {
         Ok(checkpoint)
     }
 
-    fn save_or_warn(&mut self) {
-        if self.is_writer
-            && let Err(error) = self.save(None)
-        {
-            let kept = self.kept();
-            let warning = format!("{error}; training goes on, {kept}, and the next checkpoint tries again");
-            self.progress.warn(&format!("{BOLD_YELLOW}warning{RESET}: {warning}"));
+    /// **Collective.** Writes a checkpoint between two steps. Where that failed and is to stop the training, it is the
+    /// writer's error, and the others end silently.
+    fn save_on_the_way(&mut self) -> Result<Option<Report>, String> {
+        let saved = if self.is_writer { self.save(None).map(drop) } else { Ok(()) };
+        let stops = self.on_failed_write == OnFailedWrite::Stop
+            && self.trainer.loss().ranks().greatest(u64::from(saved.is_err())) > 0;
+        let Err(error) = saved else {
+            return Ok(stops.then(|| Report { exit: Exit::BadInput, ..Report::done("") }));
+        };
+        let kept = self.kept();
+        if stops {
+            self.progress.finish();
+            let step = self.trainer.steps();
+            return Err(format!(
+                "{error}\nhelp: stopped after step {step} as --on-failed-write asks; {kept}"
+            ));
         }
+        let warning = format!("{error}; training goes on, {kept}, and the next checkpoint tries again");
+        self.progress.warn(&format!("{BOLD_YELLOW}warning{RESET}: {warning}"));
+        Ok(None)
     }
 
     /// What there is to go on from.
@@ -327,9 +367,11 @@ impl Session<'_> {
         let wall = checkpoint.provenance.entries.get("wallSeconds");
         row("wall time", wall.map_or(String::new(), |wall| seconds(&wall.to_string())));
         row("digest", format!("sha256:{}", checkpoint.digest()));
-        let previous = previous_path(self.out);
-        let kept =
-            if previous.exists() { format!(", before it {}", previous.display()) } else { String::new() };
+        let kept = match kept_paths(self.out).unwrap_or_default().as_slice() {
+            [] => String::new(),
+            [one] => format!(", before it {}", one.display()),
+            [newest, .., oldest] => format!(", before it {} … {}", newest.display(), oldest.display()),
+        };
         row("run file", format!("{}{kept}", self.out.display()));
         text
     }

@@ -3,7 +3,6 @@
 
 use super::AdError;
 use super::modes::Derivation;
-use super::vmap::too_large;
 use crate::ir::{Builder, DType, Graph, Mode, Value};
 use crate::ops::{Batch, Direction, Repeat, Violation};
 
@@ -16,7 +15,7 @@ use crate::ops::{Batch, Direction, Repeat, Violation};
 /// computed once.
 ///
 /// # Errors
-/// `ad-1` to `ad-3`; `type-2` if a value gets too large.
+/// `ad-1` to `ad-3`; those of [`vmap`](super::vmap), since directions and cotangents are a batch.
 pub fn jacobian(source: &Graph, wrt: &[Value], mode: Option<Mode>) -> Result<Graph, AdError> {
     let mut d = Derivation::of(source, wrt)?;
     let fewer_outputs = elements(&d.b, &d.outputs) < elements(&d.b, &d.wrt);
@@ -27,20 +26,20 @@ pub fn jacobian(source: &Graph, wrt: &[Value], mode: Option<Mode>) -> Result<Gra
         Mode::Forward => {
             for (i, &x) in wrt.iter().enumerate() {
                 let one = one_direction(source, x)?;
-                columns_or_rows.push(each(&mut d.b, &one, inputs[i]).map_err(too_large)?);
+                columns_or_rows.push(each(&mut d.b, &one, inputs[i])?);
             }
         }
         Mode::Reverse => {
             for (k, &y) in outputs.iter().enumerate() {
                 let one = one_cotangent(source, wrt, k)?;
-                columns_or_rows.push(each(&mut d.b, &one, y).map_err(too_large)?);
+                columns_or_rows.push(each(&mut d.b, &one, y)?);
             }
         }
     }
     let mut results = Vec::new();
     for (k, &y) in outputs.iter().enumerate() {
         for (i, &x) in inputs.iter().enumerate() {
-            let like = outer(&mut d.b, y, x).map_err(too_large)?;
+            let like = outer(&mut d.b, y, x)?;
             let block = match mode {
                 Mode::Forward => last(&mut d.b, columns_or_rows[i][k], x),
                 Mode::Reverse => columns_or_rows[k][i],

@@ -32,7 +32,7 @@ pub use taylor::{ORDER_MAX, Path, series};
 pub use vmap::vmap;
 
 use crate::ir::{Builder, Graph, Location, Origin, Value};
-use crate::ops::{Calculus, Constraint, Mode};
+use crate::ops::{Calculus, Constraint, Mode, Violation};
 use std::collections::HashMap;
 
 /// The laws of differentiation that a program can break.
@@ -104,7 +104,7 @@ fn input_positions(graph: &Graph, values: &[Value]) -> Result<Vec<usize>, AdErro
     let mut positions = Vec::new();
     let error = |got| {
         let message = format!("values must be one or more inputs of @{}, each once, got {got}", graph.name);
-        AdError { id: "ad-2", message, location: Location::Derived }
+        AdError::new("ad-2", message)
     };
     for value in values {
         match graph.inputs().iter().position(|input| input.value == *value) {
@@ -124,6 +124,8 @@ pub struct AdError {
     pub id: &'static str,
     /// What must hold, what was got, and for a missing rule the path that reaches it.
     pub message: String,
+    /// How to mend it, where that can be said.
+    pub help: Option<String>,
     /// Where: of the operation or of the statement.
     pub location: Location,
 }
@@ -237,7 +239,19 @@ fn expansion(b: &mut Builder, roots: &[Value], i: usize, operands: &[Value]) -> 
     results.ok_or_else(|| missing(b.graph(), roots, i, reason))
 }
 
+impl From<Violation> for AdError {
+    /// An operation of a derivative or a batch that breaks a constraint.
+    fn from(violation: Violation) -> AdError {
+        AdError { help: violation.help, ..AdError::new(violation.id, violation.message) }
+    }
+}
+
 impl AdError {
+    /// A broken law, at no place of its own.
+    pub fn new(id: &'static str, message: impl Into<String>) -> AdError {
+        AdError { id, message: message.into(), help: None, location: Location::Derived }
+    }
+
     /// At `location`, where nothing closer is known.
     fn or_at(self, location: Location) -> AdError {
         match self.location {
@@ -259,15 +273,12 @@ fn missing(graph: &Graph, roots: &[Value], target: usize, reason: &str) -> AdErr
     }
     path.reverse();
     let op = &graph.nodes()[target].op;
-    AdError {
-        id: "ad-1",
-        message: format!(
-            "`{}` must have a derivative: {reason}; reached from the output by {}",
-            op.name(),
-            path.join(" <- ")
-        ),
-        location: graph.nodes()[target].location,
-    }
+    let message = format!(
+        "`{}` must have a derivative: {reason}; reached from the output by {}",
+        op.name(),
+        path.join(" <- ")
+    );
+    AdError::new("ad-1", message).or_at(graph.nodes()[target].location)
 }
 
 fn describe(graph: &Graph, value: Value) -> String {

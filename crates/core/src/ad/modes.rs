@@ -21,12 +21,12 @@ impl Derivation {
     pub fn of(source: &Graph, wrt: &[Value]) -> Result<Derivation, AdError> {
         if let Some(&y) = source.outputs().iter().find(|&&y| !source.ty(y).dtype.is_float()) {
             let message = format!("outputs of @{} must be floats, got {}", source.name, source.ty(y));
-            return Err(AdError { id: "ad-3", message, location: Location::Derived });
+            return Err(AdError::new("ad-3", message));
         }
         let positions = super::input_positions(source, wrt)?;
         if let Some(&x) = wrt.iter().find(|&&x| !source.ty(x).dtype.is_float()) {
             let message = format!("wrt must be float inputs of @{}, got {}", source.name, source.ty(x));
-            return Err(AdError { id: "ad-2", message, location: Location::Derived });
+            return Err(AdError::new("ad-2", message));
         }
         let mut b = Builder::new(&source.name);
         let inputs = b.copy_inputs(source);
@@ -185,7 +185,7 @@ pub fn hvp(source: &Graph, wrt: &[Value], directions: &[String]) -> Result<Graph
 /// takes cotangents, as [`vjp`] does. What does not depend on the directions is computed once.
 ///
 /// # Errors
-/// `ad-1` to `ad-4`; `type-2` if a value gets too large.
+/// `ad-1` to `ad-4`; those of [`vmap`](super::vmap).
 pub fn jmp(
     source: &Graph,
     wrt: &[Value],
@@ -214,7 +214,7 @@ fn expect_names(clause: &str, what: &str, names: &[String], want: usize) -> Resu
         return Ok(());
     }
     let message = format!("{clause} must name {want} {what}, got {}", names.len());
-    Err(AdError { id: "ad-4", message, location: Location::Derived })
+    Err(AdError::new("ad-4", message))
 }
 
 fn or_zeros(b: &mut Builder, derivatives: Vec<Option<Value>>, like: &[Value]) -> Vec<Value> {

@@ -1,7 +1,7 @@
 //! What can be wrong with a transformation statement, said once for the verifier and for those who
 //! carry statements out.
 
-use super::ORDER_MAX;
+use super::{AdError, ORDER_MAX};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::{Clause, Graph, Input, Transform, TransformKind, Value};
 use crate::verify::SHOWN_MAX;
@@ -24,6 +24,11 @@ impl Problem {
         let mut diagnostic = Diagnostic::new(self.id, self.message);
         diagnostic.help.extend(self.help);
         diagnostic.located(statement.location)
+    }
+
+    /// The same for those who carry `statement` out.
+    pub fn error(self, statement: &Transform) -> AdError {
+        AdError { help: self.help, location: statement.location, ..AdError::new(self.id, self.message) }
     }
 }
 

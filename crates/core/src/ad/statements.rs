@@ -1,8 +1,8 @@
 //! The transformation statements: a module in, a module out.
 
-use super::problems::{self, Problem};
+use super::problems;
 use super::{AdError, adjoint, hessian, hvp, jacobian, jmp, jvp, linearize, taylor, vjp, vmap};
-use crate::ir::{Clause, Extent, Graph, Location, Program, Transform, TransformKind, Value};
+use crate::ir::{Clause, Extent, Graph, Program, Transform, TransformKind, Value};
 use std::sync::Arc;
 
 /// Carries out every transformation statement, in order; their targets become modules.
@@ -48,22 +48,21 @@ fn insert(out: &mut Program, program: &Program, graph: &Arc<Graph>) {
 
 /// The modules that `statement` of `program` makes beside those of `out`.
 fn transform(program: &Program, out: &Program, statement: &Transform) -> Result<Vec<Arc<Graph>>, AdError> {
-    let error = |id, message| AdError { id, message, location: statement.location };
     let made: Vec<Arc<Graph>> =
         statement.targets().filter_map(|name| program.made.get(name).cloned()).collect();
     if made.len() == statement.targets().count() {
         return Ok(made);
     }
     let Some(source) = out.modules.get(&statement.source) else {
-        let Problem { id, message, .. } = problems::no_source(statement);
-        return Err(error(id, message));
+        return Err(problems::no_source(statement).error(statement));
     };
     if let Some(taken) = statement.targets().find(|&target| out.modules.contains_key(target)) {
-        return Err(error("ad-5", format!("the target must be a new name, got @{taken}")));
+        let message = format!("the target must be a new name, got @{taken}");
+        return Err(AdError::new("ad-5", message).or_at(statement.location));
     }
     let mut problems = problems::of_form(statement).into_iter().chain(problems::of_source(statement, source));
-    if let Some(Problem { id, message, .. }) = problems.next() {
-        return Err(error(id, message));
+    if let Some(problem) = problems.next() {
+        return Err(problem.error(statement));
     }
     Ok(carry_out(statement, source)?.into_iter().map(Arc::new).collect())
 }
@@ -92,10 +91,7 @@ pub(crate) fn carry_out(statement: &Transform, source: &Graph) -> Result<Vec<Gra
         TransformKind::Taylor => taylor(source, &wrt, statement.order.unwrap_or(0)).map(|graph| vec![graph]),
         TransformKind::Vmap => vmap(source, &over, size).map(|graph| vec![graph]),
     };
-    let mut made = made.map_err(|e| match e.location {
-        Location::Derived => AdError { location: statement.location, ..e },
-        _ => e,
-    })?;
+    let mut made = made.map_err(|e| e.or_at(statement.location))?;
     for (name, graph) in statement.targets().zip(&mut made) {
         graph.name = name.to_string();
     }

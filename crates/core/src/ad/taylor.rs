@@ -14,8 +14,8 @@
 
 use super::forward::tangents;
 use super::{Active, AdError, expansion, missing, not_stated, prepare};
-use crate::ir::{Builder, Location, Node, Origin, Value};
-use crate::ops::{Calculus, Mode};
+use crate::ir::{Builder, Node, Origin, Value};
+use crate::ops::{Calculus, Implicit, Mode};
 use std::collections::HashMap;
 
 /// The highest order of a Taylor expansion.
@@ -77,7 +77,7 @@ pub fn series(
 }
 
 fn check(b: &Builder, wrt: &[Value], paths: &[Path], order: usize) -> Result<(), AdError> {
-    let error = |id, message| Err(AdError { id, message, location: Location::Derived });
+    let error = |id, message| Err(AdError::new(id, message));
     if !(1..=ORDER_MAX).contains(&order) {
         return error("taylor-1", format!("order must be 1 to {ORDER_MAX}, got {order}"));
     }
@@ -196,6 +196,11 @@ impl<'b> Series<'b> {
         result: usize,
         k: usize,
     ) -> Result<Option<Value>, AdError> {
+        if let Calculus::Structured(rule) = node.op.calculus()
+            && let Some(rule) = rule.implicit().filter(|_| k > 1)
+        {
+            return if result == 0 { self.coefficient_of_solution(node, rule, k) } else { Ok(None) };
+        }
         let along = node.operands.iter().map(|&x| self.coefficient(x, k)).collect::<Result<Vec<_>, _>>()?;
         let rest = match node.op.calculus() {
             Calculus::Linear(_) => None,
@@ -210,6 +215,23 @@ impl<'b> Series<'b> {
         let here = Node { op: node.op.clone(), operands, results, location: node.location };
         let first = tangents(self.b.at(node.location), &here, &along)?[result];
         Ok(sum(self.b, first, rest))
+    }
+
+    /// Coefficient `k` of what solves an equation: all of them solve one linear equation, so they are not nested tangents.
+    fn coefficient_of_solution(
+        &mut self,
+        node: &Node,
+        rule: &dyn Implicit,
+        k: usize,
+    ) -> Result<Option<Value>, AdError> {
+        let mut path =
+            |x: Value, order: usize| (1..=order).map(|j| self.coefficient(x, j)).collect::<Result<Path, _>>();
+        let paths = node.operands.iter().map(|&x| path(x, k)).collect::<Result<Vec<_>, _>>()?;
+        let lower = path(node.results[0], k - 1)?;
+        let operands: Vec<Value> = node.operands.iter().map(|&x| self.value(x)).collect();
+        let results: Vec<Value> = node.results.iter().map(|&y| self.value(y)).collect();
+        let coefficient = rule.coefficient(self.b.at(node.location), &operands, &results, &paths, &lower);
+        coefficient.map_err(|error| error.or_at(node.location))
     }
 
     /// Σ f(u_j, v_{k−j}) over 0 < j < k, where f is bilinear. Of a square, equal terms are made once.

@@ -2,8 +2,8 @@
 //! ([`Rule::batch`](crate::ops::Rule::batch)).
 
 use super::{AdError, input_positions};
-use crate::ir::{Builder, Extent, Graph, Location, Value};
-use crate::ops::{Batch, Violation};
+use crate::ir::{Builder, Extent, Graph, Value};
+use crate::ops::Batch;
 
 /// Gives the inputs `over` and every output a new leading axis of extent `size`, along which every
 /// position is `source` on its own: a module of the same inputs whose results at a position have
@@ -26,7 +26,8 @@ use crate::ops::{Batch, Violation};
 /// ```
 ///
 /// # Errors
-/// `ad-2` if `over` are not inputs, each once, or none; `type-2` if a value gets too large.
+/// `ad-2` if `over` are not inputs, each once, or none; `type-2` if a value gets too large; the constraint of an
+/// operation that has no form for such a batch, as [`Rule::batch`](crate::ops::Rule::batch) says.
 pub fn vmap(source: &Graph, over: &[Value], size: Extent) -> Result<Graph, AdError> {
     let mut batched = Batched::of(source, over, size)?;
     let outputs = batched.outputs.clone();
@@ -55,7 +56,7 @@ impl Batched {
             let mut ty = source.ty(input.value).clone();
             if is_over[i] {
                 ty.shape.insert(0, size);
-                ty.check_extents().map_err(too_large)?;
+                ty.check_extents()?;
             }
             let name = source.name(input.value).unwrap_or("");
             let of = input.tangent_of.and_then(|of| source.inputs().iter().position(|i| i.value == of));
@@ -66,16 +67,12 @@ impl Batched {
             });
         }
         let batch = Batch { x: &inputs, over: &is_over };
-        let outputs = b.inline_batched(source, &batch).map_err(too_large)?;
+        let outputs = b.inline_batched(source, &batch)?;
         Ok(Batched { b, outputs, lead: inputs[positions[0]] })
     }
 
     /// `y`, which has the batch axis if it is `over`, with the axis.
     pub fn with_axis(&mut self, y: Value, over: bool) -> Result<Value, AdError> {
-        if over { Ok(y) } else { self.b.repeat(y, self.lead).map_err(too_large) }
+        if over { Ok(y) } else { Ok(self.b.repeat(y, self.lead)?) }
     }
-}
-
-pub(super) fn too_large(violation: Violation) -> AdError {
-    AdError { id: violation.id, message: violation.message, location: Location::Derived }
 }

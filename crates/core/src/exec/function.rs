@@ -5,7 +5,6 @@ use super::merge::merge;
 use super::plan::Plan;
 use super::reference;
 use super::shard::{ShardError, Sharding};
-use crate::ir::builder::inputs_bound;
 use crate::ir::{Builder, Extent, Graph, Node, Type, Value};
 use crate::ops::Violation;
 use crate::tensor::Tensor;
@@ -154,7 +153,7 @@ impl Lowering {
     }
 
     fn lower_regions(&mut self, graph: &Graph, types: &[Type]) -> Result<Graph, Violation> {
-        rebuilt(graph, types, |b, node, operands| {
+        bound(graph, types, |b, node, operands| {
             let operand_types: Vec<&Type> = operands.iter().map(|&v| b.ty(v)).collect();
             let inputs = node.op.region_inputs(&operand_types);
             let regions = node.op.regions().iter().zip(inputs).map(|(region, types)| {
@@ -176,7 +175,7 @@ impl Lowering {
 /// Binds extents and expands operations once; whether one was expanded.
 fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
     let mut expanded = false;
-    let graph = rebuilt(graph, types, |b, node, operands| {
+    let graph = bound(graph, types, |b, node, operands| {
         node.op.infer(&operands.iter().map(|&v| b.ty(v)).collect::<Vec<_>>())?;
         match node.op.expand(b, operands) {
             Some(results) => {
@@ -190,7 +189,7 @@ fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
 }
 
 /// The live part of `graph` for inputs of `types`, with the results that `each` gives.
-fn rebuilt(
+fn bound(
     graph: &Graph,
     types: &[Type],
     each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
@@ -199,11 +198,7 @@ fn rebuilt(
     let name = |v: Value| graph.name(v).unwrap_or("");
     let inputs: Vec<Value> =
         graph.inputs().iter().zip(types).map(|(input, ty)| b.input(name(input.value), ty.clone())).collect();
-    let live = graph.live();
-    let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
-    let mut map = inputs_bound(graph, &inputs);
-    b.rebuild(graph, &mut map, needed, each)?;
-    let outputs = graph.outputs().iter().map(|v| map[v.index()].expect("live")).collect();
+    let outputs = b.inline_by(graph, &inputs, each)?;
     Ok(b.finish(outputs))
 }
 

@@ -3,8 +3,8 @@
 //! Which operations can be merged they say themselves, see [`Rule::merge`](crate::ops::Rule::merge). It is exact: what both compute
 //! is computed once.
 
-use crate::ir::builder::inputs_bound;
-use crate::ir::{Builder, Graph, Node};
+use crate::ir::rebuild::{copied, inputs_bound};
+use crate::ir::{Builder, Graph};
 use crate::ops::{Merged, Violation};
 
 /// `graph` with operations merged as long as two can be.
@@ -46,8 +46,7 @@ fn replaced(graph: &Graph, pair: [usize; 2], merged: &Merged) -> Result<Graph, V
     let mut b = Builder::new(&graph.name);
     let inputs = b.copy_inputs(graph);
     let mut map = inputs_bound(graph, &inputs);
-    let push = |b: &mut Builder, node: &Node, x: &[_]| b.push(node.op.clone(), x);
-    b.rebuild(graph, &mut map, |node| before[node.results[0].index()], push)?;
+    b.rebuild(graph, &mut map, |node| before[node.results[0].index()], copied)?;
     let operands: Vec<_> = merged.operands.iter().map(|v| map[v.index()].expect("stand before")).collect();
     let results = b.at(nodes[pair[1]].location).push(merged.op.clone(), &operands)?;
     for (node, places) in pair.iter().zip(&merged.results) {
@@ -56,6 +55,6 @@ fn replaced(graph: &Graph, pair: [usize; 2], merged: &Merged) -> Result<Graph, V
         }
     }
     let known: Vec<bool> = map.iter().map(Option::is_some).collect();
-    b.rebuild(graph, &mut map, |node| !known[node.results[0].index()], push)?;
+    b.rebuild(graph, &mut map, |node| !known[node.results[0].index()], copied)?;
     Ok(b.finish(graph.outputs().iter().map(|v| map[v.index()].expect("defined")).collect()))
 }

@@ -3,6 +3,7 @@
 mod batch;
 pub mod comm;
 pub mod cpu;
+mod difference;
 mod function;
 pub mod memory;
 mod merge;
@@ -11,6 +12,7 @@ pub mod plan;
 pub mod reference;
 mod shard;
 
+pub use difference::{Difference, find_difference};
 pub use function::{Backend, CallError, Executable, Function, check_arguments, lower};
 pub use nonfinite::{NonFinite, find_nonfinite};
 pub use shard::{Flow, ShardError, Sharding};

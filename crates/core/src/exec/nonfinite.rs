@@ -2,8 +2,7 @@
 //! result depends on.
 
 use super::{CallError, check_arguments, lower};
-use crate::ir::builder::inputs_bound;
-use crate::ir::{Builder, Graph, Location, Type, Value};
+use crate::ir::{Graph, Location, Node, Type, Value};
 use crate::tensor::{Data, Tensor};
 
 /// The origin of a number that is not finite.
@@ -49,7 +48,8 @@ pub fn find_nonfinite(graph: &Graph, inputs: &[&Tensor]) -> Result<Option<NonFin
     let types: Vec<Type> = inputs.iter().map(|x| x.ty()).collect();
     let shapes_error = |cause| CallError::Shapes { graph: graph.name.clone(), cause };
     lower(graph, &types).map_err(shapes_error)?;
-    let graph = without_calls(graph);
+    let is_call = |node: &Node| !node.op.regions().is_empty();
+    let graph = graph.expanded(is_call).expect("types are as before");
     let values = evaluate(&graph, inputs);
     let first = |v: Value| values[v.index()].as_ref().and_then(first_nonfinite);
     let Some(output) = graph.outputs().iter().position(|&y| first(y).is_some()) else {
@@ -80,39 +80,6 @@ pub fn find_nonfinite(graph: &Graph, inputs: &[&Tensor]) -> Result<Option<NonFin
         got,
         location: node.map_or(Location::Derived, |node| node.location),
     }))
-}
-
-/// `graph` with calls written out.
-fn without_calls(graph: &Graph) -> Graph {
-    let is_call = |graph: &Graph| graph.nodes().iter().any(|node| !node.op.regions().is_empty());
-    let mut graph = graph.clone();
-    loop {
-        let mut expanded = false;
-        let mut b = Builder::verbatim(&graph.name);
-        let inputs = b.copy_inputs(&graph);
-        let mut map = inputs_bound(&graph, &inputs);
-        let done = b.rebuild(
-            &graph,
-            &mut map,
-            |_| true,
-            |b, node, x| {
-                let calls = !node.op.regions().is_empty();
-                match calls.then(|| node.op.expand(b, x)).flatten() {
-                    Some(results) => {
-                        expanded = true;
-                        Ok(results)
-                    }
-                    None => b.push(node.op.clone(), x),
-                }
-            },
-        );
-        done.expect("types are as before");
-        let outputs = graph.outputs().iter().map(|y| map[y.index()].expect("defined")).collect();
-        graph = b.finish(outputs);
-        if !expanded || !is_call(&graph) {
-            return graph;
-        }
-    }
 }
 
 /// Every value that an output depends on.

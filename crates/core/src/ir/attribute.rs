@@ -11,6 +11,8 @@ pub enum Attribute {
     Bool(bool),
     /// An integer.
     Int(i64),
+    /// A number, such as a tolerance.
+    Float(f64),
     /// A list of integers, such as axes.
     Ints(Vec<i64>),
     /// A word in quotes.
@@ -36,6 +38,9 @@ impl Attribute {
                 } else {
                     out.push_str(&t.digest());
                 }
+            }
+            Attribute::Float(value) => {
+                let _ = write!(out, "{:016x}", value.to_bits());
             }
             other => {
                 let _ = write!(out, "{other:?}");
@@ -82,6 +87,15 @@ impl Attributes {
     pub fn int(&self, name: &str) -> Option<i64> {
         match self.get(name) {
             Some(Attribute::Int(v)) => Some(*v),
+            _ => None,
+        }
+    }
+
+    /// The number called `name`, which may be written as an integer.
+    pub fn float(&self, name: &str) -> Option<f64> {
+        match self.get(name) {
+            Some(Attribute::Float(v)) => Some(*v),
+            Some(Attribute::Int(v)) => Some(*v as f64),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! The builder: adds nodes to a graph, infers their types and shares what is already there.
 
-use super::{Attribute, Graph, Location, Node, Type, Value};
+use super::{Attribute, Graph, Location, Type, Value};
 use crate::ops::{Kernel, Op, Violation};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -46,6 +46,11 @@ impl Builder {
     pub fn at(&mut self, location: Location) -> &mut Builder {
         self.location = location;
         self
+    }
+
+    /// Where nodes added now were written.
+    pub fn location(&self) -> Location {
+        self.location
     }
 
     /// Adds an input called `name`.
@@ -131,38 +136,6 @@ impl Builder {
         }
     }
 
-    /// Copies `graph` with its inputs bound to `inputs`, giving its outputs.
-    pub fn inline(&mut self, graph: &Graph, inputs: &[Value]) -> Result<Vec<Value>, Violation> {
-        let live = graph.live();
-        let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
-        let mut map = inputs_bound(graph, inputs);
-        self.rebuild(graph, &mut map, needed, |b, node, operands| b.push(node.op.clone(), operands))?;
-        Ok(graph.outputs().iter().map(|v| map[v.index()].unwrap_or(*v)).collect())
-    }
-
-    /// Walks the nodes of `graph` that are `needed`, in order, and lets `each` give the new results of
-    /// one from its new operands; names go over. `map` has the new value of each value, where it is known.
-    pub(crate) fn rebuild(
-        &mut self,
-        graph: &Graph,
-        map: &mut [Option<Value>],
-        needed: impl Fn(&Node) -> bool,
-        mut each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
-    ) -> Result<(), Violation> {
-        for node in graph.nodes().iter().filter(|node| needed(node)) {
-            let operands: Vec<Value> =
-                node.operands.iter().map(|v| map[v.index()].expect("operands precede uses")).collect();
-            let results = each(self.at(node.location), node, &operands)?;
-            for (&old, new) in node.results.iter().zip(results) {
-                let new = *map[old.index()].get_or_insert(new);
-                if let (Some(name), None) = (graph.name(old), self.graph.name(new)) {
-                    self.graph.set_name(new, name);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Adds copies of the inputs of `graph`, names and tangent marks included.
     pub fn copy_inputs(&mut self, graph: &Graph) -> Vec<Value> {
         let mut copies: Vec<Value> = Vec::new();
@@ -220,15 +193,6 @@ impl Builder {
     fn append(&mut self, op: Op, operands: Vec<Value>, results: Vec<Type>) -> Vec<Value> {
         self.graph.add_node(op, operands, results, self.location).to_vec()
     }
-}
-
-/// The new value of each value of `graph` as far as its inputs, bound to `inputs`, say.
-pub(crate) fn inputs_bound(graph: &Graph, inputs: &[Value]) -> Vec<Option<Value>> {
-    let mut map = vec![None; graph.value_count()];
-    for (input, &value) in graph.inputs().iter().zip(inputs) {
-        map[input.value.index()] = Some(value);
-    }
-    map
 }
 
 /// Text that is equal exactly for the same operation on the same operands.

@@ -3,6 +3,7 @@
 
 use super::Type;
 use super::builder::{Builder, key};
+use super::rebuild::copied;
 use crate::ops::Op;
 use crate::tensor::hex;
 use sha2::{Digest, Sha256};
@@ -223,8 +224,7 @@ impl Graph {
         let given = map.clone();
         let makes =
             |node: &Node| node.results.iter().any(|r| needed[r.index()] && given[r.index()].is_none());
-        b.rebuild(self, &mut map, makes, |b, node, operands| b.push(node.op.clone(), operands))
-            .expect("types are as before");
+        b.rebuild(self, &mut map, makes, copied).expect("types are as before");
         b.finish(outputs.iter().map(|v| map[v.index()].expect("outputs depend on sources")).collect())
     }
 

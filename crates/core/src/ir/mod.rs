@@ -4,6 +4,7 @@ mod attribute;
 pub(crate) mod builder;
 mod graph;
 mod program;
+pub(crate) mod rebuild;
 mod types;
 
 pub use attribute::{Attribute, Attributes};

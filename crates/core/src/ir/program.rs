@@ -1,6 +1,5 @@
 //! A program: modules by name, and the transformations asked for by statements.
 
-use super::builder::{Builder, inputs_bound};
 use super::{Graph, Location};
 use crate::ops::Violation;
 use indexmap::IndexMap;
@@ -258,21 +257,7 @@ struct Linker<'p> {
 impl Linker<'_> {
     /// `graph` with modules in the place of the graphs that it applies.
     fn linked(&mut self, graph: &Graph) -> Result<Graph, Violation> {
-        let mut b = Builder::verbatim(&graph.name);
-        let inputs = b.copy_inputs(graph);
-        let mut map = inputs_bound(graph, &inputs);
-        b.rebuild(
-            graph,
-            &mut map,
-            |_| true,
-            |b, node, operands| {
-                let regions = node.op.regions().iter().map(|region| self.module_of(region));
-                let regions = regions.collect::<Result<Vec<_>, _>>()?;
-                let op = node.op.with_regions(regions).unwrap_or_else(|| node.op.clone());
-                b.push(op, operands)
-            },
-        )?;
-        Ok(b.finish(graph.outputs().iter().map(|v| map[v.index()].expect("defined")).collect()))
+        graph.relinked(|region| self.module_of(region))
     }
 
     fn module_of(&mut self, region: &Arc<Graph>) -> Result<Arc<Graph>, Violation> {

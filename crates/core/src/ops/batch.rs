@@ -10,8 +10,7 @@
 
 use super::registry::only;
 use super::*;
-use crate::ir::builder::inputs_bound;
-use crate::ir::{Attribute, DType, Node};
+use crate::ir::{Attribute, DType};
 
 /// The operands of an operation in a batch, at least one of them with the batch axis.
 #[derive(Clone, Copy, Debug)]
@@ -83,16 +82,13 @@ impl Builder {
     /// has the batch axis: what depends on no batched input is computed once.
     ///
     /// # Errors
-    /// `type-2` if a value gets too large.
+    /// Those of [`Rule::batch`].
     pub fn inline_batched(&mut self, graph: &Graph, inputs: &Batch) -> Result<Vec<(Value, bool)>, Violation> {
         let mut over = vec![false; graph.value_count()];
         for (input, &is_over) in graph.inputs().iter().zip(inputs.over) {
             over[input.value.index()] = is_over;
         }
-        let live = graph.live();
-        let needed = |node: &Node| node.results.iter().any(|r| live[r.index()]);
-        let mut map = inputs_bound(graph, inputs.x);
-        self.rebuild(graph, &mut map, needed, |b, node, x| {
+        let outputs = self.inline_by(graph, inputs.x, |b, node, x| {
             let operands: Vec<bool> = node.operands.iter().map(|v| over[v.index()]).collect();
             if !operands.contains(&true) {
                 return b.push(node.op.clone(), x);
@@ -100,7 +96,7 @@ impl Builder {
             node.results.iter().for_each(|result| over[result.index()] = true);
             node.op.batch(b, &Batch { x, over: &operands })
         })?;
-        Ok(graph.outputs().iter().map(|y| (map[y.index()].expect("live"), over[y.index()])).collect())
+        Ok(outputs.into_iter().zip(graph.outputs()).map(|(new, y)| (new, over[y.index()])).collect())
     }
 }
 

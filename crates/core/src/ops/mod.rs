@@ -20,6 +20,7 @@ mod matmul;
 mod order;
 mod part;
 mod predicate;
+mod quantifier;
 mod random;
 mod reduce;
 mod registry;
@@ -42,15 +43,19 @@ pub use matmul::{Extents, Matmul};
 pub use order::{ArgExtreme, Argsort, Reverse, Sort};
 pub use part::{Concat, Pad, Slice};
 pub use predicate::Predicate;
+pub use quantifier::{Quantifier, Quantity};
 pub use random::{Distribution, Half, Permutation, Random, RandomBits};
 pub use reduce::{Reduce, Reduction, Size, Stable};
 pub use registry::{Constraint, Entry, constraints, entries, entry, explain};
 pub use select::Select;
 pub use shape::{Broadcast, Reshape, Transpose};
-pub use structured::{Call, Checkpoint, Cond, Keep, Scan, StopGradient, While};
+pub use structured::{
+    Call, Checkpoint, Cond, Converged, Keep, LinearOptions, LinearSolve, Method, Preconditioner, Problem,
+    Scan, Solve, Status, StopGradient, UNKNOWNS_OF_LU, While,
+};
 pub use window::{DynamicSlice, DynamicUpdateSlice};
 
-use crate::ad::AdError;
+use crate::ad::{AdError, Path};
 use crate::ir::{Attributes, Builder, Graph, Type, Value};
 use crate::tensor::Tensor;
 use std::fmt::Debug;
@@ -181,12 +186,18 @@ pub trait Rule: Debug + Send + Sync + 'static {
     /// all results. Each position has the bits of the operation alone.
     ///
     /// # Errors
-    /// `type-2` if a result is too large.
+    /// `type-2` if a value is too large; a constraint of an operation that it is made of, where that has none for such
+    /// operands: above all of one that [`custom`] gives.
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation>;
 
     /// The operation on one row: the same for the result and all [`RowUse::Pointwise`] operands without
     /// their leading axis. It undoes [`Rule::batch`].
     fn for_one_row(&self, _x: &[&Type], _y: &Type) -> Option<Op> {
+        None
+    }
+
+    /// Which result says whether the operation found what it looked for: a [`Status`], 0 where it did.
+    fn status(&self) -> Option<usize> {
         None
     }
 
@@ -318,6 +329,24 @@ pub trait Structured {
         dy: &[Option<Cotangent>],
         wanted: &[bool],
     ) -> Result<Vec<Option<Cotangent>>, AdError>;
+    /// The operation as one whose first result solves an equation, if it is.
+    fn implicit(&self) -> Option<&dyn Implicit> {
+        None
+    }
+}
+
+/// An operation whose first result solves an equation; the others are constants for derivatives.
+pub trait Implicit {
+    /// The Taylor coefficient of the first result behind `lower`, those of t, t², …, where operands `x` follow `paths`, whose coefficients go one
+    /// order further.
+    fn coefficient(
+        &self,
+        b: &mut Builder,
+        x: &[Value],
+        y: &[Value],
+        paths: &[Path],
+        lower: &[Option<Value>],
+    ) -> Result<Option<Value>, AdError>;
 }
 
 /// See [`Rule::merge`].
@@ -378,6 +407,8 @@ pub enum Kernel<'a> {
     },
     /// A matrix product by law 4.
     Matmul(&'a Matmul),
+    /// A matrix product whose elements are stable dot products, by law 3.
+    StableMatmul(&'a Matmul),
     /// A reduction by law 3 over `axes`.
     Reduce {
         /// What is reduced with.

@@ -37,6 +37,7 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let mut entries = Vec::new();
     entries.extend(super::elementwise::entries());
     entries.extend_from_slice(super::predicate::ENTRIES);
+    entries.extend_from_slice(super::quantifier::ENTRIES);
     entries.extend_from_slice(super::constant::ENTRIES);
     entries.extend_from_slice(super::select::ENTRIES);
     entries.extend_from_slice(super::shape::ENTRIES);

@@ -1,13 +1,12 @@
 //! `canonical`: one way to write what has the same bits.
 
-use super::rebuilt;
 use crate::ir::Graph;
 use crate::ops::Violation;
 
 /// `graph` with each operation's own simplifications, and operands of commutative operations in the
 /// order in which they are defined.
 pub fn canonical(graph: &Graph) -> Result<Graph, Violation> {
-    rebuilt(graph, |b, node, operands| {
+    graph.rebuilt(|b, node, operands| {
         let mut operands = operands.to_vec();
         if node.op.is_commutative() {
             operands.sort();

@@ -1,12 +1,11 @@
 //! `fold`: operations on constants, computed.
 
-use super::rebuilt;
 use crate::ir::{Graph, Type};
 use crate::ops::Violation;
 
 /// `graph` with small operations on constants replaced by their value, by the reference.
 pub fn fold(graph: &Graph) -> Result<Graph, Violation> {
-    rebuilt(graph, |b, node, operands| {
+    graph.rebuilt(|b, node, operands| {
         let types: Vec<&Type> = operands.iter().map(|&v| b.ty(v)).collect();
         let results = node.op.infer(&types)?;
         match b.fold(&node.op, operands, &results) {

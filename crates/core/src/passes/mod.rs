@@ -31,8 +31,7 @@ mod share;
 
 pub use collapse::collapse;
 
-use crate::ir::builder::inputs_bound;
-use crate::ir::{Builder, Graph, Node, Program, Value};
+use crate::ir::{Graph, Program};
 use crate::ops::Violation;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -124,24 +123,5 @@ fn relinked(graph: &Graph, renewed: &HashMap<*const Graph, Arc<Graph>>) -> Resul
     if graph.nodes().iter().all(|node| node.op.regions().is_empty()) {
         return Ok(None);
     }
-    rebuilt(graph, |b, node, operands| {
-        let regions = node.op.regions().iter().map(new_region).collect();
-        let op = node.op.with_regions(regions).unwrap_or_else(|| node.op.clone());
-        b.push(op, operands)
-    })
-    .map(Some)
-}
-
-/// The graph whose nodes are what `each` makes of the nodes of `graph`, given the operands in the
-/// new graph.
-fn rebuilt(
-    graph: &Graph,
-    mut each: impl FnMut(&mut Builder, &Node, &[Value]) -> Result<Vec<Value>, Violation>,
-) -> Result<Graph, Violation> {
-    let mut b = Builder::verbatim(&graph.name);
-    let inputs = b.copy_inputs(graph);
-    let mut map = inputs_bound(graph, &inputs);
-    b.rebuild(graph, &mut map, |_| true, &mut each)?;
-    let outputs = graph.outputs().iter().map(|v| map[v.index()].expect("defined")).collect();
-    Ok(b.finish(outputs))
+    graph.relinked(|region| Ok(new_region(region))).map(Some)
 }

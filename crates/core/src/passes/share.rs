@@ -1,6 +1,5 @@
 //! `share`: one of several equal operations.
 
-use super::rebuilt;
 use crate::ir::builder::key;
 use crate::ir::{Graph, Value};
 use crate::ops::Violation;
@@ -9,7 +8,7 @@ use std::collections::HashMap;
 /// `graph` in which the same operation on the same operands stands once, where it stood first.
 pub fn share(graph: &Graph) -> Result<Graph, Violation> {
     let mut known: HashMap<String, Vec<Value>> = HashMap::new();
-    rebuilt(graph, |b, node, operands| {
+    graph.rebuilt(|b, node, operands| {
         let mut ordered = operands.to_vec();
         if node.op.is_commutative() {
             ordered.sort();

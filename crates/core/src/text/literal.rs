@@ -176,7 +176,7 @@ pub(super) fn attribute(
 ) -> Result<Attribute, Diagnostic> {
     let kind = || {
         let message = format!(
-            "attribute `{name}` must be true or false, an integer, a list of integers, a string or a dtype"
+            "attribute `{name}` must be true or false, a number, a list of integers, a string or a dtype"
         );
         Diagnostic::new("attribute-3", message).at(literal.span)
     };
@@ -186,7 +186,13 @@ pub(super) fn attribute(
         (LiteralKind::Word("false"), _) => Ok(Attribute::Bool(false)),
         (LiteralKind::Word(word), _) => DType::from_name(word).map(Attribute::DType).ok_or_else(kind),
         (LiteralKind::Text(text), _) => Ok(Attribute::Text(text.clone())),
-        (LiteralKind::Number { .. }, _) if name != "value" => integer(literal).map(Attribute::Int),
+        (LiteralKind::Number { negative, digits }, _) if name != "value" => match is_fraction(digits) {
+            true => number::Scalar::from_digits(*negative, digits).map(Attribute::Float).map_err(|wanted| {
+                let got = shortened(digits);
+                Diagnostic::new("attribute-2", format!("number must be {wanted}, got {got}")).at(literal.span)
+            }),
+            false => integer(literal).map(Attribute::Int),
+        },
         (LiteralKind::List(list), _) if name != "value" => {
             list.iter().map(integer).collect::<Result<_, _>>().map(Attribute::Ints)
         }
@@ -197,6 +203,11 @@ pub(super) fn attribute(
                 .help("write `: f64` behind the attributes"))
         }
     }
+}
+
+/// Whether a number is written with a point or an exponent.
+fn is_fraction(digits: &str) -> bool {
+    digits.contains(['.', 'p']) || (!digits.starts_with("0x") && digits.contains(['e', 'E']))
 }
 
 fn integer(literal: &Literal) -> Result<i64, Diagnostic> {

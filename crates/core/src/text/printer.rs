@@ -225,6 +225,10 @@ impl Printer {
         let _ = match attribute {
             Attribute::Bool(value) => write!(out, "{value}"),
             Attribute::Int(value) => write!(out, "{value}"),
+            Attribute::Float(value) => {
+                number::Scalar::write(*value, number::Floats::Decimal, out);
+                Ok(())
+            }
             Attribute::Ints(values) => write!(out, "{values:?}"),
             Attribute::DType(dtype) if self.style.form == Form::Guide => write!(out, "{dtype}"),
             Attribute::DType(dtype) => write!(out, "{}", generic_dtype(*dtype)),

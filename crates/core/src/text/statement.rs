@@ -409,6 +409,7 @@ fn understood(op: Op, given: &Attributes, entries: &[Entry]) -> Result<Op, Diagn
     for ((name, given), entry) in given.iter().zip(entries) {
         let fits = match (own.get(name), given) {
             (Some(Attribute::Tensor(own)), Attribute::Tensor(given)) => own.same_bits(given),
+            (Some(Attribute::Float(own)), Attribute::Int(given)) => *own == *given as f64,
             (Some(own), given) => own == given,
             (None, given) => matches!(given, Attribute::Bool(false) | Attribute::Ints(_)),
         };
@@ -442,6 +443,7 @@ fn kind(attribute: &Attribute) -> &'static str {
     match attribute {
         Attribute::Bool(_) => "true or false",
         Attribute::Int(_) => "an integer",
+        Attribute::Float(_) => "a number",
         Attribute::Ints(_) => "a list of integers",
         Attribute::Text(_) => "a string",
         Attribute::DType(_) => "a dtype",

@@ -10,29 +10,35 @@
 //! # Layout
 //!
 //! ```text
-//! /                     attributes software, format, formatVersion, numericsVersion, seed, step,
-//!                       caseSha256, and sha256: the digest of tessera/manifest
+//! /                     attributes software, softwareVersion, date, machine, format, formatVersion,
+//!                       numericsVersion, seed, step, caseSha256, and sha256: the digest of
+//!                       tessera/manifest
 //! /tessera/manifest     one line for every compared thing, in order; see `manifest.rs`
 //! /tessera/case         the text of the case file
 //! /tessera/program      the text of the program that ran
 //! /tessera/attributes   (group) the caller's attributes
 //! /<path>               the caller's datasets, each with attributes dtype and sha256
-//! /provenance           (group) attributes date, machine, softwareVersion and the caller's
-//! /provenance/manifest  the same for what differs between equal runs; never compared
+//! /provenance           (group) the caller's attributes about this run of the program
+//! /provenance/manifest  the same for what differs between equal runs, softwareVersion, date and
+//!                       machine of the root among it; never compared
 //! /provenance/<path>    datasets such as wall-clock times; never compared
 //! ```
 //!
 //! Names follow openPMD's manner (lower camel case, `software`, `date`, `machine`). Any HDF5 tool
-//! of version 1.10 or later reads the file. `bool` is stored as `u8`, named by its `dtype`.
+//! of version 1.10 or later reads the file. Datasets of more than 1 KiB are chunked, compressed and
+//! checked by fletcher32; smaller ones lie in their object header, under its checksum. Nothing in
+//! the compared part tells how many threads or ranks there were: datasets are in global order. `bool` is stored as `u8`, named by its `dtype`.
 //! Every NaN is stored as the canonical one (law 2).
 
 mod h5;
+mod kept;
 mod manifest;
 mod read;
 mod write;
 
-pub use read::{Latest, from_bytes, read, read_latest};
-pub use write::{Outcome, previous_path, to_bytes, write};
+pub use kept::{KEEP, Latest, kept_path, kept_paths, previous_path, read_latest, remove_leftovers};
+pub use read::{from_bytes, read};
+pub use write::{Outcome, to_bytes, write, write_keeping};
 
 use indexmap::IndexMap;
 use std::path::PathBuf;
@@ -40,7 +46,7 @@ use tessera_core::Tensor;
 use tessera_core::tensor::{canonical_bits_f64, hex};
 
 /// The version of the layout above. Readers refuse any other.
-pub const FORMAT_VERSION: u64 = 1;
+pub const FORMAT_VERSION: u64 = 2;
 
 pub use tessera_core::numerics::VERSION as NUMERICS_VERSION;
 

@@ -5,15 +5,12 @@
 //! by its size before memory is allotted.
 
 use super::manifest::{Lines, Manifest};
-use super::{
-    Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, Header, Provenance, h5, previous_path,
-    sha256,
-};
+use super::{Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, Header, Provenance, h5, sha256};
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
 use hdf5::{Dataset, File, Group, H5Type, Location, LocationType};
 use indexmap::IndexMap;
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tessera_core::tensor::Data;
 use tessera_core::{DType, Tensor};
 
@@ -22,17 +19,6 @@ const EXPANSION_MAX: usize = 1040;
 
 /// The first bytes of every HDF5 file.
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
-
-/// The last good run file of a pair.
-#[derive(Debug)]
-pub struct Latest {
-    /// Its content.
-    pub checkpoint: Checkpoint,
-    /// Where it was: the path asked for, or its previous path.
-    pub path: PathBuf,
-    /// Why the newest file was refused, when it was.
-    pub refused: Option<CheckpointError>,
-}
 
 /// Reads the run file at `path` and verifies all of it.
 ///
@@ -44,24 +30,6 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
         .map_err(Cause::from)
         .and_then(|bytes| from_bytes(&bytes))
         .map_err(|cause| CheckpointError { action: "read", path: path.to_owned(), cause })
-}
-
-/// Reads the run file at `path`, or the one kept from before it if the newest is not good.
-///
-/// # Errors
-/// If neither is good: why the newest was refused.
-pub fn read_latest(path: &Path) -> Result<Latest, CheckpointError> {
-    let newest = match read(path) {
-        Ok(checkpoint) => {
-            return Ok(Latest { checkpoint, path: path.to_owned(), refused: None });
-        }
-        Err(error) => error,
-    };
-    let previous = previous_path(path);
-    match read(&previous) {
-        Ok(checkpoint) => Ok(Latest { checkpoint, path: previous, refused: Some(newest) }),
-        Err(_) => Err(newest),
-    }
 }
 
 /// Reads and verifies the bytes of a run file.
@@ -80,6 +48,9 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint, Cause> {
         _ => Err(Cause::Altered(reader.findings)),
     }
 }
+
+/// The attributes of the root that tell who wrote the file: part of the provenance.
+const ORIGIN: [&str; 3] = ["softwareVersion", "date", "machine"];
 
 /// Reads one file and collects every finding.
 struct Reader {
@@ -181,16 +152,13 @@ impl Reader {
     }
 
     fn provenance(&mut self, lines: &Lines) -> Provenance {
-        let own = ["softwareVersion", "date", "machine"];
-        let read =
-            |name: &str| -> Result<String, Cause> { self.text_attribute(&*self.group("provenance")?, name) };
-        let texts = own.map(read);
+        let texts = ORIGIN.map(|name| self.text_attribute(&self.file, name));
         let [version, date, machine] = texts;
         let software_version = self.keep("attribute softwareVersion", version);
         let date = self.keep("attribute date", date);
         let machine = self.keep("attribute machine", machine);
-        let names = lines.names("attribute").filter(|name| !own.contains(name));
-        let entries = self.attributes("provenance", "attribute", names, &["sha256", own[0], own[1], own[2]]);
+        let names = lines.names("attribute").filter(|name| !ORIGIN.contains(name));
+        let entries = self.attributes("provenance", "attribute", names, &["sha256"]);
         Provenance { software_version, date, machine, entries }
     }
 
@@ -337,7 +305,7 @@ impl Reader {
             "sha256",
         ];
         for name in self.file.attr_names().unwrap_or_default() {
-            if !own.contains(&name.as_str()) {
+            if !own.iter().chain(&ORIGIN).any(|own| *own == name) {
                 found.push(format!("attribute {name} of the root is not in the manifest"));
             }
         }

@@ -1,7 +1,8 @@
 //! Writing a run file: bytes in memory first, then a new file, then a change of names.
 
+use super::kept::{self, KEEP};
 use super::manifest::{Lines, Manifest, validate};
-use super::{Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, Provenance, h5};
+use super::{Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, h5};
 use hdf5::plist::dataset_create::Layout;
 use hdf5::{File, Group, H5Type, Location};
 use indexmap::IndexMap;
@@ -30,27 +31,37 @@ pub enum Outcome {
     Created,
     /// It was good and is now the previous one, at this path.
     Kept(PathBuf),
+    /// It was good, and none was to be kept.
+    Replaced,
     /// It was no good run file, and was moved aside to this path. The previous one is untouched.
     Moved(PathBuf),
 }
 
-/// The path at which the last good file before `path` is kept: `RUN.h5.previous`.
-pub fn previous_path(path: &Path) -> PathBuf {
-    suffixed(path, ".previous")
+/// Writes `checkpoint` to `path`, whole or not at all, and keeps [`KEEP`] good files before it;
+/// see [`write_keeping`].
+///
+/// # Errors
+/// As [`write_keeping`].
+pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<Outcome, CheckpointError> {
+    write_keeping(path, checkpoint, KEEP)
 }
 
-/// Writes `checkpoint` to `path`, whole or not at all.
+/// Writes `checkpoint` to `path`, whole or not at all, and keeps `keep` good files before it.
 ///
 /// The bytes go to a temporary file in the same folder, which is flushed to the disk, renamed to
 /// `path`, and then the folder is flushed. A good file that was at `path` stays as
-/// [`previous_path`]; whatever else was there is moved to `path` + `.altered`. So at every moment,
-/// also after a loss of power, the last good run file is at `path` or at its previous path.
+/// [`previous_path`], those before it are renamed as [`kept_path`] says, and the oldest are
+/// removed; whatever else was at `path` is moved to `path` + `.altered`. So at every moment, also
+/// after a loss of power, a good run file is at `path` or at one of the kept paths.
 ///
 /// # Errors
 /// If the checkpoint holds names or texts that a file cannot, or the operating system refuses;
-/// then the files that were there are as they were and the temporary file is gone.
-pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<Outcome, CheckpointError> {
-    to_bytes(checkpoint).and_then(|bytes| replace(path, &bytes)).map_err(|cause| CheckpointError {
+/// then the file that was at `path` is as it was and the temporary file is gone.
+///
+/// [`previous_path`]: super::previous_path
+/// [`kept_path`]: super::kept_path
+pub fn write_keeping(path: &Path, checkpoint: &Checkpoint, keep: u32) -> Result<Outcome, CheckpointError> {
+    to_bytes(checkpoint).and_then(|bytes| replace(path, &bytes, keep)).map_err(|cause| CheckpointError {
         action: "write",
         path: path.to_owned(),
         cause,
@@ -68,26 +79,20 @@ pub fn to_bytes(checkpoint: &Checkpoint) -> Result<Vec<u8>, Cause> {
 }
 
 /// Puts a file of `bytes` in the place of `path`.
-fn replace(path: &Path, bytes: &[u8]) -> Result<Outcome, Cause> {
+fn replace(path: &Path, bytes: &[u8], keep: u32) -> Result<Outcome, Cause> {
     if path.is_dir() {
         return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory).into());
     }
-    let name =
-        path.file_name().ok_or_else(|| Cause::Content("the path must end with a file's name".to_owned()))?;
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut prefix = OsString::from(".");
-    prefix.push(name);
-    prefix.push(".");
+    let prefix = kept::temporary_prefix(kept::file_name(path)?);
+    let folder = kept::folder(path);
     // Dropped without `persist`, the temporary file is removed.
     let mut temporary = temporary_file(folder, &prefix)?;
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
-    let outcome = keep_old(path)?;
+    let outcome = keep_old(path, keep)?;
     temporary.persist(path).map_err(|error| error.error)?;
     std::fs::File::open(folder)?.sync_all()?;
+    kept::remove_older(path, keep)?;
     Ok(outcome)
 }
 
@@ -96,47 +101,40 @@ fn temporary_file(folder: &Path, prefix: &OsString) -> std::io::Result<tempfile:
     use std::os::unix::fs::PermissionsExt;
     tempfile::Builder::new()
         .prefix(prefix)
-        .suffix(".tmp")
+        .suffix(kept::TEMPORARY_SUFFIX)
         .permissions(std::fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)
 }
 
 /// Gives the file at `path`, if there is one, a second name: the previous one if it is good, and
 /// otherwise a name that leaves the previous one alone.
-fn keep_old(path: &Path) -> Result<Outcome, Cause> {
+fn keep_old(path: &Path, keep: u32) -> Result<Outcome, Cause> {
     if !path.try_exists()? {
         return Ok(Outcome::Created);
     }
     let good = super::read(path).is_ok();
-    let kept = if good { previous_path(path) } else { suffixed(path, ".altered") };
+    if good && keep == 0 {
+        return Ok(Outcome::Replaced);
+    }
+    let old = if good { kept::previous_path(path) } else { kept::suffixed(path, ".altered") };
+    if good {
+        kept::make_room(path, keep)?;
+    }
     // A hard link keeps the old file at `path` until the new one takes the name. It is made under
     // a passing name, because a link cannot replace a file and a rename can.
-    let passing = suffixed(&kept, ".tmp");
-    remove_if_there(&passing)?;
+    let passing = kept::suffixed(&old, kept::TEMPORARY_SUFFIX);
+    kept::remove_if_there(&passing)?;
     match std::fs::hard_link(path, &passing) {
         Ok(()) => {
-            std::fs::rename(&passing, &kept)?;
+            std::fs::rename(&passing, &old)?;
             // A rename between two names of one file does nothing and leaves both.
-            remove_if_there(&passing)?;
+            kept::remove_if_there(&passing)?;
         }
         // A file system without hard links: between this rename and the next one, the last good
         // file is at the kept path alone.
-        Err(_) => std::fs::rename(path, &kept)?,
+        Err(_) => std::fs::rename(path, &old)?,
     }
-    Ok(if good { Outcome::Kept(kept) } else { Outcome::Moved(kept) })
-}
-
-fn remove_if_there(path: &Path) -> std::io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn suffixed(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(suffix);
-    PathBuf::from(path)
+    Ok(if good { Outcome::Kept(old) } else { Outcome::Moved(old) })
 }
 
 /// Stores everything in `file`.
@@ -148,6 +146,9 @@ fn fill(file: &File, checkpoint: &Checkpoint) -> Result<(), Cause> {
     let attributes = new_group(file, "tessera/attributes")?;
 
     h5::write_text_attribute(file, "software", "tessera")?;
+    h5::write_text_attribute(file, "softwareVersion", &checkpoint.provenance.software_version)?;
+    h5::write_text_attribute(file, "date", &checkpoint.provenance.date)?;
+    h5::write_text_attribute(file, "machine", &checkpoint.provenance.machine)?;
     h5::write_text_attribute(file, "format", "tessera run")?;
     write_number(file, "formatVersion", FORMAT_VERSION)?;
     write_number(file, "numericsVersion", header.numerics_version)?;
@@ -157,7 +158,7 @@ fn fill(file: &File, checkpoint: &Checkpoint) -> Result<(), Cause> {
     h5::write_text(&own, "case", &header.case)?;
     h5::write_text(&own, "program", &header.program)?;
     write_attributes(&attributes, &checkpoint.attributes)?;
-    write_provenance(&provenance, &checkpoint.provenance)?;
+    write_attributes(&provenance, &checkpoint.provenance.entries)?;
 
     let mut groups = HashSet::new();
     for (path, tensor) in &checkpoint.datasets {
@@ -177,13 +178,6 @@ fn fill(file: &File, checkpoint: &Checkpoint) -> Result<(), Cause> {
 fn write_manifest(group: &Group, digest_at: &Location, lines: &Lines) -> Result<(), Cause> {
     h5::write_text(group, "manifest", &lines.text())?;
     h5::write_text_attribute(digest_at, "sha256", &lines.digest())
-}
-
-fn write_provenance(group: &Group, provenance: &Provenance) -> Result<(), Cause> {
-    h5::write_text_attribute(group, "softwareVersion", &provenance.software_version)?;
-    h5::write_text_attribute(group, "date", &provenance.date)?;
-    h5::write_text_attribute(group, "machine", &provenance.machine)?;
-    write_attributes(group, &provenance.entries)
 }
 
 fn write_attributes(location: &Location, attributes: &IndexMap<String, Attribute>) -> Result<(), Cause> {

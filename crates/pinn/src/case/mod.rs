@@ -10,6 +10,7 @@ mod terms;
 mod training;
 
 pub use points::Stream;
+pub use training::KEEP_MAX;
 
 use crate::diagnostic::Diagnostics;
 use crate::expression::{Expr, Scope};
@@ -58,8 +59,8 @@ pub struct Case {
     pub optimisers: Vec<Optimiser>,
     /// What the solution is scored against.
     pub reference: Option<Reference>,
-    /// Steps between checkpoints.
-    pub checkpoint_every: u64,
+    /// When to write checkpoints, and how many to keep.
+    pub checkpoints: Checkpoints,
 }
 
 /// An independent variable and the interval it lives in.
@@ -234,6 +235,21 @@ pub enum Schedule {
     /// factor + (1 − factor) (1 + cos(π s / steps)) / 2: it ends at `factor`.
     #[allow(missing_docs)]
     Cosine { factor: f64 },
+}
+
+/// When to write checkpoints, and how many to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// Steps between two.
+    pub every: u64,
+    /// How many good files to keep before the newest; `None` leaves it to the program.
+    pub keep: Option<u32>,
+}
+
+impl Default for Checkpoints {
+    fn default() -> Checkpoints {
+        Checkpoints { every: 1000, keep: None }
+    }
 }
 
 /// What a run is scored against.

@@ -5,7 +5,7 @@
 //! that is wrong.
 
 use super::reader::{Reader, Table, Value};
-use super::{Case, Coordinate, Derivatives, Parameter, terms, training};
+use super::{Case, Checkpoints, Coordinate, Derivatives, Parameter, terms, training};
 use crate::diagnostic::Diagnostic;
 use crate::expression::{Function, Node, Scope, parse};
 use std::ops::Range;
@@ -47,7 +47,7 @@ fn read(top: &Table) -> Option<Case> {
     let network = top.required("network").and_then(|value| training::network(&value, seed));
     let optimisers = training::optimisers(top);
     let reference = optional(top, "reference", None, |value| training::reference(value, &declared).map(Some));
-    let checkpoint_every = optional(top, "checkpoint", 1000, training::checkpoint);
+    let checkpoints = optional(top, "checkpoint", Checkpoints::default(), training::checkpoint);
     let terms = terms?;
     Some(Case {
         title: title?.text.to_string(),
@@ -64,7 +64,7 @@ fn read(top: &Table) -> Option<Case> {
         network: network?,
         optimisers: optimisers?,
         reference: reference?,
-        checkpoint_every: checkpoint_every?,
+        checkpoints: checkpoints?,
     })
 }
 

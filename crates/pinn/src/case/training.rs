@@ -2,12 +2,15 @@
 
 use super::read::{Declared, optional};
 use super::reader::{Table, Value};
-use super::{Activation, Network, Optimiser, Reference, Schedule, Solution};
+use super::{Activation, Checkpoints, Network, Optimiser, Reference, Schedule, Solution};
 use crate::diagnostic::{Diagnostic, list};
 use crate::exact::burgers;
 use crate::expression::{Expr, Node, Scope, Symbol, parse};
 
 const COUNT_MAX: u64 = 1 << 48;
+
+/// Files kept before the newest, at most.
+pub const KEEP_MAX: u16 = 1000;
 
 /// The table `[network]`; its seed is the case's unless it has one.
 pub fn network(value: &Value, seed: Option<u64>) -> Option<Network> {
@@ -150,11 +153,15 @@ fn lbfgs(table: &Table, steps: Option<u64>) -> Option<Optimiser> {
 }
 
 /// The table `[checkpoint]`: steps between checkpoints.
-pub fn checkpoint(value: &Value) -> Option<u64> {
+pub fn checkpoint(value: &Value) -> Option<Checkpoints> {
     let table = value.table("[checkpoint]")?;
-    let every = table.required("every").and_then(|value| value.integer(1..=COUNT_MAX));
+    let default = Checkpoints::default();
+    let every = optional(&table, "every", default.every, |value| value.integer(1..=COUNT_MAX));
+    let keep = optional(&table, "keep", default.keep, |value| {
+        value.integer(0..=KEEP_MAX.into()).and_then(|keep| u32::try_from(keep).ok()).map(Some)
+    });
     table.finish();
-    every
+    Some(Checkpoints { every: every?, keep: keep? })
 }
 
 /// The table `[reference]`.

@@ -77,6 +77,15 @@ fn growth(dtype: DType) -> Graph {
     b.finish(vec![next, grown])
 }
 
+/// An operation by itself: the first of its results as the first of two results, and the carried operand as the other.
+fn applied(name: &str, op: &Scan, inputs: &[Type]) -> Graph {
+    let mut b = Builder::new(name);
+    let x: Vec<Value> =
+        ["c", "x", "k"].iter().zip(inputs).map(|(name, ty)| b.input(name, ty.clone())).collect();
+    let y = push(&mut b, Arc::new(op.clone()) as Op, &x)[0];
+    b.finish(vec![y, x[0]])
+}
+
 fn push(b: &mut Builder, op: impl Into<Op>, x: &[Value]) -> Vec<Value> {
     b.push(op.into(), x).expect("a sample keeps the laws")
 }
@@ -95,12 +104,24 @@ pub(super) fn add(s: &mut Samples, dtype: DType) {
         push(b, Arc::new(Checkpoint::new(body.clone())) as Op, x)
     });
     s.add("stop_gradient", "", &[any(dtype, &[3])], range, false, |b, x| b.apply(Arc::new(StopGradient), x));
-    for (chooser, branches) in
-        [(DType::Bool, vec![body.clone(), product.clone()]), (DType::I32, vec![body.clone(), product, first])]
-    {
+    for (chooser, branches) in [
+        (DType::Bool, vec![body.clone(), product.clone()]),
+        (DType::I32, vec![body.clone(), product.clone(), first]),
+    ] {
         let inputs: Vec<Type> = std::iter::once(Type::scalar(chooser)).chain(closed.clone()).collect();
         let cond = Cond::new(branches).expect("two or more");
         s.add_results("cond", "", &inputs, range, true, |b, x| push(b, Arc::new(cond) as Op, x));
+    }
+    // Two branches with loops, so that a batch takes them in rounds.
+    let count = |k| Scan::new(body.clone(), 1, 0).length(k);
+    let looped = [1, 3].map(|k| Arc::new(applied("looped", &count(k), &closed)));
+    for (chooser, branches) in [
+        (DType::Bool, looped.to_vec()),
+        (DType::U32, vec![looped[0].clone(), product.clone(), looped[1].clone()]),
+    ] {
+        let inputs: Vec<Type> = std::iter::once(Type::scalar(chooser)).chain(closed.clone()).collect();
+        let cond = Cond::new(branches).expect("two or more");
+        s.add("cond", "of loops", &inputs, range, true, |b, x| push(b, Arc::new(cond) as Op, x)[0]);
     }
     for keep in policies() {
         let scheduled = matches!(keep, Keep::Periodic(_) | Keep::Revolve(_));

@@ -27,13 +27,12 @@ impl<T: Real> Aligned<T> {
     /// `len` zeros.
     pub fn zeros(len: usize) -> Aligned<T> {
         let mut buffer = Aligned::default();
-        buffer.reset(len);
+        buffer.resize(len);
         buffer
     }
 
-    /// Becomes `len` zeros, in the space it has where that is enough.
-    pub fn reset(&mut self, len: usize) {
-        self.lines.clear();
+    /// Becomes `len` elements, in the space it has where that is enough: those that it had, then zeros.
+    pub fn resize(&mut self, len: usize) {
         self.lines.resize((len * size_of::<T>()).div_ceil(64), Line([0; 64]));
         self.len = len;
     }

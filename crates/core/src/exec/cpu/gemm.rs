@@ -159,23 +159,15 @@ fn first_part(whole: usize, shares: usize, unit: usize) -> usize {
 
 impl<T: Real> Batch<T> {
     fn run(self, level: Level, shares: usize) {
-        let Part { a, b, y, m, n, k } = self.first;
         match self.count {
             0 => {}
             1 => self.first.run(level, shares),
+            _ if shares <= 1 && self.first.is_one_block() => dispatch(level, self),
             count => {
                 let half = first_part(count, shares, 1).min(count - 1);
                 // SAFETY: `half` products lie before the second part.
-                let second = unsafe {
-                    Part {
-                        a: Matrix { start: a.start.add(half * m * k), ..a },
-                        b: Matrix { start: b.start.add(half * k * n), ..b },
-                        y: Plane { start: y.start.add(half * m * n), ..y },
-                        ..self.first
-                    }
-                };
-                let (left, right) =
-                    (Batch { count: half, ..self }, Batch { first: second, count: count - half });
+                let first = unsafe { self.first.product(half) };
+                let (left, right) = (Batch { count: half, ..self }, Batch { first, count: count - half });
                 join(halves(shares), move |s| left.run(level, s), move |s| right.run(level, s));
             }
         }
@@ -183,6 +175,29 @@ impl<T: Real> Batch<T> {
 }
 
 impl<T: Real> Part<T> {
+    /// The product that stands `i` products behind this one.
+    ///
+    /// # Safety
+    /// It must be one of the batch, or just behind it.
+    #[inline(always)]
+    unsafe fn product(self, i: usize) -> Part<T> {
+        let Part { a, b, y, m, n, k } = self;
+        // SAFETY: products stand one behind the other.
+        unsafe {
+            Part {
+                a: Matrix { start: a.start.add(i * m * k), ..a },
+                b: Matrix { start: b.start.add(i * k * n), ..b },
+                y: Plane { start: y.start.add(i * m * n), ..y },
+                ..self
+            }
+        }
+    }
+
+    /// Whether the caches hold what a thread needs of it at a time.
+    fn is_one_block(&self) -> bool {
+        self.m <= ROWS && self.n <= COLUMNS
+    }
+
     fn run(self, level: Level, shares: usize) {
         let Part { m, n, k, .. } = self;
         let shared = shares > 1;
@@ -201,7 +216,7 @@ impl<T: Real> Part<T> {
             let (left, right) = (Part { n: half, ..self }, Part { n: n - half, b, y, ..self });
             join(halves(shares), move |s| left.run(level, s), move |s| right.run(level, s));
         } else {
-            dispatch(level, self);
+            dispatch(level, Batch { first: self, count: 1 });
         }
     }
 
@@ -245,71 +260,109 @@ impl<T: Real> Part<T> {
     }
 }
 
-impl<T: Real> Kernel for Part<T> {
+/// Room for the copies and partial results of one product after the other.
+struct Rooms<T> {
+    left: Room<T>,
+    right: Room<T>,
+    #[expect(dead_code, reason = "planes point into it")]
+    partial: Room<T>,
+    planes: [Plane<T>; usize::BITS as usize],
+}
+
+impl<T: Real> Rooms<T> {
+    /// Room for products such as `part`, in vectors of `width` numbers.
+    fn new(part: &Part<T>, width: usize) -> Self {
+        let Part { a, y, m, n, k, .. } = *part;
+        let waiting = waiting_planes(blocks(k));
+        let mut partial = Room::<T>::new(waiting * m * n);
+        let mut planes = [y; usize::BITS as usize];
+        for (i, plane) in planes[1..=waiting].iter_mut().enumerate() {
+            // SAFETY: there is room for that many planes.
+            *plane = Plane { start: unsafe { partial.start().add(i * m * n) }, row: n };
+        }
+        Rooms {
+            left: Room::new(if a.column == 1 { 0 } else { ROWS_COPIED * BLOCK }),
+            right: Room::new(if part.reads_directly() {
+                0
+            } else {
+                k.min(BLOCK) * n.next_multiple_of(width)
+            }),
+            partial,
+            planes,
+        }
+    }
+}
+
+impl<T: Real> Kernel for Batch<T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let width = <T::Vector<S> as Lanes>::WIDTH;
+        let mut rooms = Rooms::new(&self.first, <T::Vector<S> as Lanes>::WIDTH);
+        for i in 0..self.count {
+            // SAFETY: the products lie in the operands.
+            unsafe { self.first.product(i).multiply::<T::Vector<S>>(&mut rooms) };
+        }
+    }
+}
+
+impl<T: Real> Part<T> {
+    /// Whether the right operand is read where it stands.
+    #[inline(always)]
+    fn reads_directly(&self) -> bool {
+        self.b.column == 1 && self.m <= ROWS_DIRECT
+    }
+
+    /// One slab after the other.
+    ///
+    /// # Safety
+    /// The operands and results must have the part's extents, and `rooms` be made for them.
+    #[inline(always)]
+    unsafe fn multiply<V: Lanes<Scalar = T>>(self, rooms: &mut Rooms<T>) {
         let Part { a, b, y, m, n, k } = self;
         let slabs = blocks(k).max(1);
-        let direct = b.column == 1 && m <= ROWS_DIRECT;
-        let mut partial = Room::<T>::new(waiting_planes(slabs) * m * n);
-        let mut left_room = Room::<T>::new(if a.column == 1 { 0 } else { ROWS_COPIED * BLOCK });
-        let mut right_room =
-            Room::<T>::new(if direct { 0 } else { k.min(BLOCK) * n.next_multiple_of(width) });
-        let mut planes = [y; usize::BITS as usize];
-        for (i, plane) in planes[1..=waiting_planes(slabs)].iter_mut().enumerate() {
-            // SAFETY: there is room for that many planes.
-            *plane = Plane { start: unsafe { partial.start().add(i * m * n) }, row: n };
-        }
+        let direct = self.reads_directly();
+        let panels = || {
+            let next = move |&start: &usize| {
+                Some(start + panel_columns(n - start, V::WIDTH)).filter(|&next| next < n)
+            };
+            std::iter::successors((n > 0).then_some(0), next)
+        };
+        rooms.planes[0] = y;
         for slab in 0..slabs {
             let terms = block_range(slab, k);
             let (first, terms) = (terms.start, terms.len());
-            let panels = || {
-                let next = move |&start: &usize| {
-                    Some(start + panel_columns(n - start, width)).filter(|&next| next < n)
-                };
-                std::iter::successors((n > 0).then_some(0), next)
-            };
             let joined = joins(slab, slabs);
-            let (target, waiting) = (planes[joined.start], &planes[joined]);
+            let (target, waiting) = (rooms.planes[joined.start], &rooms.planes[joined]);
             // SAFETY: slab, panels and results lie in the operands, and the copies have their room.
             unsafe {
                 let b = b.at(first, 0);
                 if !direct {
                     for start in panels() {
-                        let step = panel_columns(n - start, width);
-                        let to = right_room.start().add(start * terms);
-                        b.at(0, start).copy::<T::Vector<S>>(terms, step.min(n - start), to, step);
+                        let step = panel_columns(n - start, V::WIDTH);
+                        let to = rooms.right.start().add(start * terms);
+                        b.at(0, start).copy::<V>(terms, step.min(n - start), to, step);
                     }
                 }
                 for group in (0..m).step_by(ROWS_COPIED) {
                     let rows = ROWS_COPIED.min(m - group);
-                    let left = Self::left::<T::Vector<S>>(a.at(group, first), rows, terms, left_room.start());
+                    let left = Self::left::<V>(a.at(group, first), rows, terms, rooms.left.start());
                     for i in (0..rows).step_by(strip::<T>()) {
                         let left = Left { start: left.start.add(i / strip::<T>() * left.strip), ..left };
                         for start in panels() {
-                            let step = panel_columns(n - start, width);
+                            let step = panel_columns(n - start, V::WIDTH);
                             let columns = step.min(n - start);
                             let right = match direct {
                                 true => Right { start: b.at(0, start).start, step: b.row, readable: columns },
                                 false => Right {
-                                    start: right_room.start().add(start * terms),
+                                    start: rooms.right.start().add(start * terms),
                                     step,
                                     readable: step,
                                 },
                             };
                             let sums =
                                 Sums { begin: Begin::Zero, target, waiting, row: group + i, column: start };
-                            panel::<T::Vector<S>>(
-                                left,
-                                right,
-                                terms,
-                                sums,
-                                strip::<T>().min(rows - i),
-                                columns,
-                            );
+                            panel::<V>(left, right, terms, sums, strip::<T>().min(rows - i), columns);
                         }
                     }
                 }

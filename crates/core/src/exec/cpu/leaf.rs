@@ -4,11 +4,12 @@
 use super::Slot;
 use super::aligned::Aligned;
 use super::group::{CHUNK, RunGroup};
-use super::product::{Contract, Pack, Packed, Product};
+use super::product::{Begin, Contract, Pack, Packed, Product};
 use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
 use super::whole;
 use crate::exec::shard::Shard;
 use crate::ir::{DType, Graph, Value};
+use crate::memory::with_huge_pages;
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Lanes, Real, Simd};
 use crate::numerics::reduce::line::lines as lines_of;
@@ -26,37 +27,62 @@ pub(super) struct Region<'a, T> {
     graph: &'a Graph,
     slots: &'a [Slot<'a>],
     level: Level,
-    inputs: Vec<Input<'a, T>>,
+    inputs: Vec<Rows<T>>,
+    /// Truth values of inputs, as 1 and 0.
+    #[expect(dead_code, reason = "inputs point into them")]
+    masks: Vec<Vec<T>>,
     packed: Vec<Packed<T>>,
     vectors: Vec<Vec<T>>,
-    stores: Vec<Store>,
+    stores: Vec<Rows<T>>,
+    stored: Vec<Stored<T>>,
     spare: &'a Spare<T>,
     /// This rank's part of the rows, where it has not all.
     shard: Option<&'a Shard>,
 }
 
-/// Rows of a value from outside.
-struct Input<'a, T> {
-    elements: Elements<'a, T>,
-    /// Elements of a row.
+/// Elements of rows of the region, those of a row side by side; none where they are of another type.
+#[derive(Clone, Copy)]
+struct Rows<T> {
+    start: *mut T,
     width: usize,
     /// The first row that is there: not 0 where only this rank's are.
     first: usize,
 }
 
-enum Elements<'a, T> {
-    /// Of type `T`.
-    Rows(&'a [T]),
-    /// Truth values as 1 and 0.
-    Masks(Vec<T>),
-    /// Another element type.
-    Other,
+// SAFETY: inputs are only read, and every tile writes its own rows of stored values.
+unsafe impl<T: Real> Send for Rows<T> {}
+// SAFETY: as above.
+unsafe impl<T: Real> Sync for Rows<T> {}
+
+/// A stored value under construction.
+enum Stored<T> {
+    /// Tiles write its rows where they are.
+    Native(Vec<T>),
+    /// Another element type: tiles copy their rows.
+    Other(Mutex<Tensor>),
 }
 
-/// A stored value under construction: every block writes its own rows.
-struct Store {
-    tensor: Mutex<Tensor>,
+/// Where the buffers of a tile are.
+pub(super) struct Buffers<'a, T> {
+    arena: *mut T,
+    tile_rows: usize,
+    /// The tile's first row.
     row: usize,
+    inputs: &'a [Rows<T>],
+    stores: &'a [Rows<T>],
+}
+
+impl<T: Real> Buffers<'_, T> {
+    /// The start of the tile's elements. Inputs must not be written.
+    #[inline(always)]
+    pub fn start(&self, buffer: Buffer) -> *mut T {
+        let row = |rows: &Rows<T>| rows.start.wrapping_add((self.row - rows.first) * rows.width);
+        match buffer {
+            Buffer::Arena(at) => self.arena.wrapping_add(at * self.tile_rows),
+            Buffer::Input(index) => row(&self.inputs[index]),
+            Buffer::Store(index) => row(&self.stores[index]),
+        }
+    }
 }
 
 /// Buffers that nobody uses now: what one leaf, and one call, leaves for the next.
@@ -149,16 +175,21 @@ impl<'a, T: Real> Region<'a, T> {
             _ => 0,
         };
         let mask = |b: &bool| if *b { T::ONE } else { T::ZERO };
-        let row = |v: &Value| graph.ty(*v).static_shape().expect("lowered")[1..].iter().product::<usize>();
+        let width = |v: &Value| graph.ty(*v).static_shape().expect("lowered")[1..].iter().product::<usize>();
+        let mut masks = Vec::new();
         let inputs = program.inputs.iter().map(|v| {
             let tensor = slots[v.index()].get();
-            let elements = match tensor.dtype() {
-                DType::Bool => Elements::Masks(tensor.values::<bool>().iter().map(mask).collect()),
-                dtype if dtype == T::DTYPE => Elements::Rows(tensor.values::<T>()),
-                _ => Elements::Other,
+            let start = match tensor.dtype() {
+                DType::Bool => {
+                    masks.push(tensor.values::<bool>().iter().map(mask).collect::<Vec<T>>());
+                    masks.last().expect("just pushed").as_ptr()
+                }
+                dtype if dtype == T::DTYPE => tensor.values::<T>().as_ptr(),
+                _ => std::ptr::null(),
             };
-            Input { elements, width: row(v), first: first(v) }
+            Rows { start: start.cast_mut(), width: width(v), first: first(v) }
         });
+        let inputs = inputs.collect();
         let packed = program.packed.iter().map(|&(v, transposed)| {
             let tensor = slots[v.index()].get();
             let (r, c) = (tensor.shape()[0], tensor.shape()[1]);
@@ -167,17 +198,28 @@ impl<'a, T: Real> Region<'a, T> {
             dispatch(level, Pack { b: tensor.values::<T>(), k, n, transposed, into: &mut packed });
             packed
         });
-        let stores = program.stores.iter().map(|v| {
-            let ty = graph.ty(*v);
-            let mut shape = ty.static_shape().expect("lowered");
-            shape[0] = shard.map_or(shape[0], |shard| shard.rows.len());
-            Store { tensor: Mutex::new(Tensor::zeros(ty.dtype, shape)), row: row(v) }
-        });
+        let (stores, stored) = program
+            .stores
+            .iter()
+            .map(|v| {
+                let (ty, width, first) = (graph.ty(*v), width(v), first(v));
+                let mut shape = ty.static_shape().expect("lowered");
+                shape[0] = shard.map_or(shape[0], |shard| shard.rows.len());
+                if ty.dtype != T::DTYPE {
+                    let tensor = Mutex::new(Tensor::zeros(ty.dtype, shape));
+                    return (Rows { start: std::ptr::null_mut(), width, first }, Stored::Other(tensor));
+                }
+                let mut elements = with_huge_pages(Vec::with_capacity(shape[0] * width));
+                (Rows { start: elements.as_mut_ptr(), width, first }, Stored::Native(elements))
+            })
+            .unzip();
         Region {
-            inputs: inputs.collect(),
+            inputs,
+            masks,
             packed: packed.collect(),
             vectors: program.vectors.iter().map(|&i| vector(graph, slots, i)).collect(),
-            stores: stores.collect(),
+            stores,
+            stored,
             spare,
             program,
             graph,
@@ -194,7 +236,8 @@ impl<'a, T: Real> Region<'a, T> {
 
     /// Runs all leaves, giving stored values and reductions. **Collective** where the rows are sharded.
     pub fn run(self, pool: Option<&rayon::ThreadPool>) -> Vec<(Value, Tensor)> {
-        let leaves = self.rows().len().div_ceil(self.program.leaf_rows);
+        let rows = self.rows().len();
+        let leaves = rows.div_ceil(self.program.leaf_rows);
         let run = |leaves: Range<usize>| match pool {
             _ if leaves.is_empty() => None,
             Some(pool) if leaves.len() > 1 => Some(pool.install(|| self.subtree(leaves, true))),
@@ -205,7 +248,7 @@ impl<'a, T: Real> Region<'a, T> {
                 let subtrees = shard.allreduce.subtrees().iter();
                 let first = shard.first_block;
                 let partials = subtrees.filter_map(|blocks| run(blocks.start - first..blocks.end - first));
-                self.joined(shard, partials.collect())
+                self.joined(shard, &partials.collect::<Vec<_>>())
             }
             _ => run(0..leaves),
         };
@@ -225,24 +268,32 @@ impl<'a, T: Real> Region<'a, T> {
             give(&self.spare.payloads, payload);
         }
         self.packed.into_iter().for_each(|packed| give(&self.spare.packed, packed));
-        for (value, store) in self.program.stores.iter().zip(self.stores) {
-            results.push((*value, store.tensor.into_inner().expect("no panic while held")));
+        for (&value, stored) in self.program.stores.iter().zip(self.stored) {
+            let tensor = match stored {
+                Stored::Native(mut elements) => {
+                    let mut shape = self.graph.ty(value).static_shape().expect("lowered");
+                    shape[0] = rows;
+                    // SAFETY: the tiles have written the elements of all rows.
+                    unsafe { elements.set_len(shape.iter().product()) };
+                    Tensor::new(shape, elements)
+                }
+                Stored::Other(tensor) => tensor.into_inner().expect("no panic while held"),
+            };
+            results.push((value, tensor));
         }
         results
     }
 
     /// **Collective.** The reductions over all ranks' rows, of those over this rank's subtrees.
-    fn joined(&self, shard: &Shard, partials: Vec<Aligned<T>>) -> Option<Aligned<T>> {
+    fn joined(&self, shard: &Shard, partials: &[Aligned<T>]) -> Option<Aligned<T>> {
         if self.program.rows == 0 {
             return None;
         }
-        let mut payload = take(&self.spare.payloads).unwrap_or_default();
-        payload.reset(self.program.payload_len);
+        let mut payload = Aligned::zeros(self.program.payload_len);
         let slices: Vec<&[T]> = partials.iter().map(|partial| &**partial).collect();
         let join = |range: Range<usize>, x: &mut [T], y: &[T]| self.join(range, x, y);
         let done = shard.allreduce.run(&*shard.communicator, &slices, 1, &mut payload, join);
         done.expect("one payload for each subtree");
-        partials.into_iter().for_each(|partial| give(&self.spare.payloads, partial));
         Some(payload)
     }
 
@@ -299,7 +350,8 @@ impl<'a, T: Real> Region<'a, T> {
     fn leaf(&self, range: Range<usize>) -> Aligned<T> {
         let program = self.program;
         let mut payload = take(&self.spare.payloads).unwrap_or_default();
-        payload.reset(program.payload_len);
+        // Every element is written: by the first tile, or from the lanes.
+        payload.resize(program.payload_len);
         let mut work = self.workspace();
         for segment in &program.segments {
             if let Some(at) = segment.lanes {
@@ -310,12 +362,20 @@ impl<'a, T: Real> Region<'a, T> {
         while row < range.end {
             let rows = row..range.end.min(row + program.tile_rows);
             row = rows.end;
+            let buffers = Buffers {
+                arena: work.arena.as_mut_ptr(),
+                tile_rows: program.tile_rows,
+                row: rows.start,
+                inputs: &self.inputs,
+                stores: &self.stores,
+            };
             Tile {
                 region: self,
                 work: &mut work,
                 payload: &mut payload,
                 offset: rows.start - range.start,
                 rows,
+                buffers,
             }
             .run();
         }
@@ -368,11 +428,11 @@ struct Tile<'a, 'r, T> {
     offset: usize,
     /// Rows of the region.
     rows: Range<usize>,
+    buffers: Buffers<'a, T>,
 }
 
 impl<T: Real> Tile<'_, '_, T> {
     fn run(mut self) {
-        let inputs: Vec<*const T> = self.region.inputs.iter().map(|input| self.input_start(input)).collect();
         for (value, slot) in &self.region.program.input_slots {
             let index = self.region.program.inputs.iter().position(|v| v == value).expect("an input");
             let first = self.region.inputs[index].first;
@@ -380,38 +440,17 @@ impl<T: Real> Tile<'_, '_, T> {
             self.work.tensors[*slot] = Some(self.region.slots[value.index()].get().rows(rows));
         }
         for instruction in &self.region.program.instructions {
-            self.instruction(instruction, &inputs);
-        }
-    }
-
-    fn input_start(&self, input: &Input<'_, T>) -> *const T {
-        let start = (self.rows.start - input.first) * input.width;
-        match &input.elements {
-            Elements::Rows(x) => x[start..].as_ptr(),
-            Elements::Masks(x) => x[start..].as_ptr(),
-            Elements::Other => std::ptr::null(),
-        }
-    }
-
-    /// The start of a buffer's elements for this tile.
-    fn start(&self, buffer: Buffer, inputs: &[*const T]) -> *const T {
-        match buffer {
-            Buffer::Arena(at) => self.work.arena[at * self.region.program.tile_rows..].as_ptr(),
-            Buffer::Input(index) => inputs[index],
+            self.instruction(instruction);
         }
     }
 
     /// `width` elements of every row of a buffer.
-    fn elements<'b>(&'b self, buffer: Buffer, width: usize, inputs: &[*const T]) -> &'b [T] {
-        // SAFETY: buffers hold `width` elements for each row of the tile; inputs outlive the region.
-        unsafe { std::slice::from_raw_parts(self.start(buffer, inputs), width * self.rows.len()) }
+    fn elements(&self, buffer: Buffer, width: usize) -> &[T] {
+        // SAFETY: buffers hold `width` elements for each row of the tile, written before they are read; inputs outlive the region.
+        unsafe { std::slice::from_raw_parts(self.buffers.start(buffer), width * self.rows.len()) }
     }
 
-    fn arena_mut(&mut self, at: usize) -> *mut T {
-        self.work.arena[at * self.region.program.tile_rows..].as_mut_ptr()
-    }
-
-    fn instruction(&mut self, instruction: &Instruction<T>, inputs: &[*const T]) {
+    fn instruction(&mut self, instruction: &Instruction<T>) {
         let (level, rows) = (self.region.level, self.rows.len());
         match instruction {
             Instruction::Group(group) => dispatch(
@@ -419,32 +458,27 @@ impl<T: Real> Tile<'_, '_, T> {
                 RunGroup {
                     group,
                     rows,
-                    arena: self.work.arena.as_mut_ptr(),
-                    tile_rows: self.region.program.tile_rows,
-                    inputs,
+                    buffers: &self.buffers,
                     vectors: &self.region.vectors,
                     registers: self.work.registers.as_mut_ptr(),
                 },
             ),
             Instruction::Product { a, packed, y, .. } => {
-                let (a, y) = (self.start(*a, inputs), self.arena_mut(*y));
+                let (a, y) = (self.buffers.start(*a), self.buffers.start(*y));
                 let scratch = self.work.scratch.as_mut_ptr();
                 dispatch(level, Product { a, rows, b: &self.region.packed[*packed], y, scratch });
             }
             Instruction::Contract { a, m, b, n, payload } => {
-                let (a, b) = (self.start(*a, inputs), self.start(*b, inputs));
+                let (a, b) = (self.buffers.start(*a), self.buffers.start(*b));
+                let begin = if self.offset == 0 { Begin::Zero } else { Begin::Target };
                 let sums = self.payload[*payload..].as_mut_ptr();
-                dispatch(level, Contract { a, m: *m, b, n: *n, rows, sums });
+                dispatch(level, Contract { a, m: *m, b, n: *n, rows, begin, sums });
             }
-            Instruction::Lanes { x, width, lanes, combiner } => {
-                self.lanes(*x, *width, *lanes, *combiner, inputs)
-            }
-            Instruction::Lines { x, n, lines, y, combiner } => {
-                self.lines(*x, *n, *lines, *y, *combiner, inputs)
-            }
-            Instruction::Dots { x, n, lines, y } => self.dots(*x, *n, *lines, *y, inputs),
+            Instruction::Lanes { x, width, lanes, combiner } => self.lanes(*x, *width, *lanes, *combiner),
+            Instruction::Lines { x, n, lines, y, combiner } => self.lines(*x, *n, *lines, *y, *combiner),
+            Instruction::Dots { x, n, lines, y } => self.dots(*x, *n, *lines, *y),
             Instruction::Columns { x, from, start, y, width } => {
-                let (x, y) = (self.start(*x, inputs), self.arena_mut(*y));
+                let (x, y) = (self.buffers.start(*x), self.buffers.start(*y));
                 for row in 0..rows {
                     // SAFETY: the columns lie inside both buffers, which do not overlap.
                     unsafe {
@@ -455,7 +489,7 @@ impl<T: Real> Tile<'_, '_, T> {
             Instruction::Concat { parts, y, width } => {
                 let mut column = 0;
                 for (part, own) in parts {
-                    let (x, y) = (self.start(*part, inputs), self.arena_mut(*y));
+                    let (x, y) = (self.buffers.start(*part), self.buffers.start(*y));
                     for row in 0..rows {
                         // SAFETY: as above.
                         unsafe {
@@ -465,15 +499,15 @@ impl<T: Real> Tile<'_, '_, T> {
                     column += own;
                 }
             }
-            Instruction::Opaque { node, operands, y } => self.opaque(*node, operands, *y, inputs),
-            Instruction::Store { x, store } => self.store(*x, *store, inputs),
+            Instruction::Opaque { node, operands, y } => self.opaque(*node, operands, *y),
+            Instruction::Store { x, store } => self.store(*x, *store),
         }
     }
 
     /// Adds rows to the lanes of law 3: row r of the block goes to lane r mod L.
-    fn lanes(&mut self, x: Buffer, width: usize, lanes: usize, combiner: Function, inputs: &[*const T]) {
+    fn lanes(&mut self, x: Buffer, width: usize, lanes: usize, combiner: Function) {
         let (level, rows) = (self.region.level, self.rows.len());
-        let x = self.start(x, inputs);
+        let x = self.buffers.start(x);
         let mut row = 0;
         while row < rows {
             let lane = (self.offset + row) % T::LAW_LANES;
@@ -487,18 +521,10 @@ impl<T: Real> Tile<'_, '_, T> {
         }
     }
 
-    fn lines(
-        &mut self,
-        x: Buffer,
-        n: usize,
-        lines: usize,
-        y: usize,
-        combiner: Function,
-        inputs: &[*const T],
-    ) {
+    fn lines(&mut self, x: Buffer, n: usize, lines: usize, y: Buffer, combiner: Function) {
         let (level, count) = (self.region.level, lines * self.rows.len());
-        let target = self.arena_mut(y);
-        let x = self.elements(x, n * lines, inputs);
+        let target = self.buffers.start(y);
+        let x = self.elements(x, n * lines);
         // SAFETY: the result's buffer holds `lines` elements per row and is not the operand's.
         let y = unsafe { std::slice::from_raw_parts_mut(target, count) };
         match combiner {
@@ -510,10 +536,10 @@ impl<T: Real> Tile<'_, '_, T> {
         }
     }
 
-    fn dots(&mut self, x: [Buffer; 2], n: usize, lines: usize, y: usize, inputs: &[*const T]) {
+    fn dots(&mut self, x: [Buffer; 2], n: usize, lines: usize, y: Buffer) {
         let (level, count) = (self.region.level, lines * self.rows.len());
-        let target = self.arena_mut(y);
-        let x = x.map(|x| self.elements(x, n * lines, inputs));
+        let target = self.buffers.start(y);
+        let x = x.map(|x| self.elements(x, n * lines));
         // SAFETY: the result's buffer holds `lines` elements per row and is no operand's.
         let y = unsafe { std::slice::from_raw_parts_mut(target, count) };
         match n {
@@ -523,16 +549,15 @@ impl<T: Real> Tile<'_, '_, T> {
     }
 
     /// The elements of a place as a tensor of the tile's rows.
-    fn gather(&self, place: Place<T>, ty: &crate::ir::Type, inputs: &[*const T]) -> Tensor {
+    fn gather(&self, place: Place<T>, ty: &crate::ir::Type) -> Tensor {
         let mut shape = ty.static_shape().expect("lowered");
         shape[0] = self.rows.len();
         let width: usize = shape[1..].iter().product();
         let values: Vec<T> = match place {
-            Place::Arena { at, .. } => self.elements(Buffer::Arena(at), width, inputs).to_vec(),
-            Place::Input { index, .. } => self.elements(Buffer::Input(index), width, inputs).to_vec(),
+            Place::Rows { of, .. } => self.elements(of, width).to_vec(),
             Place::Vector { index, .. } => self.region.vectors[index].repeat(self.rows.len()),
             Place::Column { of, .. } => {
-                let column = self.elements(of, 1, inputs);
+                let column = self.elements(of, 1);
                 column.iter().flat_map(|&x| std::iter::repeat_n(x, width)).collect()
             }
             Place::Number(number) => vec![number; width * self.rows.len()],
@@ -544,12 +569,12 @@ impl<T: Real> Tile<'_, '_, T> {
         }
     }
 
-    fn opaque(&mut self, node: usize, operands: &[Operand<T>], y: Place<T>, inputs: &[*const T]) {
+    fn opaque(&mut self, node: usize, operands: &[Operand<T>], y: Place<T>) {
         let node = &self.region.graph.nodes()[node];
         let rows: Vec<Option<Tensor>> = operands
             .iter()
             .map(|operand| match operand {
-                Operand::Rows(place, ty) => Some(self.gather(*place, ty, inputs)),
+                Operand::Rows(place, ty) => Some(self.gather(*place, ty)),
                 Operand::Whole(_) => None,
             })
             .collect();
@@ -566,10 +591,10 @@ impl<T: Real> Tile<'_, '_, T> {
         let result = whole::run(self.region.level, None, &**op, &tensors).remove(0);
         match y {
             Place::Slot(slot) => self.work.tensors[slot] = Some(result),
-            Place::Arena { at, width } => {
+            Place::Rows { of, width } => {
                 let fits = result.len() == self.rows.len() * width;
                 assert!(fits, "`{}` must give the type that its `infer` says", op.name());
-                let target = self.arena_mut(at);
+                let target = self.buffers.start(of);
                 // SAFETY: the buffer holds as many elements as the result has.
                 let y = unsafe { std::slice::from_raw_parts_mut(target, result.len()) };
                 match result.dtype() {
@@ -585,23 +610,21 @@ impl<T: Real> Tile<'_, '_, T> {
         }
     }
 
-    fn store(&mut self, x: Place<T>, store: usize, inputs: &[*const T]) {
-        let value = self.region.program.stores[store];
-        let ty = self.region.graph.ty(value);
-        let Store { tensor, row } = &self.region.stores[store];
-        let first = self.region.shard.map_or(0, |shard| shard.rows.start);
-        let range = (self.rows.start - first) * row..(self.rows.end - first) * row;
-        let elements = match x {
-            Place::Arena { at, .. } => Some(self.elements(Buffer::Arena(at), *row, inputs)),
-            Place::Input { index, .. } => Some(self.elements(Buffer::Input(index), *row, inputs)),
-            _ => None,
-        };
-        let mut tensor = tensor.lock().expect("no panic while held");
-        match elements {
-            Some(x) if ty.dtype == T::DTYPE => tensor.values_mut::<T>()[range].copy_from_slice(x),
-            _ => {
-                let rows = self.gather(x, ty, inputs);
-                copy_elements(tensor.data_mut(), rows.data(), range.start);
+    fn store(&mut self, x: Place<T>, store: usize) {
+        let ty = self.region.graph.ty(self.region.program.stores[store]);
+        let width = self.region.stores[store].width;
+        match &self.region.stored[store] {
+            Stored::Native(_) => {
+                let Place::Rows { of, .. } = x else { unreachable!("numbers of this type have a buffer") };
+                let (x, y) = (self.elements(of, width), self.buffers.start(Buffer::Store(store)));
+                // SAFETY: the tile's rows of the stored value are no other buffer's.
+                unsafe { std::ptr::copy_nonoverlapping(x.as_ptr(), y, x.len()) };
+            }
+            Stored::Other(tensor) => {
+                let rows = self.gather(x, ty);
+                let mut tensor = tensor.lock().expect("no panic while held");
+                let first = self.region.stores[store].first;
+                copy_elements(tensor.data_mut(), rows.data(), (self.rows.start - first) * width);
             }
         }
     }

@@ -16,6 +16,7 @@ mod leaf;
 mod product;
 mod reduce;
 mod schedule;
+mod stable;
 mod whole;
 
 use super::Executable;

@@ -348,7 +348,7 @@ impl<T: Real> Kernel for Pack<'_, T> {
         let (row, column) = if transposed { (1, k) } else { (n, 1) };
         let b = Matrix { start: b.as_ptr(), row, column };
         let mut data = std::mem::take(&mut into.data);
-        data.reset(k * n.next_multiple_of(width));
+        data.resize(k * n.next_multiple_of(width));
         let mut start = 0;
         while start < n {
             let columns = panel_columns(n - start, width);
@@ -426,13 +426,14 @@ impl<T: Real> Kernel for Product<'_, T> {
     }
 }
 
-/// `sums[m × n] += aᵀ·b` over `rows` rows: every chain goes on where the last tile ended.
+/// `sums[m × n] += aᵀ·b` over `rows` rows: every chain begins at +0, or goes on where the last tile ended.
 pub(super) struct Contract<T> {
     pub a: *const T,
     pub m: usize,
     pub b: *const T,
     pub n: usize,
     pub rows: usize,
+    pub begin: Begin,
     pub sums: *mut T,
 }
 
@@ -443,7 +444,7 @@ impl<T: Real> Kernel for Contract<T> {
     fn run<S: Simd>(self) {
         let width = <T::Vector<S> as Lanes>::WIDTH;
         // A single column is as well a row, and a row fills vectors.
-        let Contract { a, m, b, n, rows, sums } = match self.n {
+        let Contract { a, m, b, n, rows, begin, sums } = match self.n {
             1 => Contract { a: self.b, m: 1, b: self.a, n: self.m, ..self },
             _ => self,
         };
@@ -457,7 +458,7 @@ impl<T: Real> Kernel for Contract<T> {
                     Left { start: a, strip: strip::<T>(), row: 1, step: m },
                     Right { start: b.add(start), step: n, readable: columns },
                     rows,
-                    Sums { begin: Begin::Target, target, waiting: &[], row: 0, column: start },
+                    Sums { begin, target, waiting: &[], row: 0, column: start },
                     m,
                     columns,
                 );

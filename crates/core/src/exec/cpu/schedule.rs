@@ -51,10 +51,8 @@ const LEAF_ROWS_MIN: usize = 32;
 /// Where a row value lies while a tile runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Place<T> {
-    /// `rows × width` elements in the arena, from `at · tile_rows`.
-    Arena { at: usize, width: usize },
-    /// Rows of region input `index`.
-    Input { index: usize, width: usize },
+    /// `rows × width` elements of a buffer.
+    Rows { of: Buffer, width: usize },
     /// The same `width` elements in every row: vector `index` of the region.
     Vector { index: usize, width: usize },
     /// The single element of each row of buffer `of`, repeated `width` times.
@@ -68,8 +66,12 @@ pub(super) enum Place<T> {
 /// A buffer with one contiguous run of elements per tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Buffer {
+    /// In the arena, from `at · tile_rows`.
     Arena(usize),
+    /// The rows of this region input.
     Input(usize),
+    /// The rows of this stored value.
+    Store(usize),
 }
 
 /// One instruction of a tile program. Widths are elements per row.
@@ -78,22 +80,22 @@ pub(super) enum Instruction<T> {
     /// Elementwise operations.
     Group(Group<T>),
     /// `y[rows × n] = a[rows × k] · packed`.
-    Product { a: Buffer, k: usize, packed: usize, n: usize, y: usize },
+    Product { a: Buffer, k: usize, packed: usize, n: usize, y: Buffer },
     /// `payload[m × n] += aᵀ[m × rows] · b[rows × n]`, one fma chain per element.
     Contract { a: Buffer, m: usize, b: Buffer, n: usize, payload: usize },
     /// Lanes of law 3 over the rows.
     Lanes { x: Buffer, width: usize, lanes: usize, combiner: Function },
     /// Law 3 over the last axis: one line of `n` per result element, `lines` lines in a row.
-    Lines { x: Buffer, n: usize, lines: usize, y: usize, combiner: Function },
+    Lines { x: Buffer, n: usize, lines: usize, y: Buffer, combiner: Function },
     /// Dot products over the last axis: as `Lines`, of two buffers.
-    Dots { x: [Buffer; 2], n: usize, lines: usize, y: usize },
+    Dots { x: [Buffer; 2], n: usize, lines: usize, y: Buffer },
     /// Columns `start..start + width` of rows of `from` elements.
-    Columns { x: Buffer, from: usize, start: usize, y: usize, width: usize },
+    Columns { x: Buffer, from: usize, start: usize, y: Buffer, width: usize },
     /// Parts side by side.
-    Concat { parts: Vec<(Buffer, usize)>, y: usize, width: usize },
+    Concat { parts: Vec<(Buffer, usize)>, y: Buffer, width: usize },
     /// [`crate::ops::Rule::evaluate`] on the tile's rows.
     Opaque { node: usize, operands: Vec<Operand<T>>, y: Place<T> },
-    /// Writes rows to stored value `store`.
+    /// Writes rows to stored value `store`, where they were not made in place.
     Store { x: Place<T>, store: usize },
 }
 
@@ -218,7 +220,9 @@ impl<T: Real> TileProgram<T> {
         scheduler.run();
         let mut program = scheduler.program;
         program.arena_width = scheduler.arena.end.max(1);
-        let row_bytes = program.arena_width * size_of::<T>();
+        let in_place = |v: &&Value| graph.ty(**v).dtype == T::DTYPE;
+        let stored: usize = program.stores.iter().filter(in_place).map(|&v| width(graph, v)).sum();
+        let row_bytes = (program.arena_width + stored) * size_of::<T>();
         let elements =
             |(v, _): &(Value, bool)| graph.ty(*v).static_shape().expect("lowered").iter().product::<usize>();
         let shared = program.packed.iter().map(elements).sum::<usize>() + 2 * program.payload_len;
@@ -290,7 +294,7 @@ impl<T: Real> Scheduler<'_, T> {
     fn run(&mut self) {
         for (index, &value) in self.region.inputs.iter().enumerate() {
             let place = match self.native(value) {
-                true => Place::Input { index, width: width(self.graph, value) },
+                true => Place::Rows { of: Buffer::Input(index), width: width(self.graph, value) },
                 false => {
                     let slot = self.new_slot();
                     self.program.input_slots.push((value, slot));
@@ -320,7 +324,7 @@ impl<T: Real> Scheduler<'_, T> {
                 self.instruction(i);
             }
             for &value in last.get(&wave).into_iter().flatten() {
-                if let Some(Place::Arena { at, width }) = self.places.get(&value) {
+                if let Some(Place::Rows { of: Buffer::Arena(at), width }) = self.places.get(&value) {
                     self.arena.free(*at, *width);
                 }
             }
@@ -434,12 +438,15 @@ impl<T: Real> Scheduler<'_, T> {
         self.program.slots - 1
     }
 
-    /// Gives `value` a buffer in the arena.
-    fn allot(&mut self, value: Value) -> usize {
+    /// Gives `value` a buffer: its own rows if it is stored as it is held, else one in the arena.
+    fn allot(&mut self, value: Value) -> Buffer {
         let width = width(self.graph, value);
-        let at = self.arena.allot(width);
-        self.places.insert(value, Place::Arena { at, width });
-        at
+        let of = match self.region.stores.iter().position(|&v| v == value) {
+            Some(store) if self.graph.ty(value).dtype == T::DTYPE => Buffer::Store(store),
+            _ => Buffer::Arena(self.arena.allot(width)),
+        };
+        self.places.insert(value, Place::Rows { of, width });
+        of
     }
 
     /// The place of an operand: a row value, or a constant of the plan.
@@ -450,17 +457,14 @@ impl<T: Real> Scheduler<'_, T> {
     /// The buffer of `value`, filled now if it is spread or of another kind.
     fn buffer(&mut self, value: Value) -> Buffer {
         match self.place(value) {
-            Place::Arena { at, .. } => Buffer::Arena(at),
-            Place::Input { index, .. } => Buffer::Input(index),
+            Place::Rows { of, .. } => of,
             place @ (Place::Vector { .. } | Place::Column { .. } | Place::Number(_)) => {
-                let width = width(self.graph, value);
-                let at = self.arena.allot(width);
-                let mut group = GroupBuilder::new(width);
+                let mut group = GroupBuilder::new(width(self.graph, value));
                 let source = group.source(place);
-                group.copy(source, at);
+                let y = self.allot(value);
+                group.copy(source, y);
                 self.program.instructions.push(Instruction::Group(group.finish()));
-                self.places.insert(value, Place::Arena { at, width });
-                Buffer::Arena(at)
+                y
             }
             Place::Slot(_) => unreachable!("only opaque instructions take values of other types"),
         }
@@ -469,16 +473,16 @@ impl<T: Real> Scheduler<'_, T> {
     fn group(&mut self, width: usize, members: &[usize]) {
         let mut group = GroupBuilder::new(width);
         let mut sources = HashMap::new();
-        for &i in members.iter().filter(|i| !self.again.contains_key(i)) {
+        for &i in members {
+            if self.again.contains_key(&i) {
+                continue;
+            }
             let y = self.graph.nodes()[i].results[0];
             let user_outside =
                 |&user: &usize| self.graph.nodes()[user].operands.contains(&y) && !members.contains(&user);
             let escapes = self.region.stores.contains(&y) || self.region.nodes.iter().any(user_outside);
-            let target = escapes.then(|| self.arena.allot(width));
+            let target = escapes.then(|| self.allot(y));
             self.operation(i, target, &mut group, &mut sources);
-            if let Some(at) = target {
-                self.places.insert(y, Place::Arena { at, width });
-            }
         }
         self.program.instructions.push(Instruction::Group(group.finish()));
     }
@@ -487,7 +491,7 @@ impl<T: Real> Scheduler<'_, T> {
     fn operation(
         &self,
         i: usize,
-        target: Option<usize>,
+        target: Option<Buffer>,
         group: &mut GroupBuilder<T>,
         sources: &mut HashMap<Value, Source>,
     ) {
@@ -642,10 +646,7 @@ impl<T: Real> Scheduler<'_, T> {
             .collect();
         let y = node.results[0];
         let place = match self.native(y) {
-            true => {
-                let at = self.allot(y);
-                Place::Arena { at, width: width(self.graph, y) }
-            }
+            true => Place::Rows { of: self.allot(y), width: width(self.graph, y) },
             false => Place::Slot(self.new_slot()),
         };
         self.places.insert(y, place);
@@ -655,13 +656,12 @@ impl<T: Real> Scheduler<'_, T> {
     fn stores(&mut self) {
         for (store, &value) in self.region.stores.iter().enumerate() {
             let x = match self.place(value) {
-                place @ (Place::Slot(_) | Place::Arena { .. } | Place::Input { .. }) => place,
-                _ => match self.buffer(value) {
-                    Buffer::Arena(at) => Place::Arena { at, width: width(self.graph, value) },
-                    Buffer::Input(index) => Place::Input { index, width: width(self.graph, value) },
-                },
+                place @ (Place::Slot(_) | Place::Rows { .. }) => place,
+                _ => Place::Rows { of: self.buffer(value), width: width(self.graph, value) },
             };
-            self.program.instructions.push(Instruction::Store { x, store });
+            if !matches!(x, Place::Rows { of: Buffer::Store(own), .. } if own == store) {
+                self.program.instructions.push(Instruction::Store { x, store });
+            }
         }
     }
 }

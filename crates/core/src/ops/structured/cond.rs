@@ -1,8 +1,8 @@
 //! `cond`: one of several modules, chosen when the graph runs. Only that one runs.
 
 use super::region::{
-    batched, check_operands, choose, cotangents, list, merged, operand_types, outputs_for, spread, tangents,
-    without_unused,
+    any, batched, check_operands, choose, cotangents, first, list, marked_only, may_be_long, merged,
+    operand_types, outputs_for, spread, tangents, without_unused,
 };
 use super::*;
 use crate::ad::{AdError, dependence};
@@ -23,7 +23,7 @@ pub(super) const ENTRY: Entry = Entry {
         Constraint {
             id: "cond-2",
             law: "the first operand is a scalar: bool for two modules, or an integer",
-            mend: "compare scalars, or reduce a mask with `all` or `any`",
+            mend: "compare scalars, or reduce a mask with `tgraph.all` or `tgraph.any`",
         },
         Constraint {
             id: "cond-3",
@@ -80,6 +80,78 @@ impl Cond {
         index.min(last)
     }
 
+    /// For a predicate that all positions share. Every result has the batch axis.
+    fn batch_chosen(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let types = operand_types(b, &x.x[1..]);
+        let all = vec![true; self.branches[0].outputs().len()];
+        let branches = self.branches.iter().map(|g| Ok(Arc::new(batched(g, &types, &x.over[1..], &all)?.0)));
+        b.push(Arc::new(Cond { branches: branches.collect::<Result<_, Violation>>()? }), x.x)
+    }
+
+    /// For a predicate of each position's own, in as many rounds as there are branches: a round applies the branch that the first
+    /// position left chooses, for all that choose it too, and later rounds run only where a position is left.
+    fn batch_in_rounds(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
+        let choice = self.positions(b, x.x[0]);
+        let (mut operands, mut over) = (x.x[1..].to_vec(), x.over[1..].to_vec());
+        if !over.contains(&true) {
+            (operands[0], over[0]) = (b.repeat(operands[0], choice)?, true);
+        }
+        let left = b.compare(Direction::Eq, choice, choice);
+        let Choosing { mut left, mut results, .. } =
+            self.round(b, choice, left, &Batch { x: &operands, over: &over })?;
+        for _ in 1..self.branches.len() {
+            let state = [&[left], &results[..]].concat();
+            let more = any(b, left);
+            let x = [&[more], &state[..], &[choice], &operands].concat();
+            let types = operand_types(b, &x[1..]);
+            let branches = vec![self.next_round(&types, &over)?, first_inputs(&types, state.len())];
+            let next = b.push(Arc::new(Cond { branches }), &x)?;
+            (left, results) = (next[0], next[1..].to_vec());
+        }
+        Ok(results)
+    }
+
+    /// (which are left, results, choices, operands) → the first two after one more round.
+    fn next_round(&self, types: &[Type], over: &[bool]) -> Result<Arc<Graph>, Violation> {
+        let mut b = Builder::new("next_choice");
+        let x: Vec<Value> = types.iter().map(|ty| b.fresh_input("x", ty.clone())).collect();
+        let (state, rest) = x.split_at(x.len() - over.len() - 1);
+        let Choosing { left, mask, results } =
+            self.round(&mut b, rest[0], state[0], &Batch { x: &rest[1..], over })?;
+        let mut outputs = vec![left];
+        for (yes, &no) in results.into_iter().zip(&state[1..]) {
+            outputs.push(choose(&mut b, mask, yes, no)?);
+        }
+        Ok(Arc::new(b.finish(outputs)))
+    }
+
+    /// The branch that the first position of `left` chooses, for all of them that choose it.
+    fn round(&self, b: &mut Builder, choice: Value, left: Value, x: &Batch) -> Result<Choosing, Violation> {
+        let first = first(b, left);
+        let own = b.push(Arc::new(Gather::new(0, 0)), &[choice, first])?[0];
+        let spread = b.repeat(own, choice)?;
+        let same = b.compare(Direction::Eq, choice, spread);
+        let mask = b.elementwise(Function::And, &[left, same]);
+        let operands = [&[own], &marked_only(b, mask, x)?[..]].concat();
+        let over = [&[false], x.over].concat();
+        let results = self.batch_chosen(b, &Batch { x: &operands, over: &over })?;
+        Ok(Choosing { left: b.elementwise(Function::Xor, &[left, mask]), mask, results })
+    }
+
+    /// The position of the branch that each element of `predicate` chooses.
+    fn positions(&self, b: &mut Builder, predicate: Value) -> Value {
+        let index = match b.ty(predicate).dtype {
+            DType::Bool => b.elementwise(Function::Not, &[predicate]),
+            _ => {
+                let last = b.full_like(predicate, (self.branches.len() - 1) as f64);
+                let zero = b.zeros_like(predicate);
+                let index = b.max(predicate, zero);
+                b.min(index, last)
+            }
+        };
+        b.convert(index, DType::I64)
+    }
+
     /// The same choice among `graphs`, if they have outputs.
     fn apply(b: &mut Builder, predicate: Value, graphs: Vec<Graph>, operands: &[Value]) -> Vec<Value> {
         if graphs[0].outputs().is_empty() {
@@ -89,6 +161,23 @@ impl Cond {
         let operands: Vec<Value> = std::iter::once(predicate).chain(operands).collect();
         b.push(Arc::new(Cond { branches }), &operands).expect("types follow from the modules'")
     }
+}
+
+/// A round of [`Cond::batch_in_rounds`].
+struct Choosing {
+    /// The positions whose branch has not been applied.
+    left: Value,
+    /// Those for which it was applied in this round, and
+    mask: Value,
+    /// its results, which are theirs alone.
+    results: Vec<Value>,
+}
+
+/// The identity on inputs of `types`, of which only the first `count` are returned.
+fn first_inputs(types: &[Type], count: usize) -> Arc<Graph> {
+    let mut b = Builder::new("all_chosen");
+    let x: Vec<Value> = types.iter().map(|ty| b.fresh_input("x", ty.clone())).collect();
+    Arc::new(b.finish(x[..count].to_vec()))
 }
 
 impl Rule for Cond {
@@ -157,19 +246,19 @@ impl Rule for Cond {
         run(self.choice(x[0]), &x[1..])
     }
 
-    /// One choice for all positions is a choice. Of a choice for each, all branches are computed and their results chosen from.
+    /// One choice for all positions is a choice. Of a choice for each, all branches are computed and their results chosen from;
+    /// those that may be long only where they are chosen.
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
-        let (predicate, operands, over) = (x.x[0], &x.x[1..], &x.over[1..]);
-        let all = vec![true; self.branches[0].outputs().len()];
         if !x.over[0] {
-            let types = operand_types(b, operands);
-            let branches = self.branches.iter().map(|g| Ok(Arc::new(batched(g, &types, over, &all)?.0)));
-            let branches = branches.collect::<Result<_, Violation>>()?;
-            return b.push(Arc::new(Cond { branches }), x.x);
+            return self.batch_chosen(b, x);
         }
+        if self.branches.iter().any(|branch| may_be_long(branch)) && x.x.len() > 1 {
+            return self.batch_in_rounds(b, x);
+        }
+        let (predicate, operands) = (x.x[0], Batch { x: &x.x[1..], over: &x.over[1..] });
         let mut results: Vec<Value> = Vec::new();
         for (k, branch) in self.branches.iter().enumerate().rev() {
-            let outputs = b.inline_batched(branch, &Batch { x: operands, over })?;
+            let outputs = b.inline_batched(branch, &operands)?;
             let outputs =
                 outputs.into_iter().map(|(y, over)| if over { Ok(y) } else { b.repeat(y, predicate) });
             let outputs = outputs.collect::<Result<Vec<_>, _>>()?;

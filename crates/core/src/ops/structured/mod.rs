@@ -9,12 +9,16 @@ mod checkpoint;
 mod cond;
 mod region;
 mod scan;
+mod solve;
 mod while_loop;
 
 pub use call::Call;
 pub use checkpoint::{Checkpoint, StopGradient};
 pub use cond::Cond;
 pub use scan::{Keep, Scan};
+pub use solve::{
+    Converged, LinearOptions, LinearSolve, Method, Preconditioner, Problem, Solve, Status, UNKNOWNS_OF_LU,
+};
 pub use while_loop::While;
 
 use super::registry::only;
@@ -23,4 +27,5 @@ use super::*;
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
     [call::ENTRY, checkpoint::ENTRY, checkpoint::STOP_GRADIENT, cond::ENTRY, while_loop::ENTRY, scan::ENTRY]
         .into_iter()
+        .chain(solve::entries())
 }

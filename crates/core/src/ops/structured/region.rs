@@ -162,15 +162,6 @@ pub(super) fn reached(graph: &Graph, over: &[bool]) -> Vec<bool> {
     graph.outputs().iter().map(|v| reached[v.index()]).collect()
 }
 
-/// What holds at some position of a batch, of a bool for each.
-pub(super) fn any(b: &mut Builder, holds: Value) -> Result<Value, Violation> {
-    let number = b.push(Arc::new(Convert { to: DType::I64 }), &[holds])?;
-    let sum = Reduce { reduction: Reduction::Sum, axes: Some(vec![0]), stable: None };
-    let count = b.push(Arc::new(sum), &number)?[0];
-    let zero = b.zeros_like(count);
-    Ok(b.push(Arc::new(Compare { direction: Direction::Gt }), &[count, zero])?[0])
-}
-
 /// For each position `yes` where `chosen` holds, a bool for each position, and `no` elsewhere.
 pub(super) fn choose(b: &mut Builder, chosen: Value, yes: Value, no: Value) -> Result<Value, Violation> {
     let mut mask = chosen;
@@ -178,6 +169,42 @@ pub(super) fn choose(b: &mut Builder, chosen: Value, yes: Value, no: Value) -> R
         mask = b.push(Arc::new(Repeat { axis, of: axis }), &[mask, yes])?[0];
     }
     Ok(b.push(Arc::new(Select), &[mask, yes, no])?[0])
+}
+
+/// Whether a position that does not need `graph` may make the others wait for it: with loops in it, its work depends on values.
+pub(super) fn may_be_long(graph: &Graph) -> bool {
+    graph.nodes().iter().any(|node| !node.op.regions().is_empty())
+}
+
+/// Whether `mask` holds at some position.
+pub(super) fn any(b: &mut Builder, mask: Value) -> Value {
+    b.apply(Arc::new(Quantifier { quantity: Quantity::Any, axes: None }), &[mask])
+}
+
+/// The position of the first that `mask` marks.
+pub(super) fn first(b: &mut Builder, mask: Value) -> Value {
+    let marked = b.convert(mask, DType::I64);
+    let so_far = b.apply(Arc::new(Cumsum { axis: 0, reverse: false }), &[marked]);
+    let zero = b.zeros_like(so_far);
+    let before = b.compare(Direction::Eq, so_far, zero);
+    let before = b.convert(before, DType::I64);
+    b.sum(before, &[0])
+}
+
+/// The operands `x` in which the positions that `mask` does not mark have what the first one that it marks has, so that they do its
+/// work and not another that may never end. Derivatives see the positions' own.
+pub(super) fn marked_only(b: &mut Builder, mask: Value, x: &Batch) -> Result<Vec<Value>, Violation> {
+    let first = first(b, mask);
+    let own = |(&v, &over): (&Value, &bool)| {
+        if !over {
+            return Ok(v);
+        }
+        let other = b.push(Arc::new(Gather::new(0, 0)), &[v, first])?;
+        let other = b.push(Arc::new(StopGradient), &other)?[0];
+        let other = b.repeat(other, v)?;
+        choose(b, mask, v, other)
+    };
+    x.x.iter().zip(x.over).map(own).collect()
 }
 
 /// Tangents of the outputs of `graph` for which `wanted` holds: a graph of its inputs, and of a tangent for

@@ -1,12 +1,12 @@
 //! `while`: a module applied as long as another holds.
 
 use super::region::{
-    Inputs, any, batched, carried, check_operands, choose, list, merged, natural, operand_types, outputs_for,
-    pick, reached, spread,
+    Inputs, any, batched, carried, check_operands, choose, list, marked_only, may_be_long, merged, natural,
+    operand_types, outputs_for, pick, reached, spread,
 };
 use super::*;
 use crate::ad::{self, AdError};
-use crate::ir::{Attribute, DType, Location};
+use crate::ir::{Attribute, DType};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "while",
@@ -34,7 +34,7 @@ pub(super) const ENTRY: Entry = Entry {
         Constraint {
             id: "while-4",
             law: "the condition returns one scalar bool",
-            mend: "compare scalars, or reduce a mask with `all` or `any`",
+            mend: "compare scalars, or reduce a mask with `tgraph.all` or `tgraph.any`",
         },
         Constraint {
             id: "while-5",
@@ -198,14 +198,18 @@ impl Rule for While {
             let mut b = Builder::new(&body.name);
             let x = b.copy_inputs(&body);
             let holds = b.inline(&condition, &x)?[0];
-            let outputs = b.inline(&body, &x)?.into_iter().zip(&x);
+            let operands = match may_be_long(self.body()) {
+                true => marked_only(&mut b, holds, &Batch { x: &x, over: &over })?,
+                false => x.clone(),
+            };
+            let outputs = b.inline(&body, &operands)?.into_iter().zip(&x);
             let outputs =
                 outputs.map(|(new, &old)| choose(&mut b, holds, new, old)).collect::<Result<_, _>>()?;
             body = b.finish(outputs);
             let mut b = Builder::new(&condition.name);
             let x = b.copy_inputs(&condition);
             let holds = b.inline(&condition, &x)?[0];
-            let holds = any(&mut b, holds)?;
+            let holds = any(&mut b, holds);
             condition = b.finish(vec![holds]);
         }
         let regions = vec![Arc::new(condition), Arc::new(body)];
@@ -286,12 +290,8 @@ impl Structured for While {
         wanted: &[bool],
     ) -> Result<Vec<Option<Cotangent>>, AdError> {
         let Some(max) = self.max else {
-            return Err(AdError {
-                id: "ad-8",
-                message: "a while in reverse mode must have a bound, got none; write `max = 1000`, or use forward mode"
-                    .into(),
-                location: Location::Derived,
-            });
+            let got = "a while in reverse mode must have a bound, got none; write `max = 1000`, or use forward mode";
+            return Err(AdError::new("ad-8", got));
         };
         self.as_scan(max).adjoint(b, x, y, dy, wanted)
     }

@@ -34,8 +34,8 @@ enum Action {
 struct Operation {
     action: Action,
     sources: Vec<Source>,
-    /// The arena buffer that the result is needed in.
-    target: Option<usize>,
+    /// The buffer that the result is needed in.
+    target: Option<Buffer>,
 }
 
 /// Builds a [`Group`].
@@ -57,8 +57,7 @@ impl<T: Real> GroupBuilder<T> {
             return *source;
         }
         let source = match place {
-            Place::Arena { at, .. } => Source::Memory(Buffer::Arena(at)),
-            Place::Input { index, .. } => Source::Memory(Buffer::Input(index)),
+            Place::Rows { of, .. } => Source::Memory(of),
             Place::Number(number) => self.constant(Constant::Number(number)),
             Place::Vector { index, .. } if CHUNK.is_multiple_of(self.width) => {
                 self.constant(Constant::Vector(index))
@@ -76,23 +75,23 @@ impl<T: Real> GroupBuilder<T> {
         Source::Constant(self.constants.len() - 1)
     }
 
-    pub fn function(&mut self, function: Function, sources: &[Source], target: Option<usize>) -> Source {
+    pub fn function(&mut self, function: Function, sources: &[Source], target: Option<Buffer>) -> Source {
         self.push(Action::Function(function), sources, target)
     }
 
-    pub fn compare(&mut self, direction: Direction, x: Source, y: Source, target: Option<usize>) -> Source {
+    pub fn compare(&mut self, direction: Direction, x: Source, y: Source, target: Option<Buffer>) -> Source {
         self.push(Action::Compare(direction), &[x, y], target)
     }
 
-    pub fn select(&mut self, mask: Source, x: Source, y: Source, target: Option<usize>) -> Source {
+    pub fn select(&mut self, mask: Source, x: Source, y: Source, target: Option<Buffer>) -> Source {
         self.push(Action::Select, &[mask, x, y], target)
     }
 
-    pub fn copy(&mut self, source: Source, target: usize) {
+    pub fn copy(&mut self, source: Source, target: Buffer) {
         self.push(Action::Copy, &[source], Some(target));
     }
 
-    fn push(&mut self, action: Action, sources: &[Source], target: Option<usize>) -> Source {
+    fn push(&mut self, action: Action, sources: &[Source], target: Option<Buffer>) -> Source {
         self.operations.push(Operation { action, sources: sources.to_vec(), target });
         Source::Value(self.operations.len() - 1)
     }
@@ -219,7 +218,7 @@ impl Emitter<'_> {
     /// Where the result of `i` is written.
     fn target(&mut self, i: usize) -> Operand {
         let operand = match self.operations[i].target {
-            Some(at) => Operand::Memory(Buffer::Arena(at)),
+            Some(buffer) => Operand::Memory(buffer),
             None => Operand::Register(self.free.pop().unwrap_or_else(|| {
                 self.registers += 1;
                 self.registers - 1

@@ -14,6 +14,7 @@ mod chain;
 
 pub(super) use build::{GroupBuilder, Source};
 
+use super::leaf::Buffers;
 use super::schedule::Buffer;
 use crate::numerics::dispatch::Kernel;
 use crate::numerics::lanes::{Lanes, Number, Real, Simd};
@@ -69,11 +70,7 @@ pub(super) struct Group<T> {
 pub(super) struct RunGroup<'a, T> {
     pub group: &'a Group<T>,
     pub rows: usize,
-    /// Start of an arena buffer: `arena + at · tile_rows`.
-    pub arena: *mut T,
-    pub tile_rows: usize,
-    /// Start of each region input's rows of this tile.
-    pub inputs: &'a [*const T],
+    pub buffers: &'a Buffers<'a, T>,
     /// Row vectors of the region.
     pub vectors: &'a [Vec<T>],
     /// Room for the registers, [`CHUNK`] elements each.
@@ -110,15 +107,6 @@ impl<T: Real> Kernel for RunGroup<'_, T> {
 }
 
 impl<T: Real> RunGroup<'_, T> {
-    #[inline(always)]
-    unsafe fn base(&self, buffer: Buffer) -> *const T {
-        match buffer {
-            // SAFETY: the arena has room for every buffer of the program.
-            Buffer::Arena(at) => unsafe { self.arena.add(at * self.tile_rows) },
-            Buffer::Input(index) => self.inputs[index],
-        }
-    }
-
     /// Where an operand's elements of the chunk at `start` begin.
     #[inline(always)]
     unsafe fn read(&self, operand: Operand, start: usize) -> *const T {
@@ -126,12 +114,12 @@ impl<T: Real> RunGroup<'_, T> {
         unsafe {
             match operand {
                 Operand::Register(r) => self.registers.add(r * CHUNK),
-                Operand::Memory(buffer) => self.base(buffer).add(start),
+                Operand::Memory(buffer) => self.buffers.start(buffer).add(start),
             }
         }
     }
 
-    /// As [`Self::read`], for a register or an arena buffer.
+    /// As [`Self::read`], for a register or a buffer that is no input.
     #[inline(always)]
     unsafe fn write(&self, operand: Operand, start: usize) -> *mut T {
         // SAFETY: as for `read`; inputs are no targets.
@@ -167,7 +155,7 @@ impl<T: Real> RunGroup<'_, T> {
                 }
                 Step::Vector(index, y) => self.spread_vector(*index, start, count, self.write(*y, start)),
                 Step::Column(x, y) => {
-                    self.spread_column(self.base(*x), start, count, self.write(*y, start));
+                    self.spread_column(self.buffers.start(*x), start, count, self.write(*y, start));
                 }
             }
         }

@@ -2,7 +2,6 @@
 
 use super::reverse::{Round, State, Undone};
 use super::*;
-use crate::ir::Location;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -32,26 +31,20 @@ fn known_rounds(round: &Round, b: &Builder, state: &State) -> Result<usize, AdEr
     let sequences = state.parts.rows.iter().chain(&state.dy);
     let is_static = sequences.into_iter().all(|&v| b.ty(v).static_shape().is_some());
     let rounds = round.like.rounds(&types).ok().and_then(Extent::known).filter(|_| is_static);
-    rounds.ok_or_else(|| AdError {
-        id: "ad-9",
-        message: format!(
-            "a scan that keeps \"{}\" must have static sequences, got a `?` extent in {}",
-            round.like.keep(),
-            list(types)
-        ),
-        location: Location::Derived,
+    rounds.ok_or_else(|| {
+        let (keep, types) = (round.like.keep(), list(types));
+        let got =
+            format!("a scan that keeps \"{keep}\" must have static sequences, got a `?` extent in {types}");
+        AdError::new("ad-9", got)
     })
 }
 
 fn too_few(rounds: usize, snapshots: usize) -> AdError {
-    AdError {
-        id: "ad-10",
-        message: format!(
-            "revolve must run no round again more than {REPEATS_MAX} times and have no more than {DEPTH_MAX} graphs within each other, got \
-             {rounds} rounds with {snapshots} snapshots; write another number, or `periodic`"
-        ),
-        location: Location::Derived,
-    }
+    let got = format!(
+        "revolve must run no round again more than {REPEATS_MAX} times and have no more than {DEPTH_MAX} graphs within each other, got \
+         {rounds} rounds with {snapshots} snapshots; write another number, or `periodic`"
+    );
+    AdError::new("ad-10", got)
 }
 
 // ------------------------------------------------------------------------------------------ rows

@@ -5,7 +5,6 @@
 //! round adds its contribution, the last round first, whatever the policy, so that no policy shows in the bits.
 
 use super::*;
-use crate::ir::Location;
 
 /// A round, and how it is undone.
 pub(super) struct Round {
@@ -137,9 +136,8 @@ impl Round {
             let mut stack = ty.clone();
             stack.shape.insert(0, rounds);
             stack.check_extents().map_err(|violation| AdError {
-                id: violation.id,
                 message: format!("what a scan keeps for its adjoint: {}", violation.message),
-                location: Location::Derived,
+                ..AdError::from(violation)
             })?;
         }
         Ok(())

@@ -1,0 +1,267 @@
+//! How linear equations are solved: the choices, their text, and the solving of a system by them.
+
+use super::super::super::*;
+use super::super::region::natural;
+use super::algebra::{Map, Solution};
+use super::dense;
+use super::krylov::{Krylov, drifted};
+use super::status::Status;
+use crate::ir::{Attribute, DType};
+
+/// A method for linear equations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Elimination with partial pivoting, on the matrix written out.
+    Lu,
+    /// Conjugate gradients: symmetric and positive definite.
+    Cg,
+    /// Minimal residuals: symmetric.
+    Minres,
+    /// Stabilised bi-conjugate gradients.
+    Bicgstab,
+    /// Minimal residuals over a space that grows, and starts again.
+    Gmres,
+}
+
+impl Method {
+    const ALL: [Method; 5] = [Method::Lu, Method::Cg, Method::Minres, Method::Bicgstab, Method::Gmres];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Lu => "lu",
+            Method::Cg => "cg",
+            Method::Minres => "minres",
+            Method::Bicgstab => "bicgstab",
+            Method::Gmres => "gmres",
+        }
+    }
+
+    /// Whether it takes the matrix to be its own transpose.
+    pub fn is_symmetric(self) -> bool {
+        matches!(self, Method::Cg | Method::Minres)
+    }
+}
+
+/// A preconditioner that needs no module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preconditioner {
+    /// None.
+    Identity,
+    /// The inverse of the diagonal, for which the matrix is written out once.
+    Jacobi,
+}
+
+/// How a linear equation is solved. What is left out has a default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LinearOptions {
+    /// The method; `lu` up to [`UNKNOWNS_OF_LU`] unknowns and `gmres` above.
+    pub method: Option<Method>,
+    /// The residual that is small enough, relative to the right-hand side: 1e-10, or 1e-5 of f32.
+    pub tol: Option<f64>,
+    /// The residual that is small enough in any case: 0.
+    pub atol: Option<f64>,
+    /// Steps at most: 1000.
+    pub max_iter: Option<usize>,
+    /// Steps after which GMRES starts again: 30.
+    pub restart: Option<usize>,
+    /// Instead of a module, or of none.
+    pub preconditioner: Option<Preconditioner>,
+}
+
+/// Unknowns up to which a matrix is written out where no method is chosen. Gaussian elimination of so many takes some milliseconds.
+pub const UNKNOWNS_OF_LU: usize = 128;
+
+/// The attributes of [`LinearOptions`], behind a prefix.
+pub(super) const ATTRIBUTES: [&str; 6] = ["method", "tol", "atol", "max_iter", "restart", "preconditioner"];
+
+/// The same for the solver of derivatives.
+pub(super) const ADJOINT_ATTRIBUTES: [&str; 6] = [
+    "adjoint",
+    "adjoint_tol",
+    "adjoint_atol",
+    "adjoint_max_iter",
+    "adjoint_restart",
+    "adjoint_preconditioner",
+];
+
+/// The number of at least 0 that attribute `name` gives.
+pub(super) fn tolerance(
+    op: &str,
+    id: &'static str,
+    attributes: &Attributes,
+    name: &str,
+) -> Result<Option<f64>, Violation> {
+    match (attributes.get(name), attributes.float(name)) {
+        (None, _) => Ok(None),
+        (_, Some(value)) if value >= 0.0 && value.is_finite() => Ok(Some(value)),
+        (Some(got), value) => {
+            let got = value.map_or(format!("{got:?}"), |value| value.to_string());
+            let message = format!("`{name}` of {op} must be a number of at least 0, got {got}");
+            Err(Violation::new(id, message).help(format!("write `{name} = 1e-8`")))
+        }
+    }
+}
+
+/// The number of at least 1 that attribute `name` gives.
+pub(super) fn positive(
+    op: &str,
+    id: &'static str,
+    attributes: &Attributes,
+    name: &str,
+) -> Result<Option<usize>, Violation> {
+    match natural(op, id, attributes, name)? {
+        Some(0) => Err(Violation::new(id, format!("`{name}` of {op} must be at least 1, got 0"))),
+        number => Ok(number),
+    }
+}
+
+/// The word of `choices` that attribute `name` gives.
+pub(super) fn word<T: Copy>(
+    op: &str,
+    id: &'static str,
+    attributes: &Attributes,
+    name: &str,
+    choices: &[(&'static str, T)],
+) -> Result<Option<T>, Violation> {
+    let Some(attribute) = attributes.get(name) else { return Ok(None) };
+    let found = choices.iter().find(|(word, _)| attributes.text(name) == Some(word));
+    found.map(|(_, choice)| Some(*choice)).ok_or_else(|| {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let got = attributes.text(name).map_or(format!("{attribute:?}"), |text| format!("\"{text}\""));
+        Violation::new(id, format!("`{name}` of {op} must be one of \"{}\", got {got}", words.join("\", \"")))
+    })
+}
+
+impl LinearOptions {
+    /// Reads the attributes that `names` names, in the order of [`ATTRIBUTES`].
+    pub(super) fn read(
+        op: &str,
+        id: &'static str,
+        attributes: &Attributes,
+        names: &[&str; 6],
+    ) -> Result<LinearOptions, Violation> {
+        let methods = Method::ALL.map(|method| (method.name(), method));
+        let kinds = [("identity", Preconditioner::Identity), ("jacobi", Preconditioner::Jacobi)];
+        Ok(LinearOptions {
+            method: word(op, id, attributes, names[0], &methods)?,
+            tol: tolerance(op, id, attributes, names[1])?,
+            atol: tolerance(op, id, attributes, names[2])?,
+            max_iter: positive(op, id, attributes, names[3])?,
+            restart: positive(op, id, attributes, names[4])?,
+            preconditioner: word(op, id, attributes, names[5], &kinds)?,
+        })
+    }
+
+    /// Adds what is chosen to `attributes`.
+    pub(super) fn write(&self, attributes: &mut Attributes, names: &[&str; 6]) {
+        let float = |value: Option<f64>| value.map(Attribute::Float);
+        let int = |value: Option<usize>| value.map(|n| Attribute::Int(n as i64));
+        let kind = self.preconditioner.map(|kind| match kind {
+            Preconditioner::Identity => "identity",
+            Preconditioner::Jacobi => "jacobi",
+        });
+        let text = |word: Option<&str>| word.map(|word| Attribute::Text(word.into()));
+        let all = [
+            text(self.method.map(Method::name)),
+            float(self.tol),
+            float(self.atol),
+            int(self.max_iter),
+            int(self.restart),
+            text(kind),
+        ];
+        for (name, value) in names.iter().zip(all) {
+            value.into_iter().for_each(|value| attributes.insert(name.to_string(), value));
+        }
+    }
+
+    /// These, and those of `other` where nothing is chosen.
+    pub(super) fn or(self, other: LinearOptions) -> LinearOptions {
+        LinearOptions {
+            method: self.method.or(other.method),
+            tol: self.tol.or(other.tol),
+            atol: self.atol.or(other.atol),
+            max_iter: self.max_iter.or(other.max_iter),
+            restart: self.restart.or(other.restart),
+            preconditioner: self.preconditioner.or(other.preconditioner),
+        }
+    }
+
+    /// The method for so many unknowns.
+    pub(super) fn method_for(&self, unknowns: usize) -> Method {
+        let own = if unknowns <= UNKNOWNS_OF_LU { Method::Lu } else { Method::Gmres };
+        self.method.unwrap_or(own)
+    }
+
+    /// The norm of the residual that is small enough where that of the right-hand side is `size`.
+    fn target(&self, b: &mut Builder, size: Value) -> Value {
+        let is_f64 = b.ty(size).dtype == DType::F64;
+        let relative = b.scalar_like(size, self.tol.unwrap_or(if is_f64 { 1e-10 } else { 1e-5 }));
+        let (absolute, relative) = (b.scalar_like(size, self.atol.unwrap_or(0.0)), b.mul(relative, size));
+        b.max(relative, absolute)
+    }
+}
+
+/// A linear map, what precedes it, and the constants that both take behind the vector.
+pub(super) struct System<'g> {
+    pub options: LinearOptions,
+    /// v → A v, then constants.
+    pub matrix: &'g Graph,
+    /// r → M r, then constants: a module's.
+    pub preconditioner: Option<&'g Graph>,
+    pub constants: &'g [Value],
+}
+
+impl System<'_> {
+    /// x with A (x − `x0`) = `r`, to the norm `target`.
+    pub fn solve_from(&self, b: &mut Builder, x0: Value, r: Value, target: Value) -> Solution {
+        let unknowns: usize = b.ty(r).static_shape().expect("static by now").iter().product();
+        let method = self.options.method_for(unknowns);
+        let map = Map(self.matrix);
+        if method == Method::Lu {
+            return dense::correct(b, map, x0, r, target, self.constants);
+        }
+        let mut constants = self.constants.to_vec();
+        let jacobi;
+        let preconditioner = match (self.options.preconditioner, self.preconditioner) {
+            (Some(Preconditioner::Identity), _) | (None, None) => None,
+            (Some(Preconditioner::Jacobi), _) => {
+                constants.push(dense::diagonal(b, map, r, &constants));
+                jacobi = division(b, r, &constants);
+                Some(Map(&jacobi))
+            }
+            (None, Some(graph)) => Some(Map(graph)),
+        };
+        let max_iter = self.options.max_iter.unwrap_or(1000);
+        let restart = self.options.restart.unwrap_or(30);
+        Krylov { method, matrix: map, preconditioner, max_iter, restart }.solve(b, x0, r, target, &constants)
+    }
+
+    /// `solution` with `r`, the residual computed anew, in place of the recursion's.
+    pub fn checked(&self, b: &mut Builder, solution: Solution, r: Value, target: Value) -> Solution {
+        let residual = b.norm(r);
+        let drifted = drifted(b, residual, target);
+        let converged = Status::Converged.value(b);
+        let claimed = b.compare(Direction::Eq, solution.status, converged);
+        let refuted = b.and(claimed, drifted);
+        let status = Status::Stagnated.where_(b, refuted, solution.status);
+        Solution { status, residual, ..solution }
+    }
+}
+
+/// r → r / the last constant.
+fn division(outer: &Builder, r: Value, constants: &[Value]) -> Graph {
+    let mut b = Builder::new("jacobi");
+    let types = std::iter::once(&r).chain(constants).map(|&v| outer.ty(v).clone());
+    let inputs: Vec<Value> = types.map(|ty| b.fresh_input("r", ty)).collect();
+    let quotient = b.div(inputs[0], *inputs.last().expect("with the diagonal"));
+    b.finish(vec![quotient])
+}
+
+impl LinearOptions {
+    /// The target of [`System::solve`].
+    pub(super) fn target_for(&self, b: &mut Builder, rhs: Value) -> Value {
+        let size = b.norm(rhs);
+        self.target(b, size)
+    }
+}
