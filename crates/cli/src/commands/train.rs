@@ -226,10 +226,9 @@ impl Session<'_> {
                 tracing::info!("first step after {:.3} s", self.began.elapsed().as_secs_f64());
             }
             self.progress.step(&report);
-            if report.step.is_multiple_of(every) && !self.is_over() {
-                if let Some(report) = self.save_on_the_way()? {
-                    return Ok(report);
-                }
+            let is_due = report.step.is_multiple_of(every) && !self.is_over();
+            if is_due && let Some(report) = self.save_on_the_way()? {
+                return Ok(report);
             }
         }
         self.finish()
