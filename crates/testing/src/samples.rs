@@ -1,6 +1,7 @@
 //! For every operation of the table: small graphs that apply it, for the tests that must hold for
 //! all operations.
 
+mod linalg;
 mod more;
 mod solvers;
 mod structured;
@@ -110,6 +111,7 @@ pub fn all() -> Vec<Sample> {
             composites(&mut s, dtype);
             more::contractions(&mut s, dtype);
             more::draws(&mut s, dtype);
+            linalg::add(&mut s, dtype);
             structured::add(&mut s, dtype);
             solvers::add(&mut s, dtype);
         }

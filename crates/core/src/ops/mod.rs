@@ -16,6 +16,7 @@ mod elementwise;
 pub mod expression;
 mod index;
 mod integer;
+mod linalg;
 mod matmul;
 mod order;
 mod part;
@@ -39,6 +40,8 @@ pub use custom::{Custom, custom};
 pub use dot::Dot;
 pub use elementwise::{Compare, Convert, Direction, Elementwise, Function};
 pub use index::{Gather, OneHot, ScatterAdd};
+pub use linalg::{Cholesky, Decomposition, Det, Eigh, Inverse, Logdet, Lstsq, Lu, Qr, Slogdet};
+pub use linalg::{DenseSolve, Structure, Svd, Triangle, TriangularSolve};
 pub use matmul::{Extents, Matmul};
 pub use order::{ArgExtreme, Argsort, Reverse, Sort};
 pub use part::{Concat, Pad, Slice};
@@ -387,6 +390,17 @@ impl Rows {
     }
 }
 
+/// See [`Kernel::Factor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor {
+    /// The factor and the status of [`Cholesky`].
+    Cholesky,
+    /// The factors, rows and status of [`Lu`].
+    Lu,
+    /// The solution of [`TriangularSolve`].
+    Solve(Triangle),
+}
+
 /// The forms that engines have kernels for.
 #[derive(Clone, Copy, Debug)]
 pub enum Kernel<'a> {
@@ -425,6 +439,10 @@ pub enum Kernel<'a> {
     },
     /// The same elements, row-major, under another shape.
     Reshape,
+    /// Factors of matrices, or solutions with triangles, by law 11.
+    Factor(Factor),
+    /// Factors of each matrix of a batch, by code that is one for all levels.
+    Decompose(Decomposition),
     /// Consecutive columns: `slice` of the last axis only, from `start`, unit step.
     Columns {
         /// First column.
@@ -434,4 +452,22 @@ pub enum Kernel<'a> {
     ConcatColumns,
     /// [`Rule::evaluate`].
     Opaque,
+}
+
+impl Kernel<'_> {
+    /// Whether each result element costs a few operations, so that computing it again costs about what keeping it does.
+    pub fn is_cheap(&self) -> bool {
+        matches!(
+            self,
+            Kernel::Elementwise(_)
+                | Kernel::Select
+                | Kernel::Compare(_)
+                | Kernel::Convert
+                | Kernel::Constant(_)
+                | Kernel::Broadcast { .. }
+                | Kernel::Reshape
+                | Kernel::Columns { .. }
+                | Kernel::ConcatColumns
+        )
+    }
 }

@@ -1,8 +1,7 @@
 //! Nodes that run whole: those with a kernel use all threads, the others are evaluated as the law says.
 
-use super::gemm;
 use super::reduce::Reduce;
-use super::stable;
+use super::{factor, gemm, stable};
 use crate::numerics::dispatch::Level;
 use crate::ops::{Kernel, Reduction, Rule};
 use crate::tensor::Tensor;
@@ -29,6 +28,8 @@ pub(super) fn run(
         Kernel::Reduce { reduction, axes: &[axis], stable } if reduction != Reduction::Mean => {
             vec![reduce.reduce(reduction, stable, operands[0], axis)]
         }
+        Kernel::Factor(factor) => factor::run(level, pool, factor, operands),
+        Kernel::Decompose(decomposition) => factor::decompose(level, pool, decomposition, operands[0]),
         Kernel::Dot { stable } => vec![reduce.dot(stable, operands[0], operands[1])],
         _ => op.evaluate(operands),
     }
