@@ -34,7 +34,10 @@ has_pkg_config() { command -v pkg-config; }
 has_hdf5() { [ -n "${HDF5_DIR:-}" ] || pkg-config --exists hdf5; }
 has_mpi() { command -v mpicc && command -v mpirun; }
 has_libclang() { [ -n "${LIBCLANG_PATH:-}" ] || compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" || ldconfig -p | grep libclang; }
-has_slurm() { PATH="$PATH:/usr/sbin" command -v munged slurmctld slurmd sbatch; }
+has_slurm() {
+    local program
+    for program in munged slurmctld slurmd sbatch; do PATH="$PATH:/usr/sbin" command -v "$program" || return 1; done
+}
 
 missing=()
 needs() { "$1" >/dev/null 2>&1 || missing+=("${@:2}"); }

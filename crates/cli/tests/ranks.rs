@@ -1,6 +1,8 @@
 //! `mpirun -n K tessera train`: the run file of one process, whatever K is.
 #![cfg(feature = "mpi")]
 
+mod common;
+
 use std::path::Path;
 use std::process::{Command, Output};
 use tessera_dist::checkpoint::read;
@@ -58,14 +60,7 @@ fn mpirun(ranks: usize, folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new("timeout");
     command.args(["120", "mpirun", "-n", &ranks.to_string(), env!("CARGO_BIN_EXE_tessera")]);
     command.args(arguments).current_dir(folder);
-    let environment = [
-        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
-        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
-        ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
-        ("OMPI_MCA_hwloc_base_binding_policy", "none"),
-        ("OMPI_MCA_mpi_yield_when_idle", "1"),
-    ];
-    command.envs(environment).output().expect("mpirun and timeout are installed")
+    common::training::oversubscribed(&mut command).output().expect("mpirun and timeout are installed")
 }
 
 /// The program alone.

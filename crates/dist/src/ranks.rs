@@ -2,6 +2,11 @@
 
 #[cfg(feature = "mpi")]
 mod mpi;
+mod segments;
+mod watch;
+
+pub use segments::remove_stale_segments;
+pub use watch::{Stall, watch};
 
 use std::sync::Arc;
 use tessera_core::exec::Backend;
@@ -100,6 +105,10 @@ pub fn start() -> Result<Ranks, LaunchError> {
 
 #[cfg(feature = "mpi")]
 fn start_launched(launched: usize, variable: &'static str) -> Result<Ranks, LaunchError> {
+    let removed = remove_stale_segments();
+    if removed > 0 {
+        tracing::info!("removed {removed} shared-memory segments that killed ranks had left");
+    }
     mpi::start(launched, variable)
 }
 

@@ -8,13 +8,15 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::run_file::{self, Context, Start};
 use clap::{Args, ValueEnum};
+use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tessera_core::tensor::Data;
 use tessera_dist::Checkpoint;
 use tessera_dist::checkpoint::{KEEP, Outcome, kept_paths, remove_leftovers, write_keeping};
-use tessera_dist::ranks::{self, Ranks};
+use tessera_dist::ranks::{self, Ranks, Stall};
 use tessera_pinn::case::{Case, KEEP_MAX, Optimiser};
 use tessera_pinn::trainer::{Diverged, Solved, Trainer};
 
@@ -62,6 +64,9 @@ pub struct Train {
     /// What to do when a checkpoint cannot be written
     #[arg(long, value_enum, default_value_t = OnFailedWrite::Continue)]
     on_failed_write: OnFailedWrite,
+    /// With several ranks: end them, with exit code 76, when one has been silent for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    patience: u32,
     /// Stop when so many steps are done in all
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
@@ -83,7 +88,7 @@ enum OnFailedWrite {
 
 impl Train {
     pub(super) fn run(&self) -> Result<Report, Error> {
-        let ranks = ranks::start()?;
+        let ranks = self.watched(ranks::start()?);
         // Behind MPI's own handlers.
         let interrupt = Interrupt::install()?;
         let session = self.session(&ranks);
@@ -96,6 +101,37 @@ impl Train {
             Err(error) if failed == mine && rank == 0 => Err(error),
             Err(error) if failed == mine => Err(format!("[rank {rank}/{size}] {error}").into()),
             _ => Ok(Report { exit: Exit::BadInput, ..Report::done("") }),
+        }
+    }
+
+    /// **Collective.** `ranks`, if there are several, under a watchdog that ends all of them when one falls silent.
+    fn watched(&self, ranks: Ranks) -> Ranks {
+        let [rank, size] = [ranks.communicator.rank(), ranks.communicator.size()];
+        if size == 1 {
+            return ranks;
+        }
+        let mut name = OsString::from(".");
+        name.push(self.out.file_name().unwrap_or_default());
+        name.push(".ranks");
+        let beats = file::folder_of(&self.out).join(name);
+        let end = move |stall: &Stall, speaks: bool| {
+            if speaks {
+                // Where stderr is closed, the exit code still tells.
+                let _ = writeln!(
+                    anstream::stderr(),
+                    "{BOLD_RED}error{RESET}: [rank {rank}/{size}] {stall}\nhelp: all ranks end; go on from the last checkpoint by --resume auto"
+                );
+            }
+            // MPI is waiting, and must not be asked to end in order.
+            signal_hook::low_level::exit(Exit::Stalled.code().into());
+        };
+        let patience = Duration::from_secs(self.patience.into());
+        match ranks::watch(ranks.communicator.clone(), &beats, patience, end) {
+            Ok(communicator) => Ranks { communicator, ..ranks },
+            Err(error) => {
+                tracing::warn!("ranks are not watched: cannot write to {}: {error}", beats.display());
+                ranks
+            }
         }
     }
 
