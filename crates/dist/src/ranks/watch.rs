@@ -151,7 +151,7 @@ impl Watcher {
 
     /// Notes what has changed in the others' files; within an exchange only, so that a run which goes well reads little.
     fn look(&mut self) {
-        if self.exchange.load(Ordering::Acquire) % 2 == 0 {
+        if self.exchange.load(Ordering::Acquire).is_multiple_of(2) {
             self.seen.fill(None);
             return;
         }
