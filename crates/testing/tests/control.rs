@@ -278,7 +278,8 @@ fn gradient_of_square(around: impl Fn(Arc<Graph>) -> Op) -> Graph {
 fn a_cut_keeps_what_is_small_and_runs_no_product_again() {
     // Beside what is kept: the gradients of both inputs, twice where a checkpoint gives them, the product's cotangent, numbers.
     let other = 2 * 8 * (100 * 8 + 8) + 800 + 64;
-    let kinds: [(fn(Arc<Graph>) -> Op, usize); 3] = [
+    type Kind = fn(Arc<Graph>) -> Op;
+    let kinds: [(Kind, usize); 3] = [
         (|layer| Arc::new(Call::new(layer)), 2 * 51_200 + 800),
         (|layer| Arc::new(Checkpoint::cut(layer)), 800),
         (|layer| Arc::new(Checkpoint::new(layer)), 0),
