@@ -111,7 +111,7 @@ fn show_names_damage_and_the_good_file_before_it() {
     let said = stderr(&output);
     assert!(said.contains("it was altered or is incomplete: dataset mark"), "{said}");
     assert!(
-        said.contains("help: the file kept before it is good") && said.contains("run.h5.previous"),
+        said.contains("help: a file kept before it is good") && said.contains("run.h5.previous"),
         "{said}"
     );
 }
