@@ -2,14 +2,21 @@
 
 mod common;
 
-use common::training::{Folder, TINY};
+use common::training::{Folder, TINY, oversubscribed};
 use common::{stderr, stdout, tessera};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Command, Output};
 use tessera_core::Tensor;
 use tessera_dist::checkpoint::{read, write};
 
-fn text(output: &std::process::Output) -> String {
+/// `tessera reproduce`, which starts ranks where it is built with MPI.
+fn reproduce(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+    oversubscribed(command.arg("reproduce").args(arguments)).output().expect("the program was built")
+}
+
+fn text(output: &Output) -> String {
     stdout(output) + &stderr(output)
 }
 
@@ -28,14 +35,14 @@ fn flip_a_bit(path: &str) {
 fn every_way_to_run_a_case_passes_and_the_record_is_comparable() {
     let folder = Folder::with(TINY);
     let (case, here, there) = (folder.path("case.toml"), folder.path("here.h5"), folder.path("there.h5"));
-    let output = tessera(&["reproduce", &case, "--steps", "6", "--out", &here]);
+    let output = reproduce(&[&case, "--steps", "6", "--out", &here]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     for test in ["REP", "ERS", "ERP", "PET"] {
         assert!(stdout(&output).contains(&format!("  {test}   PASS ")), "{}", stdout(&output));
     }
     assert!(stdout(&output).contains("  DEV   –                         not run: no device here"));
     // Another site has other threads, and the same record but for its provenance.
-    let output = tessera(&["reproduce", &case, "--steps", "6", "--threads", "1", "--quiet", "--out", &there]);
+    let output = reproduce(&[&case, "--steps", "6", "--threads", "1", "--quiet", "--out", &there]);
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
     assert!(
         stdout(&output).contains("not run: one rank of one thread cannot be halved"),
@@ -61,7 +68,7 @@ fn a_run_that_differs_fails_its_test() {
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let (case, out) = (folder.path("case.toml"), folder.path("record.h5"));
-    let output = tessera(&["reproduce", &case, "--steps", "6", "--out", &out, "--program", &program]);
+    let output = reproduce(&[&case, "--steps", "6", "--out", &out, "--program", &program]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let said = stdout(&output);
     assert!(said.contains("  REP   PASS ") && said.contains("  PET   FAIL "), "{said}");
@@ -77,8 +84,7 @@ fn a_run_that_differs_fails_its_test() {
 #[test]
 fn ranks_need_a_program_that_has_them() {
     let folder = Folder::with(TINY);
-    let output =
-        tessera(&["reproduce", &folder.path("case.toml"), "--ranks", "2", "--out", &folder.path("r.h5")]);
+    let output = reproduce(&[&folder.path("case.toml"), "--ranks", "2", "--out", &folder.path("r.h5")]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("help: build it with `--features mpi`"), "{}", stderr(&output));
 }
