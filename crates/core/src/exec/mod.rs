@@ -8,6 +8,8 @@ mod merge;
 mod nonfinite;
 pub mod plan;
 pub mod reference;
+mod solves;
 
 pub use function::{Backend, CallError, Executable, Function, check_arguments, lower};
 pub use nonfinite::{NonFinite, find_nonfinite};
+pub use solves::{Solves, Unsolved};

@@ -213,6 +213,13 @@ pub(super) struct System<'g> {
 }
 
 impl System<'_> {
+    /// x with A x = `rhs`, from 0 on.
+    pub fn solve(&self, b: &mut Builder, rhs: Value) -> Solution {
+        let x = b.zeros_like(rhs);
+        let target = self.options.target_for(b, rhs);
+        self.solve_from(b, x, rhs, target)
+    }
+
     /// x with A (x − `x0`) = `r`, to the norm `target`.
     pub fn solve_from(&self, b: &mut Builder, x0: Value, r: Value, target: Value) -> Solution {
         let unknowns: usize = b.ty(r).static_shape().expect("static by now").iter().product();
