@@ -22,7 +22,7 @@ lint: ## formatting and clippy, warnings denied
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 unit: ## all tests, doc tests too
-	@scripts/install.sh
+	@scripts/install.sh $(if $(TESSERA_REQUIRE_CLUSTER),--cluster)
 	cargo test --workspace --locked --no-fail-fast
 
 docs: ## the API documentation, warnings denied: target/doc

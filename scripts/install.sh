@@ -4,6 +4,7 @@
 #
 #   scripts/install.sh          what `cargo build` needs: Rust, a C linker, HDF5
 #   scripts/install.sh --lints  the same, and rustfmt and clippy, which `make test` needs
+#   scripts/install.sh --cluster  the same, and Slurm, which the tests of batch files need (they are left out without it)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,12 +32,14 @@ fi
 links_c() { echo 'int main(void) { return 0; }' | cc -x c -o /dev/null -; }
 has_pkg_config() { command -v pkg-config; }
 has_hdf5() { [ -n "${HDF5_DIR:-}" ] || pkg-config --exists hdf5; }
+has_slurm() { PATH="$PATH:/usr/sbin" command -v munged slurmctld slurmd sbatch; }
 
 missing=()
 needs() { "$1" >/dev/null 2>&1 || missing+=("${@:2}"); }
 needs links_c gcc libc6-dev
 needs has_pkg_config pkg-config
 needs has_hdf5 libhdf5-dev
+[ "${1:-}" != --cluster ] || needs has_slurm munge slurmctld slurmd slurm-client
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

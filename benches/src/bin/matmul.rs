@@ -32,8 +32,12 @@ fn main() {
         eprintln!("error: --shape must be three extents, as 1024x1024x1024");
         std::process::exit(2);
     };
-    let op =
-        Matmul { transpose_a: stored.starts_with('t'), transpose_b: stored.ends_with('t'), strong: None };
+    let op = Matmul {
+        transpose_a: stored.starts_with('t'),
+        transpose_b: stored.ends_with('t'),
+        strong: None,
+        stable: None,
+    };
     let operand = |seed, rows, columns, transposed| {
         let matrix = if transposed { [columns, rows] } else { [rows, columns] };
         let leading = [batch];

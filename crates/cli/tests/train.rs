@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::training::{Folder, TINY, assert_equal};
 use common::{stderr, stdout, tessera};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::process::ExitStatusExt as _;
@@ -10,78 +11,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tessera_core::numerics::random;
 use tessera_dist::checkpoint::{previous_path, read};
-use tessera_dist::compare;
-
-/// A small problem that goes through Adam with new points and through L-BFGS, with a checkpoint at
-/// every 10th step.
-const TINY: &str = r#"title = "a small front"
-seed = 3
-unknowns = ["u"]
-[coordinates]
-t = [0, 1]
-x = [-1, 1]
-[parameters]
-nu = { trainable = true, initial = 0.1 }
-[[equation]]
-text = "u_t + u*u_x = nu*u_xx"
-points = 700
-[[condition]]
-where = "t = 0"
-text = "u = -sin(pi*x)"
-points = 30
-[network]
-hidden = [12, 12]
-[[optimiser]]
-kind = "adam"
-steps = 120
-learning_rate = 5e-3
-resample_every = 25
-[[optimiser]]
-kind = "lbfgs"
-steps = 60
-history = 5
-[reference]
-solution = { u = "-sin(pi*x)*exp(-t)" }
-grid = { t = 5, x = 9 }
-[checkpoint]
-every = 10
-"#;
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn with(case: &str) -> Folder {
-        let folder = Folder(tempfile::tempdir().unwrap());
-        std::fs::write(folder.path("case.toml"), case).unwrap();
-        folder
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn train(&self, out: &str, more: &[&str]) -> std::process::Output {
-        tessera(&[&["train", &self.path("case.toml"), "--out", &self.path(out)], more].concat())
-    }
-
-    fn spawn(&self, out: &str, more: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_tessera"))
-            .args(["train", &self.path("case.toml"), "--out", &self.path(out)])
-            .args(more)
-            .env_remove("TESSERA_LOG")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-}
-
-fn assert_equal(a: &str, b: &str) {
-    let (a, b) = (read(Path::new(a)).unwrap(), read(Path::new(b)).unwrap());
-    let comparison = compare(&a, &b);
-    assert!(comparison.is_equal(), "{comparison}");
-    assert_eq!(a.digest(), b.digest());
-}
 
 fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
@@ -394,7 +323,7 @@ fn a_disk_without_room_does_not_stop_the_training() {
     assert!(said.contains("/180  lbfgs"), "the training must have gone on: {said}");
     assert!(said.lines().last().unwrap().contains("stays as it was at step 20"), "{said}");
     assert!(before == std::fs::read(folder.path("run.h5")).unwrap());
-    let mut left: Vec<String> = std::fs::read_dir(folder.0.path())
+    let mut left: Vec<String> = std::fs::read_dir(folder.folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();

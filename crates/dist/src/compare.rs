@@ -100,9 +100,9 @@ pub fn compare(left: &Checkpoint, right: &Checkpoint) -> Comparison {
     for (path, tensor) in compared(left) {
         match right.datasets.get(path) {
             None => comparison.only_left.push(path.clone()),
-            Some(other) => match difference(tensor, other) {
+            Some(other) => match compare_tensors(path, tensor, other) {
                 None => comparison.equal_datasets += 1,
-                Some(kind) => comparison.datasets.push(DatasetDifference { path: path.clone(), kind }),
+                Some(difference) => comparison.datasets.push(difference),
             },
         }
     }
@@ -182,6 +182,11 @@ fn exact(attribute: &Attribute) -> String {
         Attribute::F64(value) => show_float(*value, format!("{value:?}")),
         other => other.to_string(),
     }
+}
+
+/// How two tensors, called `path` in what is said about them, differ; `None` if their bits are equal.
+pub fn compare_tensors(path: &str, left: &Tensor, right: &Tensor) -> Option<DatasetDifference> {
+    difference(left, right).map(|kind| DatasetDifference { path: path.to_owned(), kind })
 }
 
 /// How two tensors differ, if they do.

@@ -14,6 +14,8 @@ pub struct History {
     paths: Vec<String>,
     steps: Vec<u64>,
     stages: Vec<u64>,
+    /// Fingerprints of θ after the steps.
+    weights: Vec<u64>,
     /// Total, terms, norm of the gradient, learning rate or step length: one list for each path.
     columns: Vec<Vec<f64>>,
 }
@@ -22,7 +24,7 @@ impl History {
     /// An empty history of the terms `names`.
     pub fn new(case: &Case, names: &[String]) -> History {
         let steps = case.optimisers.iter().fold(0u64, |sum, stage| sum.saturating_add(stage.steps()));
-        let mut taken = ["step", "stage", "total"].map(str::to_string).to_vec();
+        let mut taken = ["step", "stage", "weights", "total"].map(str::to_string).to_vec();
         for name in names {
             // A path's part, as a run file wants it: no separator, no white space, no name twice.
             let plain = name.replace(|c: char| c == '/' || c.is_whitespace() || c.is_control(), "_");
@@ -35,7 +37,7 @@ impl History {
             }
             taken.push(unique);
         }
-        let mut paths: Vec<String> = taken[2..].iter().map(|name| format!("history/{name}")).collect();
+        let mut paths: Vec<String> = taken[3..].iter().map(|name| format!("history/{name}")).collect();
         paths.extend(["convergence/gradient_norm".to_string(), "convergence/length".to_string()]);
         History {
             every: steps.div_ceil(ROWS_MAX).max(1),
@@ -43,16 +45,25 @@ impl History {
             paths,
             steps: Vec::new(),
             stages: Vec::new(),
+            weights: Vec::new(),
         }
     }
 
-    /// Notes what step `step` gave, if it is one of those kept or `last`.
-    pub fn note(&mut self, step: u64, stage: u64, last: bool, values: impl IntoIterator<Item = f64>) {
+    /// Notes what step `step` gave, with the weights `theta` after it, if it is one of those kept or `last`.
+    pub fn note(
+        &mut self,
+        step: u64,
+        stage: u64,
+        last: bool,
+        theta: &Tensor,
+        values: impl IntoIterator<Item = f64>,
+    ) {
         if step != 1 && !step.is_multiple_of(self.every) && !last {
             return;
         }
         self.steps.push(step);
         self.stages.push(stage);
+        self.weights.push(theta.fingerprint());
         for (column, value) in self.columns.iter_mut().zip(values) {
             column.push(value);
         }
@@ -73,6 +84,7 @@ impl History {
         let rows = self.len();
         state.put("history/step", Tensor::new([rows], self.steps.clone()));
         state.put("history/stage", Tensor::new([rows], self.stages.clone()));
+        state.put("history/weights", Tensor::new([rows], self.weights.clone()));
         for (path, column) in self.paths.iter().zip(&self.columns) {
             state.put(path, Tensor::new([rows], column.clone()));
         }
@@ -84,6 +96,7 @@ impl History {
         let counts = |path| Ok(state.tensor(path, DType::U64, &[rows])?.values::<u64>().to_vec());
         self.steps = counts("history/step")?;
         self.stages = counts("history/stage")?;
+        self.weights = counts("history/weights")?;
         for (path, column) in self.paths.iter().zip(&mut self.columns) {
             *column = state.tensor(path, DType::F64, &[rows])?.values::<f64>().to_vec();
         }

@@ -23,6 +23,7 @@ pub enum Attribute {
 /// | `optimiser/gradient`, `optimiser/losses` | where L-BFGS is; losses are total, two norms of the gradient, terms |
 /// | `optimiser/steps`, `optimiser/changes`, `optimiser/rho` | the pairs of L-BFGS, oldest first, one per row |
 /// | `history/step`, `history/stage` | steps at which the losses were noted, and the stage of each |
+/// | `history/weights` | [`Tensor::fingerprint`] of θ after each of these steps, so that a first step that differs can be found |
 /// | `history/total`, `history/<term>` | the losses there; terms without their weights |
 /// | `convergence/gradient_norm`, `convergence/length` | norm of the gradient; learning rate or step length |
 ///

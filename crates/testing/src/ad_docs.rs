@@ -57,6 +57,7 @@ fn structure(sample: &Sample) -> Option<&'static str> {
         Calculus::Linear(_) => "linear",
         Calculus::Bilinear(_) => "bilinear",
         Calculus::Rules(_) => "by hand",
+        Calculus::Structured(_) if node.op.regions().is_empty() => "by hand",
         Calculus::Structured(_) => "by its graphs",
         Calculus::Expansion => "by others",
         Calculus::Missing(_) => "missing",

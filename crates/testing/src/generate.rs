@@ -263,6 +263,7 @@ fn op(entry: &'static Entry, x: &Type, declared: &Type, choices: &mut Choices) -
             .with("low", choices.ints(n, 3))
             .with("high", choices.ints(n, 3))
             .with("interior", choices.ints(n, 2)),
+        "matmul" if choices.below(4) == 0 => none().with("stable", stable(choices)),
         "matmul" => none()
             .with("transpose_a", Attribute::Bool(choices.below(2) == 1))
             .with("transpose_b", Attribute::Bool(choices.below(2) == 1)),

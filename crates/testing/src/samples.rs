@@ -1,6 +1,7 @@
 //! For every operation of the table: small graphs that apply it, for the tests that must hold for
 //! all operations.
 
+mod linalg;
 mod more;
 mod solvers;
 mod structured;
@@ -110,6 +111,7 @@ pub fn all() -> Vec<Sample> {
             composites(&mut s, dtype);
             more::contractions(&mut s, dtype);
             more::draws(&mut s, dtype);
+            linalg::add(&mut s, dtype);
             structured::add(&mut s, dtype);
             solvers::add(&mut s, dtype);
         }
@@ -270,7 +272,7 @@ fn composites(s: &mut Samples, dtype: DType) {
     let range = (-2.0, 2.0);
     let shape = |r: usize, c: usize| Type::new(dtype, [r, c]);
     for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
-        let op = Matmul { transpose_a, transpose_b, strong: None };
+        let op = Matmul { transpose_a, transpose_b, strong: None, stable: None };
         let what = format!("a {transpose_a} b {transpose_b}");
         let left = if transpose_a { any(dtype, &[5]) } else { any(dtype, &[3]) };
         let right = match (transpose_a, transpose_b) {
@@ -291,6 +293,18 @@ fn composites(s: &mut Samples, dtype: DType) {
             true,
             |b, x| b.apply(Arc::new(op), x),
         );
+    }
+    for stable in Stable::ALL {
+        for strong in [None, Some(1)] {
+            let op = Matmul { strong, stable: Some(stable), ..Matmul::default() };
+            let what = format!("{}{}", stable.name(), strong.map_or("", |_| " strong 1"));
+            s.add("matmul", &what, &[any(dtype, &[3]), shape(3, 2)], range, true, |b, x| {
+                b.apply(Arc::new(op), x)
+            });
+        }
+        let op = Matmul { stable: Some(stable), transpose_a: true, ..Matmul::default() };
+        let (what, long) = (format!("{} over many", stable.name()), [any(dtype, &[7]), any(dtype, &[3])]);
+        s.add("matmul", &what, &long, range, true, |b, x| b.apply(Arc::new(op), x));
     }
     let batch = [any(dtype, &[2, 3]), any(dtype, &[3, 4])];
     s.add("matmul", "batched", &batch, range, true, |b, x| b.matmul(x[0], x[1]));

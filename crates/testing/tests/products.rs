@@ -82,7 +82,7 @@ fn assert_product(dtype: DType, batch: &[usize], shape: Shape, op: Matmul) {
 
 fn transpositions() -> impl Iterator<Item = Matmul> {
     [(false, false), (false, true), (true, false), (true, true)]
-        .map(|(transpose_a, transpose_b)| Matmul { transpose_a, transpose_b, strong: None })
+        .map(|(transpose_a, transpose_b)| Matmul { transpose_a, transpose_b, strong: None, stable: None })
         .into_iter()
 }
 

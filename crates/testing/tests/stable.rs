@@ -1,11 +1,17 @@
 //! The error of sums and dot products under each policy, against its bound (`docs/numerics.md`, law 3) and an exact
 //! result, on sums that cancel: GenDot of Ogita, Rump and Oishi (SIAM J. Sci. Comput. 26, 2005, algorithm 6.1).
 
+use std::sync::Arc;
+use tessera_core::ad::{jvp, vjp};
+use tessera_core::exec::{Backend, Function};
+use tessera_core::ir::{Builder, Graph, Value};
 use tessera_core::numerics::dispatch::{Level, dispatch};
 use tessera_core::numerics::lanes::Real;
 use tessera_core::numerics::reduce::line::Line;
 use tessera_core::numerics::reduce::stable::{DoubleDouble, Kahan};
 use tessera_core::numerics::reduce::{Reducer, Sum};
+use tessera_core::ops::{Contract, Convolution, Dot, Matmul, Op, Stable};
+use tessera_core::{DType, Tensor, Type};
 use tessera_testing::data::unit;
 
 /// A number in fixed point: multiples of 2⁻²²⁰⁰ below 2²²⁰⁰, in digits of 32 bits. Holds every sum of products of f64.
@@ -218,4 +224,82 @@ fn compensation_is_as_if_in_twice_the_precision() {
             assert!((got - exact).abs() <= 2.0 * u * exact.abs(), "{got:e} for {exact:e}");
         }
     }
+}
+
+/// Applies `op` to two operands of these shapes.
+fn graph_of(op: Op, shapes: [&[usize]; 2]) -> (Graph, [Value; 2]) {
+    let mut b = Builder::new("product");
+    let x = [("x", shapes[0]), ("y", shapes[1])]
+        .map(|(name, shape)| b.input(name, Type::new(DType::F64, shape.iter().copied())));
+    let y = b.apply(op, &x);
+    (b.finish(vec![y]), x)
+}
+
+/// The last result of `graph`, a single number.
+fn last(graph: Graph, inputs: &[&Tensor]) -> f64 {
+    let results = Function::new(graph, Backend::default()).call(inputs).unwrap();
+    results.last().unwrap().values::<f64>()[0]
+}
+
+/// Every contraction with `stable` keeps its policy's bound, and so do its tangent and its adjoint, which are such contractions.
+#[test]
+fn contractions_and_their_derivatives_keep_the_bounds() {
+    let u = 2f64.powi(-53);
+    let n = 1000;
+    let mut plain_fails = false;
+    for power in [4, 8, 12] {
+        let (x, y) = ill_conditioned(n, u.powf(-0.15 * power as f64), 7 + power, |x| x);
+        let (mut exact, mut magnitude) = (Exact::zero(), 0.0);
+        for (&x, &y) in x.iter().zip(&y) {
+            exact.add(x, y);
+            magnitude += (x * y).abs();
+        }
+        for (policy, stable) in Stable::ALL.into_iter().enumerate() {
+            // Law 4 has its own bound, of chains of 256.
+            let bound = match stable {
+                Stable::Pairwise => gamma(256.0 + 2.0, u) * magnitude,
+                _ => bounds(n, 32, u, exact.to_f64(), magnitude)[policy],
+            };
+            let check = |what: &str, got: f64| {
+                let mut rest = exact.clone();
+                rest.add(-got, 1.0);
+                let error = rest.to_f64().abs();
+                assert!(error <= bound, "{what} {stable:?}: {error:e} > {bound:e}");
+                error > 0.5 * exact.to_f64().abs()
+            };
+            let set = Some(stable);
+            let matmul = || Arc::new(Matmul { stable: set, ..Matmul::default() }) as Op;
+            let einsum = |text: &str| Arc::new(Contract::new(text).unwrap().stable(stable)) as Op;
+            let convolution = || Arc::new(Convolution { stable: set, ..Convolution::default() }) as Op;
+            let cases: [(&str, Op, [&[usize]; 2]); 4] = [
+                ("dot", Arc::new(Dot { stable: set }), [&[1, n], &[1, n]]),
+                ("matmul", matmul(), [&[1, n], &[n, 1]]),
+                ("contract", einsum("abz,ab->z"), [&[10, n / 10, 1], &[10, n / 10]]),
+                ("convolution", convolution(), [&[1, 2, n / 2], &[1, 2, n / 2]]),
+            ];
+            for (what, op, shapes) in cases {
+                let [x, y] =
+                    [(&x, shapes[0]), (&y, shapes[1])].map(|(x, shape)| Tensor::new(shape, x.clone()));
+                let (graph, inputs) = graph_of(op, shapes);
+                plain_fails |= check(what, last(graph.clone(), &[&x, &y]));
+                // The tangent along x, at another point.
+                let other = Tensor::new(shapes[0], vec![0.5; n]);
+                let tangent = jvp(&graph, &inputs[..1]).unwrap();
+                check(&format!("tangent of {what}"), last(tangent, &[&other, &y, &x]));
+            }
+            // Cotangents x of a product of one number with y: the number's cotangent is the dot product.
+            for (what, op, shapes) in [
+                ("matmul", matmul(), [&[1, 1][..], &[1, n]]),
+                ("contract", einsum("a,ai->i"), [&[1], &[1, n]]),
+            ] {
+                let (graph, inputs) = graph_of(op, shapes);
+                let cotangent = Tensor::new(graph.output_types()[0].static_shape().unwrap(), x.clone());
+                let adjoint = vjp(&graph, &inputs[..1], &[]).unwrap();
+                let number = Tensor::new(shapes[0], vec![2.0]);
+                let y = Tensor::new(shapes[1], y.clone());
+                check(&format!("adjoint of {what}"), last(adjoint, &[&number, &y, &cotangent]));
+            }
+        }
+    }
+    assert!(plain_fails, "the plain contraction must lose all digits somewhere");
 }

@@ -1,10 +1,12 @@
 //! The command line, and a file for each subcommand.
 
+mod bisect;
 mod check;
 mod compare;
 mod explain;
 mod opt;
 mod plot;
+mod reproduce;
 mod run;
 mod show;
 mod train;
@@ -41,6 +43,8 @@ enum Command {
     Run(run::Run),
     Train(train::Train),
     Compare(compare::Compare),
+    Reproduce(reproduce::Reproduce),
+    Bisect(bisect::Bisect),
     Show(show::Show),
     Plot(plot::Plot),
     Explain(explain::Explain),
@@ -85,6 +89,8 @@ pub fn main() -> Exit {
         Command::Run(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Compare(command) => command.run(),
+        Command::Reproduce(command) => command.run(),
+        Command::Bisect(command) => command.run(),
         Command::Show(command) => command.run(),
         Command::Plot(command) => command.run(),
         Command::Explain(command) => command.run(),

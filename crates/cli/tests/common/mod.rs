@@ -1,6 +1,8 @@
 //! Made-up runs and the program under test.
 #![allow(dead_code)] // Each test file uses a part.
 
+pub mod training;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tessera_core::Tensor;

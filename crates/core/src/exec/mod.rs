@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod cpu;
+mod difference;
 mod function;
 pub mod memory;
 mod merge;
@@ -10,6 +11,7 @@ pub mod plan;
 pub mod reference;
 mod solves;
 
+pub use difference::{Difference, find_difference};
 pub use function::{Backend, CallError, Executable, Function, check_arguments, lower};
 pub use nonfinite::{NonFinite, find_nonfinite};
 pub use solves::{Solves, Unsolved};

@@ -6,6 +6,7 @@ pub const VERSION: u32 = 1;
 pub mod contract;
 pub mod dispatch;
 pub mod lanes;
+pub mod linalg;
 pub mod math;
 pub mod random;
 pub mod reduce;

@@ -19,7 +19,7 @@ mod tests;
 use super::lanes::Real;
 use super::math::Elementary;
 use super::tree;
-use crate::ops::Function;
+use crate::ops::{Function, Stable};
 
 /// What a lane holds while a reduction runs: `N` numbers, and how two such states become one.
 pub trait State<const N: usize>: Copy + Send + Sync + 'static {
@@ -138,6 +138,16 @@ plain! {
 #[inline(always)]
 fn minus_infinity<V: Elementary>() -> V {
     V::splat(-V::Scalar::ONE / V::Scalar::ZERO)
+}
+
+/// A dot product by the law, slow and plain.
+pub fn dot<T: Real>(stable: Stable, terms: [&[T]; 2]) -> T {
+    let value = match stable {
+        Stable::Pairwise => reference::<T, Sum, 2, 1>(terms),
+        Stable::Kahan => reference::<T, stable::Kahan, 2, 2>(terms),
+        Stable::DoubleDouble => reference::<T, stable::DoubleDouble, 2, 3>(terms),
+    };
+    value.unwrap_or(T::ZERO)
 }
 
 /// A reduction by the law, term by term: slow and plain. Nothing if there is no term.

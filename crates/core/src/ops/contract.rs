@@ -1,10 +1,14 @@
-//! Einstein's sums over one or two operands: `contract`. Its transposes are contractions.
+//! Einstein's sums: `contract`. Its transposes are contractions.
 //!
 //! The order is that of the operations it stands for: an axis that one operand alone has and the result has not is
 //! summed first (law 3, the last axis first); then the axes that both have and the result has not are one contracted
 //! index, row-major in the order of the left operand, of a matrix product (law 4). Without such axes nothing is summed.
+//!
+//! More than two operands are contracted from left to right: the first two, whose result keeps the letters that stand
+//! further right, with the third, and so on. How they are best ordered depends on extents; whoever writes them knows.
 
 use super::batch::led;
+use super::reduce::with_stable;
 use super::registry::only;
 use super::shape::bad;
 use super::*;
@@ -19,6 +23,8 @@ pub struct Contract {
     result: Vec<char>,
     /// The operand whose zeros annihilate, whatever stands in the other.
     strong: Option<usize>,
+    /// How each sum keeps its error small; `None` is [`Stable::Pairwise`].
+    stable: Option<Stable>,
 }
 
 pub(super) const ENTRIES: &[Entry] = &[Entry {
@@ -28,7 +34,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     constraints: &[
         Constraint {
             id: "contract-1",
-            law: "`einsum` names the axes of one or two operands by letters, each once in an operand, and those of the result, each once and of an operand; `strong` is 0 or 1",
+            law: "`einsum` names the axes of one or more operands by letters, each once in an operand, and those of the result, each once and of an operand; `strong`, of two operands, is 0 or 1; `stable` is \"pairwise\" (the default), \"kahan\" or \"double_double\"",
             mend: "write `{einsum = \"ij,jk->ik\"}`",
         },
         Constraint {
@@ -43,14 +49,21 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
         },
     ],
     parse: |name, attributes, _, _| {
-        only(name, "contract-1", attributes, &["einsum", "strong"])?;
+        only(name, "contract-1", attributes, &["einsum", "strong", "stable"])?;
         let strong = match attributes.int("strong") {
             None => None,
             Some(i @ 0..=1) => Some(i as usize),
             Some(i) => return bad("contract-1", format!("strong must be 0 or 1, got {i}")),
         };
         let contract = Contract::new(attributes.text("einsum").unwrap_or(""))?;
-        Ok(Arc::new(Contract { strong, ..contract }))
+        if strong.is_some() && contract.operands.len() != 2 {
+            return bad(
+                "contract-1",
+                format!("strong must be of two operands, got {}", contract.operands.len()),
+            );
+        }
+        let stable = Stable::parse(attributes, "contract-1")?;
+        Ok(Arc::new(Contract { strong, stable, ..contract }))
     },
 }];
 
@@ -82,11 +95,16 @@ impl Contract {
             let operands = operands.split(',').map(letters).collect::<Option<Vec<_>>>()?;
             let result = letters(result)?;
             let known = result.iter().all(|c| operands.iter().any(|operand| operand.contains(c)));
-            (operands.len() <= 2 && known).then_some(Contract { operands, result, strong: None })
+            known.then_some(Contract { operands, result, strong: None, stable: None })
         });
         let got =
             || format!("einsum must be such as \"ij,jk->ik\", each letter once in a part, got \"{einsum}\"");
         parsed.ok_or_else(|| Violation::new("contract-1", got()))
+    }
+
+    /// Under a policy for all of its sums.
+    pub fn stable(self, stable: Stable) -> Contract {
+        Contract { stable: Some(stable), ..self }
     }
 
     fn einsum(&self) -> String {
@@ -112,7 +130,7 @@ impl Contract {
         operands.extend(self.operands.get(1 - i).filter(|_| self.operands.len() == 2).cloned());
         let known = |c: &char| operands.iter().any(|letters| letters.contains(c));
         let result = self.operands[i].iter().copied().filter(known).collect();
-        Contract { operands, result, strong: None }
+        Contract { operands, result, strong: None, stable: self.stable }
     }
 
     /// The cotangent of operand `i`.
@@ -130,11 +148,12 @@ impl Contract {
     }
 
     /// `x` with the axes of `from`, summed over those that `keep` lacks and brought into its order.
-    fn arranged(b: &mut Builder, x: Value, from: &[char], keep: &[char]) -> Value {
+    fn arranged(&self, b: &mut Builder, x: Value, from: &[char], keep: &[char]) -> Value {
         let alone: Vec<usize> = (0..from.len()).filter(|&axis| !keep.contains(&from[axis])).collect();
         let left: Vec<char> = from.iter().copied().filter(|c| keep.contains(c)).collect();
         let permutation = keep.iter().map(|c| left.iter().position(|l| l == c).expect("kept")).collect();
-        let x = b.sum(x, &alone);
+        let sum = Reduce { reduction: Reduction::Sum, axes: Some(alone.clone()), stable: self.stable };
+        let x = if alone.is_empty() { x } else { b.apply(Arc::new(sum), &[x]) };
         b.apply(Arc::new(Transpose { permutation }), &[x])
     }
 
@@ -163,18 +182,36 @@ impl Contract {
             let (count, k) = (flat(b, &batch), flat(b, &summed));
             let matrix = |b: &mut Builder, i: usize| {
                 let keep = [batch.clone(), own[i].clone(), summed.clone()].concat();
-                let matrix = Contract::arranged(b, x[i], &self.operands[i], &keep);
+                let matrix = self.arranged(b, x[i], &self.operands[i], &keep);
                 let rows = flat(b, &own[i]);
                 let shape = if batch.is_empty() { vec![rows, k] } else { vec![count, rows, k] };
                 b.reshape(matrix, &shape)
             };
             let (left, right) = (matrix(b, 0), matrix(b, 1));
-            let product = Matmul { transpose_a: false, transpose_b: true, strong: self.strong };
+            let (strong, stable) = (self.strong, self.stable);
+            let product = Matmul { transpose_a: false, transpose_b: true, strong, stable };
             let product = b.apply(Arc::new(product), &[left, right]);
             let shape = extent(b, &all);
             b.reshape(product, &shape)
         };
-        Contract::arranged(b, y, &all, &self.result)
+        self.arranged(b, y, &all, &self.result)
+    }
+
+    /// A product of more than two operands.
+    fn from_left(&self, b: &mut Builder, x: &[Value]) -> Value {
+        let (mut letters, mut product) = (self.operands[0].clone(), x[0]);
+        for (i, next) in self.operands.iter().enumerate().skip(1) {
+            let rest = &self.operands[i + 1..];
+            let is_needed =
+                |c: &&char| self.result.contains(c) || rest.iter().any(|letters| letters.contains(c));
+            let both = letters.iter().chain(next.iter().filter(|c| !letters.contains(c)));
+            let result =
+                if rest.is_empty() { self.result.clone() } else { both.filter(is_needed).copied().collect() };
+            let operands = vec![letters, next.clone()];
+            let pair = Contract { operands, result: result.clone(), strong: None, stable: self.stable };
+            (letters, product) = (result, b.apply(Arc::new(pair), &[product, x[i]]));
+        }
+        product
     }
 
     /// The products of all pairs, without a sum.
@@ -189,7 +226,7 @@ impl Contract {
         let shape: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
         let spread = |b: &mut Builder, i: usize| {
             let keep = [batch, &own[i]].concat();
-            let part = Contract::arranged(b, x[i], &self.operands[i], &keep);
+            let part = self.arranged(b, x[i], &self.operands[i], &keep);
             let first = batch.len() + if i == 0 { 0 } else { own[0].len() };
             let dims: Vec<usize> = (0..batch.len()).chain(first..first + own[i].len()).collect();
             b.broadcast(part, &dims, &shape)
@@ -210,10 +247,11 @@ impl Rule for Contract {
 
     fn attributes(&self) -> Attributes {
         let attributes = Attributes::new().with("einsum", Attribute::Text(self.einsum()));
-        match self.strong {
+        let attributes = match self.strong {
             None => attributes,
             Some(i) => attributes.with("strong", Attribute::Int(i as i64)),
-        }
+        };
+        with_stable(attributes, self.stable)
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
@@ -243,12 +281,19 @@ impl Rule for Contract {
     }
 
     fn calculus(&self) -> Calculus<'_> {
-        if self.operands.len() == 1 { Calculus::Linear(self) } else { Calculus::Bilinear(self) }
+        match self.operands.len() {
+            1 => Calculus::Linear(self),
+            2 => Calculus::Bilinear(self),
+            _ => Calculus::Expansion,
+        }
     }
 
     fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
         if x.len() == 1 {
-            return Some(vec![Contract::arranged(b, x[0], &self.operands[0], &self.result)]);
+            return Some(vec![self.arranged(b, x[0], &self.operands[0], &self.result)]);
+        }
+        if x.len() > 2 {
+            return Some(vec![self.from_left(b, x)]);
         }
         let is_static = x.iter().all(|&v| b.ty(v).static_shape().is_some());
         is_static.then(|| vec![self.product(b, x)])
@@ -262,8 +307,8 @@ impl Rule for Contract {
         let operands = self.operands.iter().zip(x.over);
         let operands =
             operands.map(|(letters, &over)| if over { led(letter, letters) } else { letters.clone() });
-        let batched =
-            Contract { operands: operands.collect(), result: led(letter, &self.result), strong: self.strong };
+        let (operands, result) = (operands.collect(), led(letter, &self.result));
+        let batched = Contract { operands, result, ..self.clone() };
         b.push(Arc::new(batched), x.x)
     }
 }

@@ -4,6 +4,7 @@
 //! Each element of a convolution is a contraction by law 4 over (channel of the group, place in the kernel), row-major.
 //! `fold` adds to an element what the windows hold of it in the order of their places in the kernel, row-major, by law 3.
 
+use super::reduce::with_stable;
 use super::registry::only;
 use super::shape::{bad, ints, naturals};
 use super::*;
@@ -183,7 +184,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         constraints: &[
             Constraint {
                 id: "convolution-1",
-                law: "two float operands of one dtype with 3 to 5 axes, as many each, whose extents are static but for the samples",
+                law: "two float operands of one dtype with 3 to 5 axes, as many each, whose extents are static but for the samples; `stable` is \"pairwise\" (the default), \"kahan\" or \"double_double\"",
                 mend: "reshape the operands to samples × channels × axes and features × channels × axes",
             },
             Constraint {
@@ -198,7 +199,12 @@ pub(super) const ENTRIES: &[Entry] = &[
             },
         ],
         parse: |name, attributes, _, _| {
-            only(name, "convolution-1", attributes, &["strides", "dilations", "low", "high", "groups"])?;
+            only(
+                name,
+                "convolution-1",
+                attributes,
+                &["strides", "dilations", "low", "high", "groups", "stable"],
+            )?;
             let groups = match attributes.int("groups").unwrap_or(1) {
                 groups @ 1.. => groups as usize,
                 got => return bad("convolution-2", format!("groups must be 1 or more, got {got}")),
@@ -208,7 +214,9 @@ pub(super) const ENTRIES: &[Entry] = &[
                 None => Ok(None),
             };
             let [strides, dilations] = [list("strides")?, list("dilations")?];
-            Ok(Arc::new(Convolution { strides, dilations, low: list("low")?, high: list("high")?, groups }))
+            let (low, high) = (list("low")?, list("high")?);
+            let stable = Stable::parse(attributes, "convolution-1")?;
+            Ok(Arc::new(Convolution { strides, dilations, low, high, groups, stable }))
         },
     },
 ];
@@ -397,12 +405,14 @@ pub struct Convolution {
     pub high: Option<Vec<usize>>,
     /// Groups of channels and features that see only each other.
     pub groups: usize,
+    /// How each sum keeps its error small; `None` is [`Stable::Pairwise`].
+    pub stable: Option<Stable>,
 }
 
 impl Default for Convolution {
     /// Every step 1, no padding, one group.
     fn default() -> Convolution {
-        Convolution { strides: None, dilations: None, low: None, high: None, groups: 1 }
+        Convolution { strides: None, dilations: None, low: None, high: None, groups: 1, stable: None }
     }
 }
 
@@ -434,10 +444,11 @@ impl Rule for Convolution {
     fn attributes(&self) -> Attributes {
         let stated = self.lists().into_iter().filter_map(|(name, list)| Some((name, list.as_ref()?)));
         let attributes = stated.fold(Attributes::new(), |all, (name, list)| all.with(name, ints(list)));
-        match self.groups {
+        let attributes = match self.groups {
             1 => attributes,
             groups => attributes.with("groups", Attribute::Int(groups as i64)),
-        }
+        };
+        with_stable(attributes, self.stable)
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
@@ -496,7 +507,7 @@ impl Rule for Convolution {
         let rows = if samples < 0 { -1 } else { samples * positions };
         let lines = b.reshape(lines, &[groups, rows, terms]);
         let weights = b.reshape(x[1], &[groups, features, terms]);
-        let product = Matmul { transpose_b: true, ..Matmul::default() };
+        let product = Matmul { transpose_b: true, stable: self.stable, ..Matmul::default() };
         let y = b.apply(Arc::new(product), &[lines, weights]);
         let y = b.reshape(y, &[groups, samples, positions, features]);
         let y = b.apply(Arc::new(Transpose { permutation: vec![1, 0, 3, 2] }), &[y]);

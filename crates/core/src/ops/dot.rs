@@ -46,15 +46,8 @@ impl Dot {
     }
 
     fn lines<T: Real>(&self, n: usize, shape: &[usize], x: &[T], y: &[T]) -> Tensor {
-        let line = |i: usize| {
-            let terms = [&x[i * n..(i + 1) * n], &y[i * n..(i + 1) * n]];
-            let value = match self.stable() {
-                Stable::Pairwise => reduce::reference::<T, reduce::Sum, 2, 1>(terms),
-                Stable::Kahan => reduce::reference::<T, reduce::stable::Kahan, 2, 2>(terms),
-                Stable::DoubleDouble => reduce::reference::<T, reduce::stable::DoubleDouble, 2, 3>(terms),
-            };
-            value.unwrap_or(T::ZERO)
-        };
+        let part = |i: usize| i * n..(i + 1) * n;
+        let line = |i: usize| reduce::dot(self.stable(), [&x[part(i)], &y[part(i)]]);
         Tensor::new(shape, (0..shape.iter().product()).map(line).collect())
     }
 }

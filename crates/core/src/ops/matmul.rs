@@ -1,5 +1,6 @@
 //! Matrix product by law 4: bilinear, with transposed operands and batches.
 
+use super::reduce::with_stable;
 use super::registry::only;
 use super::*;
 use crate::ir::{Attribute, DType, Extent};
@@ -17,6 +18,8 @@ pub struct Matmul {
     /// The operand whose zeros annihilate: terms where it is ±0 are left out of the chain, whatever
     /// stands in the other operand. Only derivatives behind a `select` use it.
     pub strong: Option<usize>,
+    /// How each sum keeps its error small; `None` is [`Stable::Pairwise`], law 4. Another policy is that of [`Dot`], and so slower.
+    pub stable: Option<Stable>,
 }
 
 pub(super) const ENTRIES: &[Entry] = &[Entry {
@@ -26,7 +29,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     constraints: &[
         Constraint {
             id: "matmul-1",
-            law: "two operands of one float dtype, with 2 or more axes, as many each; attributes `transpose_a`, `transpose_b`, `strong` (0 or 1)",
+            law: "two operands of one float dtype, with 2 or more axes, as many each; attributes `transpose_a`, `transpose_b`, `strong` (0 or 1), `stable` (\"pairwise\", the default, \"kahan\" or \"double_double\")",
             mend: "reshape a vector to a matrix with one row or column",
         },
         Constraint {
@@ -41,7 +44,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
         },
     ],
     parse: |name, attributes, _, _| {
-        only(name, "matmul-1", attributes, &["transpose_a", "transpose_b", "strong"])?;
+        only(name, "matmul-1", attributes, &["transpose_a", "transpose_b", "strong", "stable"])?;
         let strong = match attributes.int("strong") {
             None => None,
             Some(i @ 0..=1) => Some(i as usize),
@@ -51,6 +54,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
             transpose_a: attributes.flag("transpose_a").unwrap_or(false),
             transpose_b: attributes.flag("transpose_b").unwrap_or(false),
             strong,
+            stable: Stable::parse(attributes, "matmul-1")?,
         }))
     },
 }];
@@ -84,16 +88,27 @@ impl Matmul {
         Extents { batch: a[..r].iter().product(), m, n, k }
     }
 
-    /// The operation for the cotangent of operand `i`: which operands, in order, and how.
+    /// The result's shape for a left operand of this shape.
+    pub fn shape(&self, e: Extents, a: &[usize]) -> Vec<usize> {
+        [&a[..a.len() - 2], &[e.m, e.n]].concat()
+    }
+
+    /// The policy, stated or not.
+    pub fn stable(&self) -> Stable {
+        self.stable.unwrap_or_default()
+    }
+
+    /// The operation for the cotangent of operand `i`, under the same policy: which operands, in order, and how.
     fn partial(&self, i: usize) -> (bool, Matmul) {
         let (ta, tb) = (self.transpose_a, self.transpose_b);
         // C = op(A) op(B):  dop(A) = dC op(B)ᵀ,  dop(B) = op(A)ᵀ dC.
-        match (i, ta, tb) {
-            (0, false, _) => (true, Matmul { transpose_a: false, transpose_b: !tb, strong: None }),
-            (0, true, _) => (false, Matmul { transpose_a: tb, transpose_b: true, strong: None }),
-            (_, _, false) => (false, Matmul { transpose_a: !ta, transpose_b: false, strong: None }),
-            (_, _, true) => (true, Matmul { transpose_a: true, transpose_b: ta, strong: None }),
-        }
+        let (cotangent_first, transpose_a, transpose_b) = match (i, ta, tb) {
+            (0, false, _) => (true, false, !tb),
+            (0, true, _) => (false, tb, true),
+            (_, _, false) => (false, !ta, false),
+            (_, _, true) => (true, true, ta),
+        };
+        (cotangent_first, Matmul { transpose_a, transpose_b, strong: None, stable: self.stable })
     }
 }
 
@@ -112,7 +127,7 @@ impl Rule for Matmul {
         if let Some(i) = self.strong {
             attributes.insert("strong".to_string(), Attribute::Int(i as i64));
         }
-        attributes
+        with_stable(attributes, self.stable)
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
@@ -147,8 +162,7 @@ impl Rule for Matmul {
 
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
         let e = self.extents(x[0].shape(), x[1].shape());
-        let mut shape = x[0].shape()[..x[0].ndim() - 2].to_vec();
-        shape.extend([e.m, e.n]);
+        let shape = self.shape(e, x[0].shape());
         vec![match x[0].dtype() {
             DType::F32 => {
                 Tensor::new(shape, contract::reference::<f32>(self, e, x[0].values(), x[1].values()))
@@ -161,8 +175,11 @@ impl Rule for Matmul {
         Calculus::Bilinear(self)
     }
 
-    /// A batch of which every product has the same right operand is one product of all rows.
+    /// A batch of which every product has the same right operand is one product of all rows. The default is not written.
     fn simplify(&self, b: &mut Builder, x: &[Value]) -> Option<Value> {
+        if self.stable == Some(Stable::default()) {
+            return Some(b.apply(Arc::new(Matmul { stable: None, ..*self }), x));
+        }
         let (left, right) = (b.ty(x[0]).static_shape()?, b.ty(x[1]).static_shape()?);
         let axes = left.len();
         let shared = b.graph().node_of(x[1])?;
@@ -182,6 +199,7 @@ impl Rule for Matmul {
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
         let batched = x[0].ndim() > 2;
         match (batched, self.transpose_a, self.transpose_b) {
+            _ if self.stable() != Stable::Pairwise => None,
             (true, _, _) => Some(Rows::pointwise(2)),
             (false, false, _) => {
                 Some(Rows { operands: vec![RowUse::Pointwise, RowUse::Whole], reduced: false })
@@ -202,7 +220,10 @@ impl Rule for Matmul {
     }
 
     fn kernel(&self) -> Kernel<'_> {
-        Kernel::Matmul(self)
+        match self.stable() {
+            Stable::Pairwise => Kernel::Matmul(self),
+            _ => Kernel::StableMatmul(self),
+        }
     }
 }
 

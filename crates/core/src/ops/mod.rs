@@ -16,6 +16,7 @@ mod elementwise;
 pub mod expression;
 mod index;
 mod integer;
+mod linalg;
 mod matmul;
 mod order;
 mod part;
@@ -39,6 +40,8 @@ pub use custom::{Custom, custom};
 pub use dot::Dot;
 pub use elementwise::{Compare, Convert, Direction, Elementwise, Function};
 pub use index::{Gather, OneHot, ScatterAdd};
+pub use linalg::{Cholesky, Decomposition, Det, Eigh, Inverse, Logdet, Lstsq, Lu, Qr, Slogdet};
+pub use linalg::{DenseSolve, Structure, Svd, Triangle, TriangularSolve};
 pub use matmul::{Extents, Matmul};
 pub use order::{ArgExtreme, Argsort, Reverse, Sort};
 pub use part::{Concat, Pad, Slice};
@@ -388,6 +391,17 @@ impl Rows {
     }
 }
 
+/// See [`Kernel::Factor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor {
+    /// The factor and the status of [`Cholesky`].
+    Cholesky,
+    /// The factors, rows and status of [`Lu`].
+    Lu,
+    /// The solution of [`TriangularSolve`].
+    Solve(Triangle),
+}
+
 /// The forms that engines have kernels for.
 #[derive(Clone, Copy, Debug)]
 pub enum Kernel<'a> {
@@ -408,6 +422,8 @@ pub enum Kernel<'a> {
     },
     /// A matrix product by law 4.
     Matmul(&'a Matmul),
+    /// A matrix product whose elements are stable dot products, by law 3.
+    StableMatmul(&'a Matmul),
     /// A reduction by law 3 over `axes`.
     Reduce {
         /// What is reduced with.
@@ -424,6 +440,10 @@ pub enum Kernel<'a> {
     },
     /// The same elements, row-major, under another shape.
     Reshape,
+    /// Factors of matrices, or solutions with triangles, by law 11.
+    Factor(Factor),
+    /// Factors of each matrix of a batch, by code that is one for all levels.
+    Decompose(Decomposition),
     /// Consecutive columns: `slice` of the last axis only, from `start`, unit step.
     Columns {
         /// First column.

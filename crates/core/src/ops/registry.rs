@@ -52,6 +52,7 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     entries.extend_from_slice(super::matmul::ENTRIES);
     entries.extend_from_slice(super::contract::ENTRIES);
     entries.extend_from_slice(super::convolution::ENTRIES);
+    entries.extend(super::linalg::entries());
     entries.extend_from_slice(super::composite::ENTRIES);
     entries.extend_from_slice(super::random::ENTRIES);
     entries.extend(super::structured::entries());

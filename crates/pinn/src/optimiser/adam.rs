@@ -15,7 +15,7 @@ use crate::math;
 use crate::network::widened;
 use tessera_core::ad::AdError;
 use tessera_core::exec::{Backend, Function};
-use tessera_core::ir::{Builder, Value};
+use tessera_core::ir::{Builder, Graph, Value};
 use tessera_core::{DType, Tensor, Type};
 
 /// The constants of Adam.
@@ -98,9 +98,7 @@ impl Adam {
         rate: f64,
         arguments: &[Tensor],
     ) -> Result<Evaluation, NotFinite> {
-        let t = i32::try_from(state.step + 1).unwrap_or(i32::MAX);
-        let [c1, c2] = self.settings.betas.map(|beta| 1.0 - math::powi(beta, t));
-        let scalars = [rate, c1, c2].map(|x| scalar(self.dtype, x));
+        let scalars = self.scalars(state, rate);
         let mut inputs: Vec<&Tensor> = vec![theta, &state.mean, &state.square];
         inputs.extend(scalars.iter().chain(arguments));
         let outputs = self.step.call(&inputs).expect("arguments are those of the objective");
@@ -114,6 +112,28 @@ impl Adam {
         (*theta, state.mean, state.square) = (next(), next(), next());
         state.step += 1;
         Ok(evaluation)
+    }
+}
+
+impl Adam {
+    /// The graph of a whole step, and its arguments for a step from here; see [`Adam::step`].
+    pub fn evaluation(
+        &self,
+        theta: &Tensor,
+        state: &State,
+        rate: f64,
+        arguments: Vec<Tensor>,
+    ) -> (Graph, Vec<Tensor>) {
+        let vectors = [theta, &state.mean, &state.square].map(Tensor::clone);
+        let inputs = vectors.into_iter().chain(self.scalars(state, rate)).chain(arguments);
+        (self.step.graph().clone(), inputs.collect())
+    }
+
+    /// η, c₁ and c₂ of the step after `state`.
+    fn scalars(&self, state: &State, rate: f64) -> [Tensor; 3] {
+        let t = i32::try_from(state.step + 1).unwrap_or(i32::MAX);
+        let [c1, c2] = self.settings.betas.map(|beta| 1.0 - math::powi(beta, t));
+        [rate, c1, c2].map(|x| scalar(self.dtype, x))
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use tessera_core::ad::AdError;
 use tessera_core::exec::cpu::Options;
 use tessera_core::exec::{Backend, Function};
-use tessera_core::ir::Builder;
+use tessera_core::ir::{Builder, Graph};
 use tessera_core::{DType, Tensor, Type};
 
 /// The constants of L-BFGS.
@@ -109,6 +109,14 @@ impl Lbfgs {
         outputs.extend(Evaluation::outputs(&mut b, &losses));
         let probe = Function::new(b.finish(outputs), backend.clone());
         Ok(Lbfgs { settings, dtype: ty.dtype, probe, vectors: Vectors::new(&ty, &backend) })
+    }
+
+    /// The graph of the loss and its gradient, and its arguments at `theta`.
+    pub fn evaluation(&self, theta: &Tensor, arguments: Vec<Tensor>) -> (Graph, Vec<Tensor>) {
+        let zero = Tensor::zeros(self.dtype, theta.shape());
+        let mut inputs = vec![theta.clone(), zero, scalar(self.dtype, 0.0)];
+        inputs.extend(arguments);
+        (self.probe.graph().clone(), inputs)
     }
 
     /// One iteration from `theta`. `arguments` are those of [`Objective::inputs`]; where they have changed

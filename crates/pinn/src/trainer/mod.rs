@@ -1,6 +1,7 @@
 //! Training a case, step by step, and going on from any step with the same bits.
 
 mod diverged;
+mod examine;
 mod results;
 mod save;
 
@@ -218,8 +219,7 @@ impl Trainer {
         let stage = &self.case.optimisers[self.progress.stage];
         let steps = stage.steps();
         let at = self.progress.stage_step;
-        let again = stage.resample_every().is_some_and(|every| at > 0 && at.is_multiple_of(every));
-        let epoch = self.progress.epoch + u64::from(again);
+        let epoch = self.next_epoch(stage);
         let (evaluation, length, evaluations, end) = match *stage {
             Optimiser::Adam { learning_rate, schedule, .. } => {
                 let rate = learning_rate * adam::scheduled(schedule, at, steps);
@@ -236,6 +236,13 @@ impl Trainer {
         };
         let end = end.or((at + 1 == steps).then_some(End::Steps));
         Ok(self.finish_step(evaluation, length, evaluations, end))
+    }
+
+    /// The epoch of the points of the next step, which `stage` takes.
+    fn next_epoch(&self, stage: &Optimiser) -> u64 {
+        let at = self.progress.stage_step;
+        let again = stage.resample_every().is_some_and(|every| at > 0 && at.is_multiple_of(every));
+        self.progress.epoch + u64::from(again)
     }
 
     fn adam(&mut self, rate: f64, epoch: u64) -> Result<Evaluation, Diverged> {
@@ -306,7 +313,7 @@ impl Trainer {
         }
         let Evaluation { total, gradient_norm, terms, .. } = evaluation;
         let values = std::iter::once(total).chain(terms.iter().copied()).chain([gradient_norm, length]);
-        self.history.note(self.progress.step, stage as u64, self.is_done(), values);
+        self.history.note(self.progress.step, stage as u64, self.is_done(), &self.theta, values);
         let terms = self.names.iter().cloned().zip(terms).collect();
         Report { step: self.progress.step, stage, total, terms, gradient_norm, length, evaluations, end }
     }

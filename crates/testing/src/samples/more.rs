@@ -10,7 +10,7 @@ use tessera_core::ops::{
     DynamicUpdateSlice, Fold, Gather, Half, Norm, OneHot, Op, Permutation, Predicate, Quantifier, Quantity,
     Random,
 };
-use tessera_core::ops::{RandomBits, Reverse, ScatterAdd, Sort, Unfold, Windows};
+use tessera_core::ops::{RandomBits, Reverse, ScatterAdd, Sort, Stable, Unfold, Windows};
 use tessera_core::{DType, Type};
 
 const RANGE: (f64, f64) = (-2.0, 2.0);
@@ -140,6 +140,22 @@ pub(super) fn contractions(s: &mut Samples, dtype: DType) {
         let contract = Contract::new(einsum).expect("a right text");
         s.add("contract", einsum, &[a, b], RANGE, true, one(contract));
     }
+    let three = [
+        ("ij,jk,kl->il", [any(dtype, &[3]), fixed(&[3, 2]), fixed(&[2, 4])]),
+        ("bi,bi,bj->j", [any(dtype, &[3]), any(dtype, &[3]), any(dtype, &[2])]),
+    ];
+    for (einsum, operands) in three {
+        let contract = Contract::new(einsum).expect("a right text");
+        s.add("contract", einsum, &operands, RANGE, true, one(contract));
+    }
+    for stable in Stable::ALL {
+        let contract = Contract::new("iaz,ja->ij").expect("a right text").stable(stable);
+        let operands = [any(dtype, &[2, 3]), fixed(&[4, 2])];
+        s.add("contract", stable.name(), &operands, RANGE, true, one(contract));
+        let convolution = Convolution { stable: Some(stable), ..Convolution::default() };
+        let operands = [any(dtype, &[2, 6]), fixed(&[3, 2, 3])];
+        s.add("convolution", stable.name(), &operands, RANGE, true, one(convolution));
+    }
     for einsum in ["ijk->ki", "ij->"] {
         let contract = Contract::new(einsum).expect("a right text");
         let rest: &[usize] = if einsum == "ij->" { &[3] } else { &[3, 2] };
@@ -152,6 +168,7 @@ pub(super) fn contractions(s: &mut Samples, dtype: DType) {
         low: Some(vec![1]),
         high: Some(vec![2]),
         groups: 2,
+        stable: None,
     };
     let padded = Convolution { low: Some(vec![1, 1]), high: Some(vec![1, 0]), ..plain.clone() };
     let cases = [

@@ -39,7 +39,7 @@ const COLUMNS: usize = 528;
 const RESULTS: usize = 128 * 128;
 
 /// Multiply-adds worth a thread: some 20 µs of one core.
-const GRAIN: usize = 1 << 20;
+pub(super) const GRAIN: usize = 1 << 20;
 
 /// Rows of the left operand that are copied together.
 const ROWS_COPIED: usize = 64;
@@ -93,6 +93,7 @@ fn product<T: Real>(
         m,
         n,
         k,
+        begin: Begin::Zero,
     };
     let batch = Batch { first, count: batch };
     match pool {
@@ -107,6 +108,40 @@ fn product<T: Real>(
     // SAFETY: the parts have written all results.
     unsafe { y.set_len(batch.count * m * n) };
     y
+}
+
+/// `c[m × n] − a[m × k]·b[k × n]` over `c`, for `size` [m, n, k], by as many threads of a pool: every result is one chain, which goes on at the number
+/// that stands in `c`, by law 11.
+///
+/// The kernels add −a·b, which has the bits of subtracting a·b.
+///
+/// # Safety
+/// The operands must hold that many elements, and those of `c` must be this call's alone.
+pub(super) unsafe fn subtract<T: Real>(
+    level: Level,
+    threads: usize,
+    c: Plane<T>,
+    a: Matrix<T>,
+    b: Matrix<T>,
+    [m, n, k]: [usize; 3],
+) {
+    let mut negative = Room::<T>::new(m * k.min(BLOCK));
+    let shares = threads.min(m * n * k / GRAIN).max(1);
+    for slab in 0..blocks(k) {
+        let terms = block_range(slab, k);
+        let (first, terms) = (terms.start, terms.len());
+        let start = negative.start();
+        // SAFETY: the slab lies in the operands, and the room holds its m × terms elements.
+        unsafe {
+            for i in 0..m {
+                for t in 0..terms {
+                    *start.add(i * terms + t) = -*a.at(i, first + t).start;
+                }
+            }
+            let a = Matrix { start: start.cast_const(), row: terms, column: 1 };
+            Part { a, b: b.at(first, 0), y: c, m, n, k: terms, begin: Begin::Target }.run(level, shares);
+        }
+    }
 }
 
 /// Products of operands that stand one behind the other.
@@ -125,6 +160,8 @@ struct Part<T> {
     m: usize,
     n: usize,
     k: usize,
+    /// Where chains begin; they go on at the results only where there is one slab.
+    begin: Begin,
 }
 
 // SAFETY: operands are only read; parts on different threads write different results.
@@ -181,7 +218,7 @@ impl<T: Real> Part<T> {
     /// It must be one of the batch, or just behind it.
     #[inline(always)]
     unsafe fn product(self, i: usize) -> Part<T> {
-        let Part { a, b, y, m, n, k } = self;
+        let Part { a, b, y, m, n, k, .. } = self;
         // SAFETY: products stand one behind the other.
         unsafe {
             Part {
@@ -319,7 +356,7 @@ impl<T: Real> Part<T> {
     /// The operands and results must have the part's extents, and `rooms` be made for them.
     #[inline(always)]
     unsafe fn multiply<V: Lanes<Scalar = T>>(self, rooms: &mut Rooms<T>) {
-        let Part { a, b, y, m, n, k } = self;
+        let Part { a, b, y, m, n, k, begin } = self;
         let slabs = blocks(k).max(1);
         let direct = self.reads_directly();
         let panels = || {
@@ -360,8 +397,7 @@ impl<T: Real> Part<T> {
                                     readable: step,
                                 },
                             };
-                            let sums =
-                                Sums { begin: Begin::Zero, target, waiting, row: group + i, column: start };
+                            let sums = Sums { begin, target, waiting, row: group + i, column: start };
                             panel::<V>(left, right, terms, sums, strip::<T>().min(rows - i), columns);
                         }
                     }

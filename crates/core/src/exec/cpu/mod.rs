@@ -5,17 +5,19 @@
 //!   over buffers of one tile.
 //! - `group` runs chains of elementwise operations chunk by chunk in L1.
 //! - `product` has the register kernels of the matrix products.
-//! - `gemm` multiplies whole operands with them.
+//! - `gemm` multiplies whole operands with them; `factor` has the factorisations and solutions that live on its products.
 //! - `whole` runs single operations that no region holds; `reduce` are the reductions among them.
 //! - `leaf` runs a tile program over one block of rows and merges blocks.
 
 mod aligned;
+mod factor;
 mod gemm;
 mod group;
 mod leaf;
 mod product;
 mod reduce;
 mod schedule;
+mod stable;
 mod whole;
 
 use super::Executable;

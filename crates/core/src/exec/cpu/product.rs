@@ -247,6 +247,11 @@ impl<T: Real> Matrix<T> {
         Matrix { start: unsafe { self.start.add(i * self.row + j * self.column) }, ..self }
     }
 
+    /// The matrix whose rows are this one's columns.
+    pub fn transposed(self) -> Matrix<T> {
+        Matrix { row: self.column, column: self.row, ..self }
+    }
+
     /// Copies `rows × columns` elements to `to`, rows `stride` apart, with zeros up to whole vectors.
     ///
     /// # Safety

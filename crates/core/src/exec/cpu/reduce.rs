@@ -115,7 +115,7 @@ impl Reduce<'_> {
     }
 
     /// Runs `task`, which gets the number of terms that it must not split further, unless there is no term.
-    fn on_threads(&self, terms: usize, task: impl FnOnce(usize) + Send) {
+    pub fn on_threads(&self, terms: usize, task: impl FnOnce(usize) + Send) {
         match self.pool {
             _ if terms == 0 => {}
             Some(pool) if terms >= PARALLEL_MIN => pool.install(|| task(GRAIN)),

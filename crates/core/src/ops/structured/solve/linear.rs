@@ -11,7 +11,7 @@ use crate::ir::{Attribute, DType};
 /// A method for linear equations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Elimination with partial pivoting, on the matrix written out.
+    /// Factors with partial pivoting ([`crate::ops::Lu`]), of the matrix written out.
     Lu,
     /// Conjugate gradients: symmetric and positive definite.
     Cg,
@@ -69,7 +69,7 @@ pub struct LinearOptions {
     pub preconditioner: Option<Preconditioner>,
 }
 
-/// Unknowns up to which a matrix is written out where no method is chosen. Gaussian elimination of so many takes some milliseconds.
+/// Unknowns up to which a matrix is written out where no method is chosen: beyond, its columns cost more than the steps of most iterations.
 pub const UNKNOWNS_OF_LU: usize = 128;
 
 /// The attributes of [`LinearOptions`], behind a prefix.

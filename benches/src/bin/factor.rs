@@ -1,0 +1,49 @@
+//! A Cholesky or LU factorisation of one matrix: `benches/README.md`.
+
+use clap::Parser;
+use tessera_bench::{Answer, Options, Run};
+use tessera_core::exec::Function;
+use tessera_core::ir::Builder;
+use tessera_core::{DType, Tensor};
+use tessera_testing::data::between;
+use tessera_testing::problems::rounded;
+
+/// Time a factorisation.
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// Rows and columns.
+    #[arg(long, default_value_t = 1024)]
+    size: usize,
+    /// Which factors.
+    #[arg(long, default_value = "lu", value_parser = ["lu", "cholesky"])]
+    kind: String,
+}
+
+fn main() {
+    let Arguments { options, size: n, kind } = Arguments::parse();
+    // Random in [−1, 1); for Cholesky its lower triangle with a diagonal of 2n, which is positive definite.
+    let mut a = between(-1.0, 1.0, 11, &[n, n]);
+    if kind == "cholesky" {
+        (0..n).for_each(|i| a.values_mut::<f64>()[i * n + i] = 2.0 * n as f64);
+    }
+    let a = rounded(a, options.dtype());
+    // Building and planning the graph is part of the first call.
+    let mut function = None;
+    let step = || {
+        let function = function.get_or_insert_with(|| {
+            let mut b = Builder::new("factor");
+            let x = b.input("a", a.ty());
+            let outputs = if kind == "lu" { b.lu(x)[..1].to_vec() } else { b.cholesky(x)[..1].to_vec() };
+            Function::new(b.finish(outputs), options.backend())
+        });
+        function.call(&[&a]).expect("the arguments fit").remove(0)
+    };
+    let answer = |result: Tensor| {
+        let result = rounded(result, DType::F64);
+        let values = result.values::<f64>();
+        Answer::new(values.first().copied().unwrap_or(0.0), [values])
+    };
+    println!("{}", Run::measure("factor", &options, step, answer).json());
+}
