@@ -2,7 +2,7 @@
 # Makes sure that this machine can build Tessera, and installs what is missing from Debian's or Ubuntu's packages.
 # Asks nothing, says what it does, and does nothing at once where nothing is missing.
 #
-#   scripts/install.sh          what `cargo build` needs: Rust, a C linker, HDF5
+#   scripts/install.sh          what the build needs: Rust, a C linker, HDF5, MPI, and libclang, which reads MPI's header
 #   scripts/install.sh --lints  the same, and rustfmt and clippy, which `make test` needs
 #   scripts/install.sh --cluster  the same, and Slurm, which the tests of batch files need (they are left out without it)
 set -euo pipefail
@@ -32,13 +32,20 @@ fi
 links_c() { echo 'int main(void) { return 0; }' | cc -x c -o /dev/null -; }
 has_pkg_config() { command -v pkg-config; }
 has_hdf5() { [ -n "${HDF5_DIR:-}" ] || pkg-config --exists hdf5; }
-has_slurm() { PATH="$PATH:/usr/sbin" command -v munged slurmctld slurmd sbatch; }
+has_mpi() { command -v mpicc && command -v mpirun; }
+has_libclang() { [ -n "${LIBCLANG_PATH:-}" ] || compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" || ldconfig -p | grep libclang; }
+has_slurm() {
+    local program
+    for program in munged slurmctld slurmd sbatch; do PATH="$PATH:/usr/sbin" command -v "$program" || return 1; done
+}
 
 missing=()
 needs() { "$1" >/dev/null 2>&1 || missing+=("${@:2}"); }
 needs links_c gcc libc6-dev
 needs has_pkg_config pkg-config
 needs has_hdf5 libhdf5-dev
+needs has_mpi libopenmpi-dev openmpi-bin
+needs has_libclang libclang-dev
 [ "${1:-}" != --cluster ] || needs has_slurm munge slurmctld slurmd slurm-client
 
 [ ${#missing[@]} -gt 0 ] || exit 0
@@ -46,7 +53,7 @@ needs has_hdf5 libhdf5-dev
 command -v apt-get >/dev/null ||
     fail "missing, by Debian's names: ${missing[*]}" \
         "  there is no apt-get here: install them with this system's own package manager" \
-        "  (Fedora: gcc pkgconf hdf5-devel; macOS: brew install pkgconf hdf5; or set HDF5_DIR to an HDF5 of your own)"
+        "  (Fedora: gcc pkgconf hdf5-devel openmpi-devel clang-devel; macOS: brew install pkgconf hdf5 open-mpi llvm; or set HDF5_DIR to an HDF5 of your own)"
 
 as_root=(env DEBIAN_FRONTEND=noninteractive)
 if [ "$(id -u)" -ne 0 ]; then

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use tessera_core::exec::Backend;
 use tessera_core::exec::cpu::Options;
+use tessera_dist::ranks::Ranks;
 
 /// Which engine, and how many threads. No choice changes a bit.
 #[derive(Clone, Debug, Args)]
@@ -29,6 +30,15 @@ impl Engine {
             Name::Reference => Backend::Reference,
             Name::Cpu => Backend::Cpu(Options { threads: usize::from(self.threads), ..Options::default() }),
         }
+    }
+
+    /// The same on one of `ranks`: unless a number of threads was asked for, those of a machine share its cores.
+    pub fn on(&self, ranks: &Ranks) -> Engine {
+        let threads = match self.threads {
+            0 if ranks.communicator.size() > 1 => u16::try_from(ranks.threads()).unwrap_or(u16::MAX),
+            threads => threads,
+        };
+        Engine { threads, ..self.clone() }
     }
 
     /// Its name, for provenance.

@@ -15,6 +15,8 @@ pub enum Exit {
     Diverged,
     /// 75: stopped early with a checkpoint; run the same command again to go on.
     Resume,
+    /// 76: a rank fell silent or the network between ranks was lost; resume from the last checkpoint.
+    Stalled,
     /// 128 + n: ended by signal n, with nothing to resume from.
     Signal(u8),
 }
@@ -28,6 +30,7 @@ impl Exit {
             Exit::BadInput => 2,
             Exit::Diverged => 3,
             Exit::Resume => 75,
+            Exit::Stalled => 76,
             Exit::Signal(number) => 128_u8.saturating_add(number),
         }
     }
@@ -46,4 +49,5 @@ pub const HELP: &str = "Exit codes:
   2      bad input
   3      did not converge, or diverged
   75     checkpointed, resume me
+  76     a rank fell silent, resume from the last checkpoint
   128+n  ended by signal n";

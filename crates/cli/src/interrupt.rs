@@ -6,6 +6,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tessera_core::exec::comm::Communicator;
 
 /// A request to stop, which a training loop polls between steps.
 ///
@@ -49,6 +50,15 @@ impl Interrupt {
     /// Whether to stop after this step.
     pub fn requested(&self) -> bool {
         self.signal().is_some()
+    }
+
+    /// **Collective.** Whether to stop after this step, since a signal asked any rank to.
+    pub fn agreed(&self, ranks: &dyn Communicator) -> bool {
+        let signal = ranks.greatest(self.signal.load(Ordering::Relaxed) as u64);
+        if signal > 0 {
+            self.signal.store(signal as usize, Ordering::Relaxed);
+        }
+        signal > 0
     }
 
     /// How a run ends that has stopped: with a checkpoint written it can be resumed, whatever the

@@ -69,6 +69,7 @@ pub fn checkpoint(
     }
     let entries = [
         ("backend", Attribute::from(context.engine.name())),
+        ("ranks", Attribute::U64(trainer.loss().ranks().size() as u64)),
         ("threads", Attribute::U64(context.engine.threads() as u64)),
         ("simd", Level::current().name().into()),
         (WALL_SECONDS, wall_seconds.into()),

@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 const NODES: u16 = 3;
 
+type Test = fn(&Slurm);
+
 fn main() {
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     let required = std::env::var_os("TESSERA_REQUIRE_CLUSTER").is_some();
@@ -28,7 +30,7 @@ fn main() {
     if let (Some(missing), false) = (&missing, arguments.list) {
         eprintln!("{missing}; scripts/install.sh --cluster installs Slurm");
     }
-    let tests: [(&str, fn(&Slurm)); 5] = [
+    let tests: [(&str, Test); 5] = [
         ("a_job_gives_the_bits_of_a_run_outside", a_job_gives_the_bits_of_a_run_outside),
         ("an_array_trains_a_case_for_each_seed", an_array_trains_a_case_for_each_seed),
         ("a_signalled_job_is_requeued_and_resumed", a_signalled_job_is_requeued_and_resumed),

@@ -8,7 +8,9 @@ use crate::network::{Layout, column, tensor};
 use crate::sampling::SamplingError;
 use std::sync::Arc;
 use tessera_core::ad::{AdError, backward};
-use tessera_core::ir::{Builder, Value};
+use tessera_core::exec::comm::{Communicator, Solo};
+use tessera_core::exec::{Backend, Function, Sharding};
+use tessera_core::ir::{Builder, Graph, Value};
 use tessera_core::{DType, Tensor, Type};
 
 /// Graph values of a loss.
@@ -28,23 +30,38 @@ pub trait Objective {
     fn theta(&self) -> Type;
     /// Adds the inputs besides θ; the arguments bound to them are given with every step.
     fn inputs(&self, b: &mut Builder) -> Vec<Value>;
+    /// `graph` as a function, where its last inputs are those of [`Objective::inputs`].
+    fn function(&self, graph: Graph, backend: Backend) -> Function {
+        Function::new(graph, backend)
+    }
     /// The loss at `theta`.
     fn losses(&self, b: &mut Builder, theta: Value, inputs: &[Value]) -> Result<Losses, AdError>;
 }
 
-/// The loss of a case.
+/// The loss of a case, over the ranks that share its points.
 #[derive(Clone, Debug)]
 pub struct CaseLoss {
     case: Arc<Case>,
     layout: Layout,
     /// Those of each data term.
     observations: Vec<Observations>,
+    ranks: Sharding,
 }
 
 impl CaseLoss {
     /// The loss of `case`, with the observations of each of its data terms.
     pub fn new(case: Arc<Case>, observations: Vec<Observations>) -> CaseLoss {
-        CaseLoss { layout: Layout::new(&case), case, observations }
+        CaseLoss::over(case, observations, Arc::new(Solo))
+    }
+
+    /// The same over `ranks`: each has its own points and observations, all have the losses and their gradient.
+    pub fn over(case: Arc<Case>, observations: Vec<Observations>, ranks: Arc<dyn Communicator>) -> CaseLoss {
+        CaseLoss { layout: Layout::new(&case), case, observations, ranks: Sharding::new(ranks) }
+    }
+
+    /// The ranks.
+    pub fn ranks(&self) -> &dyn Communicator {
+        &**self.ranks.communicator()
     }
 
     /// The layout of θ.
@@ -72,21 +89,32 @@ impl CaseLoss {
         equations.chain(conditions).chain(self.observations.iter().map(|data| data.rows)).collect()
     }
 
-    /// The points of an epoch: arguments for the first inputs, one for each equation and condition.
+    /// This rank's points of an epoch: arguments for the first inputs, one for each equation and condition.
     pub fn points(&self, epoch: u64) -> Result<Vec<Tensor>, SamplingError> {
         let case = &*self.case;
         let rows = |points: Vec<f64>| {
             let width = case.coordinates.len();
             tensor(case.precision, vec![points.len() / width, width], points)
         };
+        let held = |rows: u64| {
+            let held = self.ranks.range(rows as usize);
+            held.start as u64..held.end as u64
+        };
         let equations = (0..case.equations.len())
-            .map(|i| case.equation_points(i, epoch, 0..case.equations[i].sampling.points));
+            .map(|i| case.equation_points(i, epoch, held(case.equations[i].sampling.points)));
         let conditions =
-            (0..case.conditions.len()).map(|i| case.condition_points(i, epoch, 0..case.condition_rows(i)));
+            (0..case.conditions.len()).map(|i| case.condition_points(i, epoch, held(case.condition_rows(i))));
         equations.chain(conditions).map(|points| Ok(rows(points?))).collect()
     }
 
-    /// The observations: arguments for the inputs behind those of the points.
+    /// The arguments of this rank at an epoch, for all inputs: its points, then its observations.
+    pub fn arguments(&self, epoch: u64) -> Result<Vec<Tensor>, SamplingError> {
+        let mut arguments = self.points(epoch)?;
+        arguments.extend(self.observed().iter().map(|whole| self.ranks.part(whole)));
+        Ok(arguments)
+    }
+
+    /// The observations, of all ranks.
     pub fn observed(&self) -> Vec<Tensor> {
         let dtype = self.case.precision;
         let width = self.case.coordinates.len();
@@ -122,7 +150,7 @@ impl CaseLoss {
         Ok(terms)
     }
 
-    /// The gradient of one term by θ, for finding out which term's is not finite.
+    /// The gradient of one term by θ; inputs and their order are those of the whole loss. For finding out which term's is not finite.
     pub fn term_gradient(
         &self,
         b: &mut Builder,
@@ -161,15 +189,28 @@ impl Objective for CaseLoss {
         let mut inputs = Vec::new();
         for (term, (name, &rows)) in names.iter().zip(&rows).enumerate() {
             let points = Type::new(self.case.precision, [rows, self.case.coordinates.len()]);
-            inputs.push(b.input(&format!("points_{}", identifier(name)), points));
+            inputs.push(b.fresh_input(&format!("points_{}", identifier(name)), points));
             if let Some(data) = term.checked_sub(sampled).map(|i| &self.observations[i]) {
                 for (unknown, _) in self.case.unknowns.iter().zip(&data.values).filter(|(_, v)| v.is_some()) {
                     let name = format!("{}_{}", identifier(name), identifier(unknown));
-                    inputs.push(b.input(&name, column(&self.case, rows)));
+                    inputs.push(b.fresh_input(&name, column(&self.case, rows)));
                 }
             }
         }
         inputs
+    }
+
+    fn function(&self, graph: Graph, backend: Backend) -> Function {
+        if self.ranks().size() == 1 {
+            return Function::new(graph, backend);
+        }
+        let own = self.inputs(&mut Builder::new("inputs")).len();
+        let mut sharding = self.ranks.clone();
+        for input in &graph.inputs()[graph.inputs().len() - own..] {
+            let rows = graph.ty(input.value).shape[0].known().expect("points are counted");
+            sharding = sharding.rows(graph.name(input.value).expect("inputs have names"), rows);
+        }
+        Function::sharded(graph, backend, sharding)
     }
 
     fn losses(&self, b: &mut Builder, theta: Value, inputs: &[Value]) -> Result<Losses, AdError> {

@@ -22,11 +22,13 @@
 mod var;
 
 pub use tessera_core::diagnostic::Source;
+pub use tessera_core::exec::comm;
 pub use tessera_core::exec::cpu::Options;
-pub use tessera_core::exec::{Backend, CallError, Function};
+pub use tessera_core::exec::{Backend, CallError, Function, ShardError, Sharding};
 pub use tessera_core::ir::Graph;
 pub use tessera_core::{DType, Data, Extent, Tensor, Type};
 pub use tessera_core::{ad, ir, numerics, ops, passes, text, verify};
+pub use tessera_dist::ranks;
 pub use tessera_pinn as pinn;
 pub use var::{BuildError, BuildErrors, Solved, Solver, Trace, Var};
 

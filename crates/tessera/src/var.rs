@@ -6,7 +6,7 @@ use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 use std::panic::Location as Caller;
 use std::sync::Arc;
 use tessera_core::ad;
-use tessera_core::exec::{Backend, Function};
+use tessera_core::exec::{Backend, Function, Sharding};
 use tessera_core::ir::{Builder, Extent, Graph, Location, Value};
 use tessera_core::ops::{self, Direction, Op, Reduction, Stable, Violation};
 use tessera_core::{DType, Tensor, Type};
@@ -129,6 +129,19 @@ impl Trace {
         outputs: impl IntoIterator<Item = Var<'t>>,
     ) -> Result<Function, BuildErrors> {
         Ok(Function::new(self.graph(outputs)?, Backend::default()))
+    }
+
+    /// The graph, ready to be called with this rank's rows: see [`Function::sharded`].
+    ///
+    /// # Errors
+    /// Every mistake made while building it.
+    pub fn compile_sharded<'t>(
+        &'t self,
+        outputs: impl IntoIterator<Item = Var<'t>>,
+        backend: Backend,
+        sharding: Sharding,
+    ) -> Result<Function, BuildErrors> {
+        Ok(Function::sharded(self.graph(outputs)?, backend, sharding))
     }
 
     fn var(&self, value: Value) -> Var<'_> {

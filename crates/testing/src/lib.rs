@@ -9,4 +9,5 @@ pub mod generate;
 pub mod golden;
 pub mod ir_docs;
 pub mod problems;
+pub mod ranks;
 pub mod samples;

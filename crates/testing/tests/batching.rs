@@ -143,7 +143,7 @@ struct Inverse;
 
 impl ops::Custom for Inverse {
     fn name(&self) -> &'static str {
-        "inverse"
+        "checked_inverse"
     }
     fn infer(&self, x: &[&Type]) -> Result<Type, String> {
         Ok(x[0].clone())

@@ -202,7 +202,7 @@ fn what_doubles_at_every_level_stays_small() {
 #[test]
 fn random_programs_stay_programs() {
     let (mut compared, mut collapsed) = (0, 0);
-    for k in 0..300 {
+    for k in 0..400 {
         for graph in numbered(k).modules.values() {
             let Some(graph) = curvatures(graph) else { continue };
             let mut program = Program::default();

@@ -7,7 +7,7 @@ use tessera_core::exec::memory::Memory;
 use tessera_core::exec::plan::Plan;
 use tessera_core::exec::{Backend, Function, lower};
 use tessera_core::ir::{Builder, Graph, Program, Value};
-use tessera_core::ops::{Keep, Scan};
+use tessera_core::ops::{Call, Checkpoint, Keep, Op, Scan};
 use tessera_core::{DType, Tensor, Type, text, verify};
 use tessera_testing::data::between;
 use tessera_testing::samples::{self, step};
@@ -249,6 +249,53 @@ fn each_policy_holds_what_it_promises() {
         about(rounds / 10 + 3 * 10, held(rounds, Keep::Periodic(10)));
         // Each snapshot, the cotangent that waits beside it, and the one that is made.
         about(3 * 4, held(rounds, Keep::Revolve(4)));
+    }
+}
+
+/// The square of a sum over a product that is spread and taken through functions: `around` applies the module of the sum.
+fn gradient_of_square(around: impl Fn(Arc<Graph>) -> Op) -> Graph {
+    let shapes = [("x", [100, 8]), ("w", [8, 1])];
+    let mut b = Builder::new("layer");
+    let [x, w] = shapes.map(|(name, shape)| b.input(name, Type::new(DType::F64, shape)));
+    let y = b.matmul(x, w);
+    let spread = b.broadcast(y, &[0, 1], &[100, 64]);
+    let inner = b.sin(spread);
+    let outer = b.exp(inner);
+    let product = b.mul(inner, outer);
+    let sum = b.sum_all(product);
+    let layer = Arc::new(b.finish(vec![sum]));
+    let mut b = Builder::new("gradient");
+    let x = shapes.map(|(name, shape)| b.input(name, Type::new(DType::F64, shape)));
+    let sum = b.apply(around(layer), &x);
+    let square = b.mul(sum, sum);
+    let seed = b.ones_like(square);
+    let gradients = backward(&mut b, &[square], &[seed], &x).unwrap();
+    b.finish(gradients.into_iter().flatten().collect())
+}
+
+/// The slopes wait for the sum: without a policy the sine and its exponential, of 51,200 bytes each, with a cut the 800 bytes of
+/// the product, and with a checkpoint nothing. The bits are the same.
+#[test]
+fn a_cut_keeps_what_is_small_and_runs_no_product_again() {
+    // Beside what is kept: the gradients of both inputs, twice where a checkpoint gives them, the product's cotangent, numbers.
+    let other = 2 * 8 * (100 * 8 + 8) + 800 + 64;
+    type Kind = fn(Arc<Graph>) -> Op;
+    let kinds: [(Kind, usize); 3] = [
+        (|layer| Arc::new(Call::new(layer)), 2 * 51_200 + 800),
+        (|layer| Arc::new(Checkpoint::cut(layer)), 800),
+        (|layer| Arc::new(Checkpoint::new(layer)), 0),
+    ];
+    let inputs = [between(-1.0, 1.0, 1, &[100, 8]), between(-1.0, 1.0, 2, &[8, 1])];
+    let want = run(&gradient_of_square(kinds[0].0), Backend::Reference, &inputs);
+    for (around, kept) in kinds {
+        let graph = gradient_of_square(around);
+        for backend in [Backend::Reference, Backend::default()] {
+            assert_same(&want, &run(&graph, backend, &inputs), &graph.to_string());
+        }
+        let types: Vec<Type> = graph.input_types().into_iter().cloned().collect();
+        let lowered = lower(&graph, &types).unwrap();
+        let memory = Memory::of(&Plan::new(lowered, 1));
+        assert!((kept..=kept + other).contains(&memory.bytes), "{kept} bytes, got\n{memory}");
     }
 }
 

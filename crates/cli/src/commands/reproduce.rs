@@ -30,12 +30,15 @@ const HAS_RANKS: bool = cfg!(feature = "mpi");
 /// `tessera compare`, and searched for the first difference by `tessera bisect`. What the tests
 /// found stands in its provenance.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
   tessera reproduce cases/burgers.toml --steps 40 --out here.h5
   tessera reproduce cases/burgers.toml --steps 40 --threads 8 --ranks 4 --out here.h5
   tessera compare here.h5 there.h5
 
-Exit code 0 if every test that was run passed, 1 if one failed, 2 for bad input.")]
+Exit code 0 if every test that was run passed, 1 if one failed, 2 for bad input."
+)]
 pub struct Reproduce {
     /// The case file
     case: PathBuf,

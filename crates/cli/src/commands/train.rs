@@ -8,12 +8,15 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::run_file::{self, Context, Start};
 use clap::{Args, ValueEnum};
+use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tessera_core::tensor::Data;
 use tessera_dist::Checkpoint;
 use tessera_dist::checkpoint::{KEEP, Outcome, kept_paths, remove_leftovers, write_keeping};
+use tessera_dist::ranks::{self, Ranks, Stall};
 use tessera_pinn::case::{Case, KEEP_MAX, Optimiser};
 use tessera_pinn::trainer::{Diverged, Solved, Trainer};
 
@@ -27,6 +30,9 @@ const BOLD_YELLOW: &str = "\x1b[1;33m";
 /// was stopped anywhere, even by SIGKILL, and resumed ends with the bits of a run that was not, on
 /// any number of threads.
 ///
+/// Under `mpirun` or `srun` the processes share the points, and the run file is that of one process,
+/// bit for bit; unless --threads says otherwise, they share the cores of their machine.
+///
 /// A checkpoint that cannot be written (a full disk) is no reason to stop, unless --on-failed-write
 /// says so: training goes on with a warning, the last good file stays, and the next checkpoint
 /// tries again. Only if the last one fails does the command fail.
@@ -35,6 +41,7 @@ const BOLD_YELLOW: &str = "\x1b[1;33m";
   tessera train cases/burgers.toml --out burgers.h5
   tessera train cases/burgers.toml --out burgers.h5 --resume auto
   tessera train cases/burgers.toml --out burgers.h5 --steps 500 --threads 1
+  mpirun -n 4 tessera train cases/burgers.toml --out burgers.h5
   tessera train cases/burgers.toml --out burgers.h5 --keep 5 --on-failed-write stop
 
 Exit code 0 if done, 2 for bad input, 3 if the loss ceased to be finite (the last good file stays),
@@ -57,6 +64,9 @@ pub struct Train {
     /// What to do when a checkpoint cannot be written
     #[arg(long, value_enum, default_value_t = OnFailedWrite::Continue)]
     on_failed_write: OnFailedWrite,
+    /// With several ranks: end them, with exit code 76, when one has been silent for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    patience: u32,
     /// Stop when so many steps are done in all
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
@@ -78,31 +88,82 @@ enum OnFailedWrite {
 
 impl Train {
     pub(super) fn run(&self) -> Result<Report, Error> {
-        let began = Instant::now();
+        let ranks = self.watched(ranks::start()?);
+        // Behind MPI's own handlers.
         let interrupt = Interrupt::install()?;
+        let session = self.session(&ranks);
+        // A rank that failed would leave the others waiting: all learn of it, and the lowest one says why.
+        let [rank, size] = [ranks.communicator.rank(), ranks.communicator.size()];
+        let mine = if session.is_err() { (size - rank) as u64 } else { 0 };
+        let failed = ranks.communicator.greatest(mine);
+        match session {
+            Ok(session) if failed == 0 => session.train(&interrupt),
+            Err(error) if failed == mine && rank == 0 => Err(error),
+            Err(error) if failed == mine => Err(format!("[rank {rank}/{size}] {error}").into()),
+            _ => Ok(Report { exit: Exit::BadInput, ..Report::done("") }),
+        }
+    }
+
+    /// **Collective.** `ranks`, if there are several, under a watchdog that ends all of them when one falls silent.
+    fn watched(&self, ranks: Ranks) -> Ranks {
+        let [rank, size] = [ranks.communicator.rank(), ranks.communicator.size()];
+        if size == 1 {
+            return ranks;
+        }
+        let mut name = OsString::from(".");
+        name.push(self.out.file_name().unwrap_or_default());
+        name.push(".ranks");
+        let beats = file::folder_of(&self.out).join(name);
+        let end = move |stall: &Stall, speaks: bool| {
+            if speaks {
+                // Where stderr is closed, the exit code still tells.
+                let _ = writeln!(
+                    anstream::stderr(),
+                    "{BOLD_RED}error{RESET}: [rank {rank}/{size}] {stall}\nhelp: all ranks end; go on from the last checkpoint by --resume auto"
+                );
+            }
+            // MPI is waiting, and must not be asked to end in order.
+            signal_hook::low_level::exit(Exit::Stalled.code().into());
+        };
+        let patience = Duration::from_secs(self.patience.into());
+        match ranks::watch(ranks.communicator.clone(), &beats, patience, end) {
+            Ok(communicator) => Ranks { communicator, ..ranks },
+            Err(error) => {
+                tracing::warn!("ranks are not watched: cannot write to {}: {error}", beats.display());
+                ranks
+            }
+        }
+    }
+
+    /// A training before its first step here.
+    fn session(&self, ranks: &Ranks) -> Result<Session<'_>, Error> {
+        let began = Instant::now();
+        let is_writer = ranks.communicator.rank() == 0;
+        let engine = self.engine.on(ranks);
         let name = self.case.display().to_string();
         let text =
             std::fs::read_to_string(&self.case).map_err(|error| format!("cannot read {name}: {error}"))?;
         let case = Case::parse(&name, &text)?;
         file::check_writable(&self.out)?;
-        remove_leftovers(&self.out)
-            .map_err(|error| format!("cannot tidy beside {}: {error}", self.out.display()))?;
+        if is_writer {
+            remove_leftovers(&self.out)
+                .map_err(|error| format!("cannot tidy beside {}: {error}", self.out.display()))?;
+        }
         let start = self.start()?;
-        let trainer = self.trainer(&case, start.as_ref(), &text)?;
+        let trainer = self.trainer(&case, start.as_ref(), &text, &engine, ranks)?;
         let stages = case.optimisers.iter().map(kind).collect();
         let total = trainer.total_steps().min(self.steps.unwrap_or(u64::MAX));
-        let progress = Progress::new(total, trainer.steps(), stages, self.quiet);
-        if let Some(start) = &start {
+        let progress = Progress::new(total, trainer.steps(), stages, self.quiet || !is_writer);
+        if let Some(start) = start.as_ref().filter(|_| is_writer) {
             for warning in &start.warnings {
                 progress.warn(&format!("{BOLD_YELLOW}warning{RESET}: {warning}"));
             }
             progress.say(&format!("going on from step {} of {}", trainer.steps(), start.path.display()));
         }
-        let context =
-            Context { case: text, program: run_file::program_text(&trainer), engine: self.engine.clone() };
+        let context = Context { case: text, program: run_file::program_text(&trainer), engine };
         run_file::check_names(&trainer, &context)?;
         let in_place = start.as_ref().filter(|start| start.path == self.out);
-        let session = Session {
+        Ok(Session {
             saved: in_place.map(|start| start.checkpoint.header.step),
             has_solution: in_place.is_some_and(|start| run_file::has_solution(&start.checkpoint)),
             wall_before: start.as_ref().map_or(0.0, |start| run_file::wall_seconds(&start.checkpoint)),
@@ -114,8 +175,8 @@ impl Train {
             context,
             progress,
             began,
-        };
-        session.train(&interrupt)
+            is_writer,
+        })
     }
 
     /// From where to begin.
@@ -133,16 +194,24 @@ impl Train {
         }
     }
 
-    fn trainer(&self, case: &Case, start: Option<&Start>, text: &str) -> Result<Trainer, Error> {
+    fn trainer(
+        &self,
+        case: &Case,
+        start: Option<&Start>,
+        text: &str,
+        engine: &Engine,
+        ranks: &Ranks,
+    ) -> Result<Trainer, Error> {
         let folder = file::folder_of(&self.case);
-        let backend = self.engine.backend();
         let cannot = |error| format!("cannot train {}: {error}", self.case.display());
+        let new = || Trainer::over(case, folder, engine.backend(), ranks.communicator.clone());
         let Some(start) = start else {
-            return Ok(Trainer::new(case, folder, backend).map_err(cannot)?);
+            return Ok(new().map_err(cannot)?);
         };
         run_file::check_case(start, text)?;
         let state = run_file::state(&start.checkpoint);
-        let trainer = Trainer::resume(case, folder, &state, backend).map_err(cannot)?;
+        let mut trainer = new().map_err(cannot)?;
+        trainer.restore(&state).map_err(cannot)?;
         run_file::check_observations(start, &trainer)?;
         Ok(trainer)
     }
@@ -173,6 +242,8 @@ struct Session<'a> {
     began: Instant,
     /// Seconds that earlier sessions took.
     wall_before: f64,
+    /// Whether this rank writes the file and speaks: one of them does.
+    is_writer: bool,
 }
 
 impl Session<'_> {
@@ -180,7 +251,7 @@ impl Session<'_> {
         let every = self.trainer.case().checkpoints.every;
         let mut first = true;
         while !self.is_over() {
-            if interrupt.requested() {
+            if interrupt.agreed(self.trainer.loss().ranks()) {
                 return Ok(self.interrupted(interrupt));
             }
             let report = match self.trainer.step() {
@@ -191,8 +262,9 @@ impl Session<'_> {
                 tracing::info!("first step after {:.3} s", self.began.elapsed().as_secs_f64());
             }
             self.progress.step(&report);
-            if report.step.is_multiple_of(every) && !self.is_over() {
-                self.save_on_the_way()?;
+            let is_due = report.step.is_multiple_of(every) && !self.is_over();
+            if is_due && let Some(report) = self.save_on_the_way()? {
+                return Ok(report);
             }
         }
         self.finish()
@@ -206,7 +278,7 @@ impl Session<'_> {
         self.wall_before + self.began.elapsed().as_secs_f64()
     }
 
-    /// Writes the run file.
+    /// Writes the run file; for the rank that does.
     fn save(&mut self, solved: Option<&Solved>) -> Result<Checkpoint, String> {
         let checkpoint = run_file::checkpoint(&self.trainer, &self.context, solved, self.wall_seconds());
         let outcome = write_keeping(self.out, &checkpoint, self.keep).map_err(|error| error.to_string())?;
@@ -221,11 +293,17 @@ impl Session<'_> {
         Ok(checkpoint)
     }
 
-    /// Writes a checkpoint between two steps.
-    fn save_on_the_way(&mut self) -> Result<(), String> {
-        let Err(error) = self.save(None) else { return Ok(()) };
+    /// **Collective.** Writes a checkpoint between two steps. Where that failed and is to stop the training, it is the
+    /// writer's error, and the others end silently.
+    fn save_on_the_way(&mut self) -> Result<Option<Report>, String> {
+        let saved = if self.is_writer { self.save(None).map(drop) } else { Ok(()) };
+        let stops = self.on_failed_write == OnFailedWrite::Stop
+            && self.trainer.loss().ranks().greatest(u64::from(saved.is_err())) > 0;
+        let Err(error) = saved else {
+            return Ok(stops.then(|| Report { exit: Exit::BadInput, ..Report::done("") }));
+        };
         let kept = self.kept();
-        if self.on_failed_write == OnFailedWrite::Stop {
+        if stops {
             self.progress.finish();
             let step = self.trainer.steps();
             return Err(format!(
@@ -234,7 +312,7 @@ impl Session<'_> {
         }
         let warning = format!("{error}; training goes on, {kept}, and the next checkpoint tries again");
         self.progress.warn(&format!("{BOLD_YELLOW}warning{RESET}: {warning}"));
-        Ok(())
+        Ok(None)
     }
 
     /// What there is to go on from.
@@ -247,6 +325,9 @@ impl Session<'_> {
 
     /// A signal asked to stop.
     fn interrupted(mut self, interrupt: &Interrupt) -> Report {
+        if !self.is_writer {
+            return Report { exit: interrupt.exit(true), ..Report::done("") };
+        }
         let saved = match self.saved == Some(self.trainer.steps()) {
             true => Ok(()),
             false => self.save(None).map(drop),
@@ -266,6 +347,9 @@ impl Session<'_> {
 
     /// The loss is not finite any more.
     fn diverged(self, diverged: &Diverged) -> Report {
+        if !self.is_writer {
+            return Report { exit: Exit::Diverged, ..Report::done("") };
+        }
         self.progress.finish();
         let problems =
             format!("{BOLD_RED}error{RESET}: training diverged: {diverged}\nhelp: {}\n", self.kept());
@@ -274,6 +358,9 @@ impl Session<'_> {
 
     /// All asked for is done.
     fn finish(mut self) -> Result<Report, Error> {
+        if !self.is_writer {
+            return Ok(Report::done(""));
+        }
         let solved = self.trainer.solution();
         let checkpoint = match self.saved == Some(self.trainer.steps()) && self.has_solution {
             // The file is this run at this step; writing it again would only change its date.

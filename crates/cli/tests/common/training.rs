@@ -84,3 +84,14 @@ pub fn assert_equal(a: &str, b: &str) {
     assert!(comparison.is_equal(), "{comparison}");
     assert_eq!(a.digest(), b.digest());
 }
+
+/// `command`, which starts `mpirun`, with leave to run as root and more ranks than there are cores.
+pub fn oversubscribed(command: &mut Command) -> &mut Command {
+    command.envs([
+        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
+        ("OMPI_MCA_hwloc_base_binding_policy", "none"),
+        ("OMPI_MCA_mpi_yield_when_idle", "1"),
+    ])
+}

@@ -41,7 +41,7 @@ pub fn linearize(source: &Graph, wrt: &[Value]) -> Result<Linearized, AdError> {
 }
 
 /// What the outputs of `graph` need beside `tangents` and constants, in the order of its nodes.
-fn residuals(graph: &Graph, tangents: &[Value]) -> Vec<Value> {
+pub(crate) fn residuals(graph: &Graph, tangents: &[Value]) -> Vec<Value> {
     let (moves, varies) = (graph.reached_from(tangents), graph.reached_from(&graph.input_values()));
     let live = graph.live();
     let linear =

@@ -24,6 +24,7 @@ mod vmap;
 
 pub use dense::{hessian, jacobian};
 pub use forward::forward;
+pub(crate) use linearize::residuals;
 pub use linearize::{Linearized, linearize};
 pub use modes::{adjoint, hvp, jmp, jvp, taylor, vjp};
 pub use reverse::{backward, backward_guarded};

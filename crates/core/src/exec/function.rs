@@ -4,6 +4,7 @@ use super::cpu::{self, Options};
 use super::merge::merge;
 use super::plan::Plan;
 use super::reference;
+use super::shard::{ShardError, Sharding};
 use crate::ir::{Builder, Extent, Graph, Node, Type, Value};
 use crate::ops::Violation;
 use crate::tensor::Tensor;
@@ -27,8 +28,13 @@ impl Default for Backend {
 
 /// A graph that an engine has prepared for arguments of fixed shapes.
 pub trait Executable: Send + Sync {
-    /// The outputs for arguments of the types it was prepared for.
+    /// The outputs for arguments of the types it was prepared for. **Collective** where inputs are sharded.
     fn run(&self, inputs: &[&Tensor]) -> Vec<Tensor>;
+
+    /// Whether a rank gets only its own rows of an output. All others every rank gets whole, with the same bits.
+    fn is_sharded(&self, _output: usize) -> bool {
+        false
+    }
 }
 
 /// Arguments that do not fit a graph.
@@ -66,6 +72,14 @@ pub enum CallError {
         /// The constraint that breaks.
         cause: Violation,
     },
+    /// What cannot be sharded.
+    #[error("@{graph} cannot be sharded: {cause}")]
+    Shard {
+        /// The graph's name.
+        graph: String,
+        /// Why.
+        cause: ShardError,
+    },
     /// A value that no allocation can hold.
     #[error("a value of @{graph} must fit into memory, got {ty}, {bytes} bytes")]
     Memory {
@@ -80,6 +94,12 @@ pub enum CallError {
 
 /// Checks arguments against the inputs of `graph`.
 pub fn check_arguments(graph: &Graph, inputs: &[&Tensor]) -> Result<(), CallError> {
+    let types: Vec<Type> = inputs.iter().map(|x| x.ty()).collect();
+    check_types(graph, &types)
+}
+
+/// Checks the arguments' types against the inputs of `graph`.
+fn check_types(graph: &Graph, inputs: &[Type]) -> Result<(), CallError> {
     let name = |v: Value| graph.name(v).unwrap_or("?").to_string();
     if inputs.len() != graph.inputs().len() {
         let names: Vec<String> = graph.inputs().iter().map(|i| format!("%{}", name(i.value))).collect();
@@ -90,11 +110,11 @@ pub fn check_arguments(graph: &Graph, inputs: &[&Tensor]) -> Result<(), CallErro
             got: inputs.len(),
         });
     }
-    for (input, tensor) in graph.inputs().iter().zip(inputs) {
-        let (want, got) = (graph.ty(input.value), tensor.ty());
-        if !want.agrees(&got) {
+    for (input, got) in graph.inputs().iter().zip(inputs) {
+        let want = graph.ty(input.value);
+        if !want.agrees(got) {
             let (graph, name) = (graph.name.clone(), name(input.value));
-            return Err(CallError::Type { graph, name, want: want.clone(), got });
+            return Err(CallError::Type { graph, name, want: want.clone(), got: got.clone() });
         }
     }
     Ok(())
@@ -188,6 +208,7 @@ fn bound(
 pub struct Function {
     graph: Arc<Graph>,
     backend: Backend,
+    sharding: Option<Sharding>,
     prepared: Mutex<HashMap<Shapes, Arc<dyn Executable>>>,
 }
 
@@ -200,7 +221,14 @@ type Shapes = Vec<Vec<usize>>;
 impl Function {
     /// `graph` on `backend`.
     pub fn new(graph: impl Into<Arc<Graph>>, backend: Backend) -> Function {
-        Function { graph: graph.into(), backend, prepared: Mutex::new(HashMap::new()) }
+        Function { graph: graph.into(), backend, sharding: None, prepared: Mutex::new(HashMap::new()) }
+    }
+
+    /// `graph` on `backend`, sharded over ranks: of each input that `sharding` names, a call takes this rank's rows
+    /// ([`Sharding::range`]). Outputs made row by row of such inputs are this rank's rows again; all others, reductions over
+    /// the rows among them, are whole, with the bits of one process that has all rows.
+    pub fn sharded(graph: impl Into<Arc<Graph>>, backend: Backend, sharding: Sharding) -> Function {
+        Function { sharding: Some(sharding), ..Function::new(graph, backend) }
     }
 
     /// The graph.
@@ -208,10 +236,32 @@ impl Function {
         &self.graph
     }
 
-    /// The outputs for `inputs`.
+    /// The outputs for `inputs`. **Collective** if the function is sharded.
+    ///
+    /// # Errors
+    /// If the arguments do not fit, or the graph cannot be sharded as asked.
     pub fn call(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>, CallError> {
-        check_arguments(&self.graph, inputs)?;
         Ok(self.prepare(inputs)?.run(inputs))
+    }
+
+    fn shard_error(&self, cause: ShardError) -> CallError {
+        CallError::Shard { graph: self.graph.name.clone(), cause }
+    }
+
+    /// The types of arguments, with the extents of all ranks.
+    fn types(&self, inputs: &[&Tensor]) -> Result<Vec<Type>, CallError> {
+        let Some(sharding) = &self.sharding else { return Ok(inputs.iter().map(|x| x.ty()).collect()) };
+        let names = self.graph.inputs().iter().map(|input| self.graph.name(input.value).unwrap_or(""));
+        let names = names.chain(std::iter::repeat(""));
+        let types = names.zip(inputs).map(|(name, x)| sharding.global(name, x));
+        types.collect::<Result<_, _>>().map_err(|cause| self.shard_error(cause))
+    }
+
+    /// The plan of the lowered graph, whose values fit into memory.
+    fn plan(&self, lowered: Graph, threads: usize) -> Result<Plan, CallError> {
+        let Some(sharding) = &self.sharding else { return Ok(Plan::new(lowered, threads)) };
+        let inputs = sharding.inputs(&lowered).map_err(|cause| self.shard_error(cause))?;
+        Plan::sharded(lowered, threads, &inputs).map_err(|cause| self.shard_error(cause))
     }
 
     /// Refuses values that the allocator refuses, which would otherwise end the process.
@@ -228,18 +278,22 @@ impl Function {
 
     /// The graph prepared for arguments of the shapes of `inputs`.
     pub fn prepare(&self, inputs: &[&Tensor]) -> Result<Arc<dyn Executable>, CallError> {
-        check_arguments(&self.graph, inputs)?;
+        let types = self.types(inputs)?;
+        check_types(&self.graph, &types)?;
         let shapes: Shapes = inputs.iter().map(|x| x.shape().to_vec()).collect();
         if let Some(ready) = self.prepared.lock().expect("no panic while held").get(&shapes) {
             return Ok(ready.clone());
         }
-        let types: Vec<Type> = inputs.iter().map(|x| x.ty()).collect();
         let shapes_error = |cause| CallError::Shapes { graph: self.graph.name.clone(), cause };
         let lowered = lower(&self.graph, &types).map_err(shapes_error)?;
         debug_assert!(lowered.output_types().iter().all(|t| !t.shape.contains(&Extent::Dynamic)));
         let ready: Arc<dyn Executable> = match &self.backend {
             // The reference runs the graph as written, so that it also checks the lowering.
             Backend::Reference => {
+                let size = self.sharding.as_ref().map_or(1, |sharding| sharding.communicator().size());
+                if size > 1 {
+                    return Err(self.shard_error(ShardError::Reference { size }));
+                }
                 let (mut graphs, mut seen) = (vec![&lowered], HashSet::new());
                 while let Some(graph) = graphs.pop() {
                     let results = graph.nodes().iter().flat_map(|node| &node.results);
@@ -250,13 +304,17 @@ impl Function {
                 Arc::new(Interpreted(self.graph.clone()))
             }
             Backend::Cpu(options) => {
-                let plan = Plan::new(lowered, options.threads());
+                let plan = self.plan(lowered, options.threads())?;
                 let (mut plans, mut seen) = (vec![&plan], HashSet::new());
                 while let Some(plan) = plans.pop() {
-                    self.check_memory(plan.stored().map(|v| plan.graph.ty(v)))?;
+                    let whole = plan.stored().filter(|v| !plan.sharded[v.index()]);
+                    self.check_memory(whole.map(|v| plan.graph.ty(v)))?;
                     plans.extend(plan.nested().filter(|&plan| seen.insert(std::ptr::from_ref(plan))));
                 }
-                Arc::new(cpu::Engine::new(plan, options.clone()))
+                match &self.sharding {
+                    Some(sharding) => Arc::new(cpu::Engine::sharded(plan, options.clone(), sharding)),
+                    None => Arc::new(cpu::Engine::new(plan, options.clone())),
+                }
             }
         };
         self.prepared.lock().expect("no panic while held").insert(shapes, ready.clone());

@@ -1,6 +1,7 @@
 //! Running graphs: the reference interpreter, the plan and the engines.
 
 mod batch;
+pub mod comm;
 pub mod cpu;
 mod difference;
 mod function;
@@ -9,9 +10,11 @@ mod merge;
 mod nonfinite;
 pub mod plan;
 pub mod reference;
+mod shard;
 mod solves;
 
 pub use difference::{Difference, find_difference};
 pub use function::{Backend, CallError, Executable, Function, check_arguments, lower};
 pub use nonfinite::{NonFinite, find_nonfinite};
+pub use shard::{Flow, ShardError, Sharding};
 pub use solves::{Solves, Unsolved};

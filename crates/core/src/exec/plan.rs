@@ -7,6 +7,7 @@
 //! A value that costs little (a broadcast) is computed again where a later region needs it.
 
 use super::batch;
+use super::shard::{Flow, ShardError};
 use crate::ir::{DType, Graph, Node, Origin, Value};
 use crate::numerics::tree::{self, BLOCK};
 use crate::ops::{Kernel, RowUse, Rows};
@@ -34,6 +35,8 @@ pub struct Region {
     pub stores: Vec<Value>,
     /// Nodes that reduce over the rows.
     pub reductions: Vec<usize>,
+    /// Whether a rank runs its own rows only: of inputs that are sharded it has no others, and what it stores is sharded.
+    pub sharded: bool,
 }
 
 /// A matrix product that runs whole, its operands and its result seen through reshapes, which move no element.
@@ -78,6 +81,8 @@ pub struct Plan {
     pub graph: Graph,
     /// What is done, in order.
     pub steps: Vec<Step>,
+    /// For each value, whether a rank holds its own rows of it only.
+    pub sharded: Vec<bool>,
 }
 
 /// How a node takes part in rows.
@@ -88,6 +93,15 @@ struct Class {
     level: usize,
     /// Whether it belongs to a batch, apart from regions over the same rows.
     batched: bool,
+    /// Whether it runs over this rank's rows, apart from regions over all rows.
+    sharded: bool,
+}
+
+impl Class {
+    /// Whether it may stand in one region with another over the same rows.
+    fn joins(&self, other: &Class) -> bool {
+        self.batched == other.batched && self.sharded == other.sharded
+    }
 }
 
 impl Step {
@@ -132,13 +146,53 @@ impl Step {
 impl Plan {
     /// The plan of a lowered graph for so many threads.
     pub fn new(graph: Graph, threads: usize) -> Plan {
-        Plan::with_regions(graph, threads, &mut HashMap::new())
+        let flow = Flow::new(&graph, &[]);
+        Plan::with_regions(graph, threads, flow, &mut HashMap::new())
+    }
+
+    /// The plan of a lowered graph, for its extents over all ranks, of which `inputs` are sharded.
+    ///
+    /// # Errors
+    /// If an operation needs all rows of a sharded value.
+    pub fn sharded(graph: Graph, threads: usize, inputs: &[Value]) -> Result<Plan, ShardError> {
+        let flow = Flow::new(&graph, inputs);
+        let plan = Plan::with_regions(graph, threads, flow, &mut HashMap::new());
+        plan.check_sharded()?;
+        Ok(plan)
+    }
+
+    /// That no step needs all rows of a sharded value.
+    fn check_sharded(&self) -> Result<(), ShardError> {
+        for step in &self.steps {
+            let needed = match step {
+                Step::Region(region) if region.sharded => region.whole.clone(),
+                _ => step.reads(&self.graph),
+            };
+            let Some(&value) = needed.iter().find(|v| self.sharded[v.index()]) else { continue };
+            let nodes = match step {
+                Step::Whole(node) | Step::Nested(Nested { node, .. }) => std::slice::from_ref(node),
+                Step::Product(product) => std::slice::from_ref(&product.node),
+                Step::Region(region) => &region.nodes,
+                Step::Batch(_) => unreachable!("no batch is sharded"),
+            };
+            let uses = |&&i: &&usize| self.graph.nodes()[i].operands.contains(&value);
+            let node = nodes.iter().find(uses).expect("it is read by one of them");
+            let names = crate::text::names(&self.graph, crate::text::Form::Guide);
+            let (op, operand) = (self.graph.nodes()[*node].op.name(), names[value.index()].to_string());
+            return Err(ShardError::Whole { op, operand, ty: self.graph.ty(value).clone() });
+        }
+        Ok(())
     }
 
     /// The plan of a graph; `known` are those of graphs that others apply, made once for each.
-    fn with_regions(graph: Graph, threads: usize, known: &mut HashMap<*const Graph, Arc<Plan>>) -> Plan {
+    fn with_regions(
+        graph: Graph,
+        threads: usize,
+        flow: Flow,
+        known: &mut HashMap<*const Graph, Arc<Plan>>,
+    ) -> Plan {
         let mut steps = Vec::new();
-        let (classes, users) = (classify_all(&graph, threads), users(&graph));
+        let (classes, users) = (classify_all(&graph, threads, &flow), users(&graph));
         let levels = classes.iter().map(|c| c.level + 1).max().unwrap_or(0);
         for level in 0..levels {
             let here = |i: &usize| classes[*i].level == level;
@@ -148,7 +202,7 @@ impl Plan {
                 steps.push(step(&graph, &classes, &users, &members));
             }
         }
-        let mut plan = Plan { graph, steps };
+        let mut plan = Plan { graph, steps, sharded: flow.values };
         plan.drop_unused();
         plan.specialise(&classes, threads);
         plan.nest(threads, known);
@@ -167,7 +221,10 @@ impl Plan {
             for region in regions {
                 let plan = match known.get(&Arc::as_ptr(region)) {
                     Some(plan) => plan.clone(),
-                    None => Arc::new(Plan::with_regions(region.as_ref().clone(), threads, known)),
+                    None => {
+                        let flow = Flow::new(region, &[]);
+                        Arc::new(Plan::with_regions(region.as_ref().clone(), threads, flow, known))
+                    }
                 };
                 known.insert(Arc::as_ptr(region), plan.clone());
                 plans.push(plan);
@@ -203,6 +260,9 @@ impl Plan {
     fn specialise(&mut self, classes: &[Class], threads: usize) {
         for step in &mut self.steps {
             let Step::Region(region) = step else { continue };
+            if region.sharded {
+                continue;
+            }
             if let Some(product) = region.product(&self.graph) {
                 *step = Step::Product(product);
             } else if region.nodes.iter().any(|&i| classes[i].batched) {
@@ -310,7 +370,10 @@ fn prefers_whole(graph: &Graph, node: &Node) -> bool {
 /// The step for linked nodes of one level: a reduction that is linked with nothing runs whole.
 fn step(graph: &Graph, classes: &[Class], users: &[Vec<usize>], members: &[usize]) -> Step {
     match members {
-        &[only] if matches!(graph.nodes()[only].op.kernel(), Kernel::Reduce { .. } | Kernel::Dot { .. }) => {
+        &[only]
+            if !classes[only].sharded
+                && matches!(graph.nodes()[only].op.kernel(), Kernel::Reduce { .. } | Kernel::Dot { .. }) =>
+        {
             Step::Whole(only)
         }
         _ => Step::Region(region(graph, classes, users, members)),
@@ -320,10 +383,10 @@ fn step(graph: &Graph, classes: &[Class], users: &[Vec<usize>], members: &[usize
 /// Classes in which every reduction over rows has the float type of its region, so that the
 /// region's kernels can do it; any other reduction runs whole. So do large products of regions that
 /// are too few blocks for the threads: they can share one product, not one block.
-fn classify_all(graph: &Graph, threads: usize) -> Vec<Class> {
+fn classify_all(graph: &Graph, threads: usize, flow: &Flow) -> Vec<Class> {
     let mut whole = BTreeSet::new();
     loop {
-        let classes = classify(graph, &whole);
+        let classes = classify(graph, &whole, flow);
         let levels = classes.iter().map(|c| c.level + 1).max().unwrap_or(0);
         let before = whole.len();
         for level in 0..levels {
@@ -334,7 +397,8 @@ fn classify_all(graph: &Graph, threads: usize) -> Vec<Class> {
                 whole.extend(members.into_iter().filter(|&i| {
                     let result = graph.nodes()[i].results[0];
                     let reduced = classes[i].rows.as_ref().is_some_and(|r| r.reduced);
-                    (reduced && graph.ty(result).dtype != dtype) || (few && is_large_product(graph, i))
+                    (reduced && graph.ty(result).dtype != dtype)
+                        || (few && !classes[i].sharded && is_large_product(graph, i))
                 }));
             }
         }
@@ -354,7 +418,7 @@ fn is_large_product(graph: &Graph, i: usize) -> bool {
     a.len() == 2 && op.strong.is_none() && e.m * e.k * e.n >= 1 << 23
 }
 
-fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
+fn classify(graph: &Graph, whole: &BTreeSet<usize>, flow: &Flow) -> Vec<Class> {
     let mut classes: Vec<Class> = Vec::with_capacity(graph.nodes().len());
     let batched = batch::members(graph);
     for (i, node) in graph.nodes().iter().enumerate() {
@@ -364,27 +428,28 @@ fn classify(graph: &Graph, whole: &BTreeSet<usize>) -> Vec<Class> {
         let rows = rows.filter(|rows| (rows.reduced || y.ndim() > 0) && !whole.contains(&i));
         let leading = |value: Value| graph.ty(value).shape.first().and_then(|e| e.known());
         let made_whole = |&v: &Value| class_of(graph, &classes, v).is_none_or(|class| class.rows.is_none());
-        let rows = rows.filter(|_| !(node.operands.iter().all(made_whole) && prefers_whole(graph, node)));
+        let sharded = flow.nodes[i];
+        let rows =
+            rows.filter(|_| sharded || !(node.operands.iter().all(made_whole) && prefers_whole(graph, node)));
         let extent = rows.as_ref().and_then(|rows| {
             let pointwise = rows.operands.iter().position(|&r| r == RowUse::Pointwise);
             if rows.reduced { leading(node.operands[pointwise?]) } else { leading(node.results[0]) }
         });
         let rows = rows.filter(|_| extent.is_some());
-        let mut level = 0;
+        let mut own =
+            Class { rows, extent: extent.unwrap_or(0), level: 0, batched: batched[i] && !sharded, sharded };
         for (k, &operand) in node.operands.iter().enumerate() {
-            let usage = rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
+            let usage = own.rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
             let Some(class) = class_of(graph, &classes, operand) else { continue };
             let after = match (&class.rows, usage) {
                 (_, RowUse::Shape) => 0,
                 (None, _) => class.level,
-                (Some(made), RowUse::Pointwise) if !made.reduced && class.batched == batched[i] => {
-                    class.level
-                }
+                (Some(made), RowUse::Pointwise) if !made.reduced && class.joins(&own) => class.level,
                 (Some(_), _) => class.level + 1,
             };
-            level = level.max(after);
+            own.level = own.level.max(after);
         }
-        classes.push(Class { rows, extent: extent.unwrap_or(0), level, batched: batched[i] });
+        classes.push(own);
     }
     delay(graph, &mut classes);
     classes
@@ -407,9 +472,7 @@ fn delay(graph: &Graph, classes: &mut [Class]) {
             let usage = classes[i].rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
             let bound = match usage {
                 RowUse::Shape => continue,
-                RowUse::Pointwise
-                    if made_in_rows(&classes[maker]) && classes[maker].batched == classes[i].batched =>
-                {
+                RowUse::Pointwise if made_in_rows(&classes[maker]) && classes[maker].joins(&classes[i]) => {
                     level
                 }
                 _ if made_in_rows(&classes[maker]) => level - 1,
@@ -444,7 +507,7 @@ fn components(graph: &Graph, classes: &[Class], nodes: &[usize]) -> Vec<Vec<usiz
             if let Origin::Node { node, .. } = graph.origin(v)
                 && root.contains_key(&node)
                 && classes[node].rows.as_ref().is_some_and(|rows| !rows.reduced)
-                && classes[node].batched == classes[i].batched
+                && classes[node].joins(&classes[i])
             {
                 let (a, b) = (find(&root, i), find(&root, node));
                 root.insert(a.max(b), a.min(b));
@@ -484,9 +547,7 @@ fn region(graph: &Graph, classes: &[Class], users: &[Vec<usize>], members: &[usi
                 }
                 RowUse::Pointwise if inside => {}
                 RowUse::Pointwise => match is_cheap(graph, v) {
-                    Some(node)
-                        if classes[node].rows.is_some() && classes[node].batched == classes[i].batched =>
-                    {
+                    Some(node) if classes[node].rows.is_some() && classes[node].joins(&classes[i]) => {
                         nodes.insert(node);
                         queue.push(node);
                     }
@@ -513,6 +574,7 @@ fn region(graph: &Graph, classes: &[Class], users: &[Vec<usize>], members: &[usi
         whole: whole.into_iter().collect(),
         stores,
         reductions,
+        sharded: classes[members[0]].sharded,
     }
 }
 
@@ -574,7 +636,8 @@ impl fmt::Display for Plan {
                     writeln!(f, "  stores {}", names(&[product.result]))?;
                 }
                 Step::Region(r) => {
-                    writeln!(f, "step {number}: region of {} rows, {} nodes", r.rows, r.nodes.len())?;
+                    let rows = if r.sharded { "sharded rows" } else { "rows" };
+                    writeln!(f, "step {number}: region of {} {rows}, {} nodes", r.rows, r.nodes.len())?;
                     writeln!(f, "  reads rows of {}", names(&r.inputs))?;
                     writeln!(f, "  needs whole {}", names(&r.whole))?;
                     if !r.stores.is_empty() {

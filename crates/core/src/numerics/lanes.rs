@@ -224,7 +224,13 @@ pub const WIDTH_MAX: usize = 16;
 
 /// A floating-point element type: the scalar instantiation, and the way to a level's vector of it.
 pub trait Real:
-    Elementary + Lanes<Scalar = Self, Mask = bool> + Default + PartialEq + PartialOrd + crate::tensor::Element
+    Elementary
+    + Lanes<Scalar = Self, Mask = bool>
+    + Default
+    + PartialEq
+    + PartialOrd
+    + bytemuck::Pod
+    + crate::tensor::Element
 {
     /// The unsigned integer of the same width.
     type Word: Copy + Debug + Eq;

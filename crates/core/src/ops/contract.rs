@@ -198,7 +198,7 @@ impl Contract {
     }
 
     /// A product of more than two operands.
-    fn from_left(&self, b: &mut Builder, x: &[Value]) -> Value {
+    fn left_to_right(&self, b: &mut Builder, x: &[Value]) -> Value {
         let (mut letters, mut product) = (self.operands[0].clone(), x[0]);
         for (i, next) in self.operands.iter().enumerate().skip(1) {
             let rest = &self.operands[i + 1..];
@@ -293,7 +293,7 @@ impl Rule for Contract {
             return Some(vec![self.arranged(b, x[0], &self.operands[0], &self.result)]);
         }
         if x.len() > 2 {
-            return Some(vec![self.from_left(b, x)]);
+            return Some(vec![self.left_to_right(b, x)]);
         }
         let is_static = x.iter().all(|&v| b.ty(v).static_shape().is_some());
         is_static.then(|| vec![self.product(b, x)])

@@ -454,3 +454,21 @@ pub enum Kernel<'a> {
     /// [`Rule::evaluate`].
     Opaque,
 }
+
+impl Kernel<'_> {
+    /// Whether each result element costs a few operations, so that computing it again costs about what keeping it does.
+    pub fn is_cheap(&self) -> bool {
+        matches!(
+            self,
+            Kernel::Elementwise(_)
+                | Kernel::Select
+                | Kernel::Compare(_)
+                | Kernel::Convert
+                | Kernel::Constant(_)
+                | Kernel::Broadcast { .. }
+                | Kernel::Reshape
+                | Kernel::Columns { .. }
+                | Kernel::ConcatColumns
+        )
+    }
+}

@@ -3,7 +3,7 @@
 //! Each pass is a sweep over a graph that rebuilds it node by node. What a pass may do to an
 //! operation the operation itself says ([`Rule::expand`](crate::ops::Rule::expand),
 //! [`Rule::simplify`](crate::ops::Rule::simplify)), or follows from values being immutable.
-//! [`Builder::new`] does all but `expand` while a graph is built, which is what keeps derivatives
+//! [`Builder::new`](crate::ir::Builder::new) does all but `expand` while a graph is built, which is what keeps derivatives
 //! small; here the same steps stand by name, for programs that were written.
 //!
 //! ```

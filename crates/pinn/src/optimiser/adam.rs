@@ -82,7 +82,7 @@ impl Adam {
         let theta = b.sub(theta, change);
         let mut outputs = vec![theta, mean, square];
         outputs.extend(Evaluation::outputs(&mut b, &losses));
-        Ok(Adam { settings, dtype, step: Function::new(b.finish(outputs), backend) })
+        Ok(Adam { settings, dtype, step: objective.function(b.finish(outputs), backend) })
     }
 
     /// One step from `theta` with learning rate `rate`: what the loss was before it.

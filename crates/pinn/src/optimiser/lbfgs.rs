@@ -107,7 +107,7 @@ impl Lbfgs {
         let slope = b.sum_all(product);
         let mut outputs = vec![theta, losses.gradient, slope];
         outputs.extend(Evaluation::outputs(&mut b, &losses));
-        let probe = Function::new(b.finish(outputs), backend.clone());
+        let probe = objective.function(b.finish(outputs), backend.clone());
         Ok(Lbfgs { settings, dtype: ty.dtype, probe, vectors: Vectors::new(&ty, &backend) })
     }
 

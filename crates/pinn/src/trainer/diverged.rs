@@ -5,7 +5,6 @@ use crate::case::Optimiser;
 use crate::loss::Objective;
 use crate::network::widened;
 use crate::optimiser::Evaluation;
-use tessera_core::exec::Function;
 use tessera_core::ir::Builder;
 
 /// A step that gave numbers that are not finite. The trainer is as it was before the step.
@@ -86,7 +85,7 @@ impl Trainer {
         let theta = b.input("theta", self.loss.theta());
         let inputs = self.loss.inputs(&mut b);
         let gradient = self.loss.term_gradient(&mut b, theta, &inputs, term).ok()?;
-        let function = Function::new(b.finish(vec![gradient]), self.backend.clone());
+        let function = self.loss.function(b.finish(vec![gradient]), self.backend.clone());
         let arguments: Vec<_> = std::iter::once(&self.theta).chain(&self.arguments).collect();
         let outputs = function.call(&arguments).ok()?;
         widened(&outputs[0]).into_iter().find(|x| !x.is_finite())

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use tessera_core::Tensor;
 use tessera_core::ad::AdError;
 use tessera_core::exec::Backend;
+use tessera_core::exec::comm::{Communicator, Solo};
 
 /// Elements of θ, and numbers in the points and observations of all terms, at most.
 const ELEMENTS_MAX: u64 = 1 << 28;
@@ -50,7 +51,7 @@ pub struct Trainer {
     running: Running,
     progress: Progress,
     history: History,
-    /// Points of epoch `progress.epoch`, then observations.
+    /// This rank's points of epoch `progress.epoch`, then its observations.
     arguments: Vec<Tensor>,
 }
 
@@ -135,15 +136,25 @@ pub enum TrainError {
 impl Trainer {
     /// `case` before its first step. Files of data are relative to `folder`.
     pub fn new(case: &Case, folder: &Path, backend: Backend) -> Result<Trainer, TrainError> {
+        Trainer::over(case, folder, backend, Arc::new(Solo))
+    }
+
+    /// `case` before its first step, over `ranks`, which share its points: each makes its own, and all have the bits of one
+    /// process in everything else. **Collective**, as are [`Trainer::step`] and what else takes or changes `&mut self`.
+    pub fn over(
+        case: &Case,
+        folder: &Path,
+        backend: Backend,
+        ranks: Arc<dyn Communicator>,
+    ) -> Result<Trainer, TrainError> {
         check_size(case)?;
         let observations = case.data.iter().map(|data| data::read(case, data, folder));
         let observations = observations.collect::<Result<Vec<_>, _>>()?;
         let case = Arc::new(case.clone());
-        let loss = CaseLoss::new(case.clone(), observations);
+        let loss = CaseLoss::over(case.clone(), observations, ranks);
         let names = loss.names();
         let theta = loss.layout().initial(&case);
-        let mut arguments = loss.points(0)?;
-        arguments.extend(loss.observed());
+        let arguments = loss.arguments(0)?;
         let running = start(&case.optimisers, 0, &loss, &theta, &backend)?;
         let history = History::new(&case, &names);
         let progress = Progress::default();
@@ -158,9 +169,18 @@ impl Trainer {
         backend: Backend,
     ) -> Result<Trainer, TrainError> {
         let mut trainer = Trainer::new(case, folder, backend)?;
-        trainer.load(state)?;
-        trainer.set_points(trainer.progress.epoch)?;
+        trainer.restore(state)?;
         Ok(trainer)
+    }
+
+    /// Goes to where the same case was when `state` was taken, on however many ranks.
+    ///
+    /// # Errors
+    /// If it is not a state of this case.
+    pub fn restore(&mut self, state: &State) -> Result<(), TrainError> {
+        self.load(state)?;
+        self.set_points(self.progress.epoch)?;
+        Ok(())
     }
 
     /// The case.
@@ -203,12 +223,12 @@ impl Trainer {
         &self.loss
     }
 
-    /// The arguments of the loss: points of the present epoch, then observations.
+    /// This rank's arguments of the loss: points of the present epoch, then observations.
     pub fn arguments(&self) -> &[Tensor] {
         &self.arguments
     }
 
-    /// Takes one step; called only while [`Trainer::is_done`] does not hold.
+    /// Takes one step; called only while [`Trainer::is_done`] does not hold. **Collective.**
     ///
     /// # Errors
     /// If the loss, its gradient or the new weights are not finite; then the trainer is as it was.

@@ -103,6 +103,9 @@ pub(super) fn add(s: &mut Samples, dtype: DType) {
     s.add_results("checkpoint", "", &closed, range, true, |b, x| {
         push(b, Arc::new(Checkpoint::new(body.clone())) as Op, x)
     });
+    s.add_results("checkpoint", "with a cut", &closed, range, true, |b, x| {
+        push(b, Arc::new(Checkpoint::cut(body.clone())) as Op, x)
+    });
     s.add("stop_gradient", "", &[any(dtype, &[3])], range, false, |b, x| b.apply(Arc::new(StopGradient), x));
     for (chooser, branches) in [
         (DType::Bool, vec![body.clone(), product.clone()]),

@@ -134,8 +134,14 @@ pub(super) unsafe fn subtract<T: Real>(
         // SAFETY: the slab lies in the operands, and the room holds its m × terms elements.
         unsafe {
             for i in 0..m {
-                for t in 0..terms {
-                    *start.add(i * terms + t) = -*a.at(i, first + t).start;
+                let to = std::slice::from_raw_parts_mut(start.add(i * terms), terms);
+                let row = a.at(i, first);
+                match a.column {
+                    1 => {
+                        let from = std::slice::from_raw_parts(row.start, terms);
+                        to.iter_mut().zip(from).for_each(|(to, &x)| *to = -x);
+                    }
+                    _ => to.iter_mut().enumerate().for_each(|(t, to)| *to = -*row.at(0, t).start),
                 }
             }
             let a = Matrix { start: start.cast_const(), row: terms, column: 1 };

@@ -7,6 +7,7 @@ use super::group::{CHUNK, RunGroup};
 use super::product::{Begin, Contract, Pack, Packed, Product};
 use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
 use super::whole;
+use crate::exec::shard::Shard;
 use crate::ir::{DType, Graph, Value};
 use crate::memory::with_huge_pages;
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
@@ -35,13 +36,17 @@ pub(super) struct Region<'a, T> {
     stores: Vec<Rows<T>>,
     stored: Vec<Stored<T>>,
     spare: &'a Spare<T>,
+    /// This rank's part of the rows, where it has not all.
+    shard: Option<&'a Shard>,
 }
 
-/// Elements of all rows of the region, those of a row side by side; none where they are of another type.
+/// Elements of rows of the region, those of a row side by side; none where they are of another type.
 #[derive(Clone, Copy)]
 struct Rows<T> {
     start: *mut T,
     width: usize,
+    /// The first row that is there: not 0 where only this rank's are.
+    first: usize,
 }
 
 // SAFETY: inputs are only read, and every tile writes its own rows of stored values.
@@ -71,7 +76,7 @@ impl<T: Real> Buffers<'_, T> {
     /// The start of the tile's elements. Inputs must not be written.
     #[inline(always)]
     pub fn start(&self, buffer: Buffer) -> *mut T {
-        let row = |rows: &Rows<T>| rows.start.wrapping_add(self.row * rows.width);
+        let row = |rows: &Rows<T>| rows.start.wrapping_add((self.row - rows.first) * rows.width);
         match buffer {
             Buffer::Arena(at) => self.arena.wrapping_add(at * self.tile_rows),
             Buffer::Input(index) => row(&self.inputs[index]),
@@ -162,7 +167,13 @@ impl<'a, T: Real> Region<'a, T> {
         graph: &'a Graph,
         slots: &'a [Slot<'a>],
         level: Level,
+        sharding: Option<(&'a Shard, &[bool])>,
     ) -> Self {
+        let shard = sharding.map(|(shard, _)| shard);
+        let first = |v: &Value| match sharding {
+            Some((shard, sharded)) if sharded[v.index()] => shard.rows.start,
+            _ => 0,
+        };
         let mask = |b: &bool| if *b { T::ONE } else { T::ZERO };
         let width = |v: &Value| graph.ty(*v).static_shape().expect("lowered")[1..].iter().product::<usize>();
         let mut masks = Vec::new();
@@ -176,7 +187,7 @@ impl<'a, T: Real> Region<'a, T> {
                 dtype if dtype == T::DTYPE => tensor.values::<T>().as_ptr(),
                 _ => std::ptr::null(),
             };
-            Rows { start: start.cast_mut(), width: width(v) }
+            Rows { start: start.cast_mut(), width: width(v), first: first(v) }
         });
         let inputs = inputs.collect();
         let packed = program.packed.iter().map(|&(v, transposed)| {
@@ -191,13 +202,15 @@ impl<'a, T: Real> Region<'a, T> {
             .stores
             .iter()
             .map(|v| {
-                let (ty, width) = (graph.ty(*v), width(v));
+                let (ty, width, first) = (graph.ty(*v), width(v), first(v));
+                let mut shape = ty.static_shape().expect("lowered");
+                shape[0] = shard.map_or(shape[0], |shard| shard.rows.len());
                 if ty.dtype != T::DTYPE {
-                    let tensor = Tensor::zeros(ty.dtype, ty.static_shape().expect("lowered"));
-                    return (Rows { start: std::ptr::null_mut(), width }, Stored::Other(Mutex::new(tensor)));
+                    let tensor = Mutex::new(Tensor::zeros(ty.dtype, shape));
+                    return (Rows { start: std::ptr::null_mut(), width, first }, Stored::Other(tensor));
                 }
-                let mut elements = with_huge_pages(Vec::with_capacity(program.rows * width));
-                (Rows { start: elements.as_mut_ptr(), width }, Stored::Native(elements))
+                let mut elements = with_huge_pages(Vec::with_capacity(shape[0] * width));
+                (Rows { start: elements.as_mut_ptr(), width, first }, Stored::Native(elements))
             })
             .unzip();
         Region {
@@ -212,16 +225,32 @@ impl<'a, T: Real> Region<'a, T> {
             graph,
             slots,
             level,
+            shard,
         }
     }
 
-    /// Runs all leaves, giving stored values and reductions.
+    /// The rows that are run here: all, or this rank's.
+    fn rows(&self) -> Range<usize> {
+        self.shard.map_or(0..self.program.rows, |shard| shard.rows.clone())
+    }
+
+    /// Runs all leaves, giving stored values and reductions. **Collective** where the rows are sharded.
     pub fn run(self, pool: Option<&rayon::ThreadPool>) -> Vec<(Value, Tensor)> {
-        let leaves = 0..self.program.leaves();
-        let payload = match pool {
+        let rows = self.rows().len();
+        let leaves = rows.div_ceil(self.program.leaf_rows);
+        let run = |leaves: Range<usize>| match pool {
             _ if leaves.is_empty() => None,
-            Some(pool) if self.program.has_many_leaves() => Some(pool.install(|| self.subtree(leaves, true))),
+            Some(pool) if leaves.len() > 1 => Some(pool.install(|| self.subtree(leaves, true))),
             _ => Some(self.subtree(leaves, false)),
+        };
+        let payload = match self.shard {
+            Some(shard) if !self.program.segments.is_empty() => {
+                let subtrees = shard.allreduce.subtrees().iter();
+                let first = shard.first_block;
+                let partials = subtrees.filter_map(|blocks| run(blocks.start - first..blocks.end - first));
+                self.joined(shard, &partials.collect::<Vec<_>>())
+            }
+            _ => run(0..leaves),
         };
         let mut results = Vec::new();
         for segment in &self.program.segments {
@@ -242,7 +271,8 @@ impl<'a, T: Real> Region<'a, T> {
         for (&value, stored) in self.program.stores.iter().zip(self.stored) {
             let tensor = match stored {
                 Stored::Native(mut elements) => {
-                    let shape = self.graph.ty(value).static_shape().expect("lowered");
+                    let mut shape = self.graph.ty(value).static_shape().expect("lowered");
+                    shape[0] = rows;
                     // SAFETY: the tiles have written the elements of all rows.
                     unsafe { elements.set_len(shape.iter().product()) };
                     Tensor::new(shape, elements)
@@ -254,11 +284,36 @@ impl<'a, T: Real> Region<'a, T> {
         results
     }
 
-    /// The subtree over `leaves`: one, or the two subtrees of the law.
+    /// **Collective.** The reductions over all ranks' rows, of those over this rank's subtrees.
+    fn joined(&self, shard: &Shard, partials: &[Aligned<T>]) -> Option<Aligned<T>> {
+        if self.program.rows == 0 {
+            return None;
+        }
+        let mut payload = Aligned::zeros(self.program.payload_len);
+        let slices: Vec<&[T]> = partials.iter().map(|partial| &**partial).collect();
+        let join = |range: Range<usize>, x: &mut [T], y: &[T]| self.join(range, x, y);
+        let done = shard.allreduce.run(&*shard.communicator, &slices, 1, &mut payload, join);
+        done.expect("one payload for each subtree");
+        Some(payload)
+    }
+
+    /// Joins the elements `range` of two payloads, the left one in place.
+    fn join(&self, range: Range<usize>, left: &mut [T], right: &[T]) {
+        for &Segment { at, len, combiner, .. } in &self.program.segments {
+            let (from, to) = (at.max(range.start), (at + len).min(range.end));
+            if from < to {
+                let part = from - range.start..to - range.start;
+                let (x, y) = (&mut left[part.clone()], &right[part]);
+                dispatch(self.level, Combine { combiner, x, y });
+            }
+        }
+    }
+
+    /// The subtree over `leaves`, counted from the first one that is run here: one, or the two subtrees of the law.
     fn subtree(&self, leaves: Range<usize>, parallel: bool) -> Aligned<T> {
         if leaves.len() == 1 {
-            let rows = self.program.leaf_rows;
-            return self.leaf(leaves.start * rows..self.program.rows.min(leaves.end * rows));
+            let (Range { start, end }, rows) = (self.rows(), self.program.leaf_rows);
+            return self.leaf(start + leaves.start * rows..end.min(start + leaves.end * rows));
         }
         let middle = leaves.start + tree::split(leaves.len());
         let (left, right) = (leaves.start..middle, middle..leaves.end);
@@ -266,10 +321,7 @@ impl<'a, T: Real> Region<'a, T> {
             true => rayon::join(|| self.subtree(left, true), || self.subtree(right, true)),
             false => (self.subtree(left, false), self.subtree(right, false)),
         };
-        for Segment { at, len, combiner, .. } in &self.program.segments {
-            let (x, y) = (&mut left[*at..at + len], &right[*at..at + len]);
-            dispatch(self.level, Combine { combiner: *combiner, x, y });
-        }
+        self.join(0..self.program.payload_len, &mut left, &right);
         give(&self.spare.payloads, right);
         left
     }
@@ -382,7 +434,10 @@ struct Tile<'a, 'r, T> {
 impl<T: Real> Tile<'_, '_, T> {
     fn run(mut self) {
         for (value, slot) in &self.region.program.input_slots {
-            self.work.tensors[*slot] = Some(self.region.slots[value.index()].get().rows(self.rows.clone()));
+            let index = self.region.program.inputs.iter().position(|v| v == value).expect("an input");
+            let first = self.region.inputs[index].first;
+            let rows = self.rows.start - first..self.rows.end - first;
+            self.work.tensors[*slot] = Some(self.region.slots[value.index()].get().rows(rows));
         }
         for instruction in &self.region.program.instructions {
             self.instruction(instruction);
@@ -568,7 +623,8 @@ impl<T: Real> Tile<'_, '_, T> {
             Stored::Other(tensor) => {
                 let rows = self.gather(x, ty);
                 let mut tensor = tensor.lock().expect("no panic while held");
-                copy_elements(tensor.data_mut(), rows.data(), self.rows.start * width);
+                let first = self.region.stores[store].first;
+                copy_elements(tensor.data_mut(), rows.data(), (self.rows.start - first) * width);
             }
         }
     }

@@ -22,6 +22,7 @@ mod whole;
 
 use super::Executable;
 use super::plan::{self, Batch, Nested, Plan, Product, Step};
+use super::shard::{Shard, Sharding};
 use crate::ir::{DType, Graph, Origin, Value};
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
@@ -113,6 +114,8 @@ fn assert_subnormals() {
 struct Tiles<T> {
     program: TileProgram<T>,
     spare: Spare<T>,
+    /// This rank's part, where the rows are sharded.
+    shard: Option<Shard>,
 }
 
 enum Stage {
@@ -147,8 +150,10 @@ impl Stage {
 }
 
 impl<T: Real> Tiles<T> {
-    fn new(graph: &Graph, region: &plan::Region, tile_rows: Option<usize>) -> Tiles<T> {
-        Tiles { program: TileProgram::new(graph, region, tile_rows), spare: Spare::default() }
+    fn new(graph: &Graph, region: &plan::Region, options: &Options, sharding: Option<&Sharding>) -> Tiles<T> {
+        let program = TileProgram::new(graph, region, options.tile_rows);
+        let shard = sharding.filter(|_| region.sharded).map(|sharding| sharding.shard(region.rows));
+        Tiles { program, spare: Spare::default(), shard }
     }
 }
 
@@ -185,11 +190,22 @@ impl Engine {
     /// Prepares a plan.
     pub fn new(plan: Plan, options: Options) -> Engine {
         assert_subnormals();
-        Engine::with_regions(plan, &options, &mut HashMap::new())
+        Engine::with_regions(plan, &options, None, &mut HashMap::new())
+    }
+
+    /// Prepares the plan of a graph that is sharded so: running it is **Collective**.
+    pub fn sharded(plan: Plan, options: Options, sharding: &Sharding) -> Engine {
+        assert_subnormals();
+        Engine::with_regions(plan, &options, Some(sharding), &mut HashMap::new())
     }
 
     /// An engine for a plan; `known` are those of plans within others, made once for each.
-    fn with_regions(plan: Plan, options: &Options, known: &mut HashMap<*const Plan, Arc<Engine>>) -> Engine {
+    fn with_regions(
+        plan: Plan,
+        options: &Options,
+        sharding: Option<&Sharding>,
+        known: &mut HashMap<*const Plan, Arc<Engine>>,
+    ) -> Engine {
         let stages: Vec<Stage> = plan
             .steps
             .iter()
@@ -197,9 +213,9 @@ impl Engine {
                 Step::Whole(node) => Stage::Whole(*node),
                 Step::Product(product) => Stage::Product(product.clone()),
                 Step::Region(region) if region.dtype == DType::F64 => {
-                    Stage::F64(Tiles::new(&plan.graph, region, options.tile_rows))
+                    Stage::F64(Tiles::new(&plan.graph, region, options, sharding))
                 }
-                Step::Region(region) => Stage::F32(Tiles::new(&plan.graph, region, options.tile_rows)),
+                Step::Region(region) => Stage::F32(Tiles::new(&plan.graph, region, options, sharding)),
                 Step::Batch(batch) => {
                     let engine = Engine::new((*batch.plan).clone(), options.clone());
                     Stage::Batch(batch.clone(), Box::new(engine))
@@ -208,8 +224,8 @@ impl Engine {
                     let mut engine = |plan: &Arc<Plan>| match known.get(&Arc::as_ptr(plan)) {
                         Some(engine) => engine.clone(),
                         None => {
-                            let engine =
-                                Arc::new(Engine::with_regions(plan.as_ref().clone(), options, known));
+                            let nested = plan.as_ref().clone();
+                            let engine = Arc::new(Engine::with_regions(nested, options, None, known));
                             known.insert(Arc::as_ptr(plan), engine.clone());
                             engine
                         }
@@ -219,7 +235,9 @@ impl Engine {
             })
             .collect();
         let level = options.level.unwrap_or_else(Level::current);
-        let stays_in_pool = stages.iter().filter(|stage| stage.is_shared(&plan.graph)).count() > 1;
+        // Ranks wait for each other on the calling thread, never on one that others may need.
+        let stays_in_pool =
+            sharding.is_none() && stages.iter().filter(|stage| stage.is_shared(&plan.graph)).count() > 1;
         let spent = plan.spent();
         Engine { plan, stages, spent, level, pool: pool(options.threads()), stays_in_pool }
     }
@@ -273,7 +291,8 @@ impl Engine {
     }
 
     fn run_region<T: Real>(&self, tiles: &Tiles<T>, slots: &mut [Slot]) {
-        let region = Region::new(&tiles.program, &tiles.spare, &self.plan.graph, slots, self.level);
+        let sharding = tiles.shard.as_ref().map(|shard| (shard, &*self.plan.sharded));
+        let region = Region::new(&tiles.program, &tiles.spare, &self.plan.graph, slots, self.level, sharding);
         let results = region.run(self.pool.as_deref());
         for (value, tensor) in results {
             slots[value.index()] = Slot::Owned(tensor);
@@ -316,6 +335,10 @@ impl Engine {
 }
 
 impl Executable for Engine {
+    fn is_sharded(&self, output: usize) -> bool {
+        self.plan.graph.outputs().get(output).is_some_and(|v| self.plan.sharded[v.index()])
+    }
+
     fn run(&self, inputs: &[&Tensor]) -> Vec<Tensor> {
         let graph = &self.plan.graph;
         let mut slots: Vec<Slot> = (0..graph.value_count()).map(|_| Slot::Empty).collect();

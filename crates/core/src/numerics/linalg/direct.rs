@@ -32,7 +32,7 @@ pub(crate) fn root<T: Real>(pivot: T, j: usize, info: &mut i64) -> T {
     if *info == 0 {
         *info = j as i64 + 1;
     }
-    T::ZERO / T::ZERO
+    super::nan()
 }
 
 /// P A = L U by law 11 with partial pivoting, written over `a`, n×n: U on and above the diagonal, L below it, whose diagonal is 1. Row i of P A

@@ -21,12 +21,11 @@ pub fn eigh<T: Real>(a: &mut [T], n: usize, values: &mut [T]) -> i64 {
     }
     let mut side = vec![T::ZERO; n];
     let mut q = tridiagonal(a, n, values, &mut side);
-    let finite = values.iter().chain(&side).all(|x| *x - *x == T::ZERO);
+    let finite = super::are_finite(values.iter().chain(&side));
     let found = if finite { implicit_ql(values, &mut side, &mut q, n) } else { Err(0) };
     if let Err(found) = found {
-        let nan = T::ZERO / T::ZERO;
-        values.fill(nan);
-        a.fill(nan);
+        values.fill(super::nan());
+        a.fill(super::nan());
         return found as i64 + 1;
     }
     let mut order: Vec<usize> = (0..n).collect();

@@ -10,9 +10,23 @@ mod qr;
 mod svd;
 mod triangle;
 
+use super::lanes::Real;
+
 pub use direct::{cholesky, lu};
 pub(crate) use direct::{note_pivot, quotient, root};
 pub use eigh::eigh;
 pub use qr::qr;
 pub use svd::svd;
 pub use triangle::{Triangle, triangular_solve};
+
+/// What stands where there is no result.
+#[inline(always)]
+fn nan<T: Real>() -> T {
+    (-T::ONE).sqrt()
+}
+
+/// Whether all numbers are finite.
+#[inline(always)]
+fn are_finite<'a, T: Real>(x: impl IntoIterator<Item = &'a T>) -> bool {
+    x.into_iter().all(|&x| x * T::ZERO == T::ZERO)
+}

@@ -24,10 +24,9 @@ pub fn svd<T: Real>(a: &mut [T], m: usize, n: usize, values: &mut [T], v: &mut [
     qr(a, m, n, &mut w);
     let mut rotations = vec![T::ZERO; n * n];
     (0..n).for_each(|i| rotations[i * n + i] = T::ONE);
-    let finite = w.iter().all(|x| *x - *x == T::ZERO);
+    let finite = super::are_finite(&w);
     if !(finite && orthogonalise(&mut w, &mut rotations, n)) {
-        let nan = T::ZERO / T::ZERO;
-        [a, values, v].into_iter().for_each(|x| x.fill(nan));
+        [a, values, v].into_iter().for_each(|x| x.fill(super::nan()));
         return 1;
     }
     let norms: Vec<T> = (0..n).map(|i| norm(&w[i * n..(i + 1) * n])).collect();

@@ -1,21 +1,24 @@
-//! `checkpoint`: a module applied whose inside is computed again by the adjoint; and `stop_gradient`.
+//! `checkpoint`: a module applied whose inside, or what of it is cheap, is computed again by the adjoint; and `stop_gradient`.
 
+use super::cut::minimum_cut;
 use super::region::{
     batched, check_operands, cotangents, one_region, operand_types, outputs_for, pick, spread, tangents,
     without_unused,
 };
 use super::*;
-use crate::ad::{AdError, dependence};
+use crate::ad::{AdError, dependence, residuals};
+use crate::ir::Attribute;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "checkpoint",
-    summary: "applies a module as `call` does, and keeps nothing of its inside: the adjoint computes it again from the operands",
+    summary: "applies a module as `call` does, and keeps nothing of its inside: the adjoint computes it again from the operands. With \
+              `keep = \"cut\"` it keeps the fewest bytes from which it can compute the rest by cheap operations: no product, reduction or loop runs again",
     example: "%y = tgraph.checkpoint @f(%x) : tensor<?xf64>",
     constraints: &[
         Constraint {
             id: "checkpoint-1",
-            law: "a checkpoint names one module, has as many operands as that has inputs, and no attributes",
-            mend: "pass one value for each `tgraph.arg`, in order",
+            law: "a checkpoint names one module and has as many operands as that has inputs; its attribute `keep`, if there is one, is \"cut\"",
+            mend: "pass one value for each `tgraph.arg`, in order; leave `keep` out to keep nothing",
         },
         Constraint {
             id: "checkpoint-2",
@@ -24,21 +27,68 @@ pub(super) const ENTRY: Entry = Entry {
         },
     ],
     parse: |name, attributes, _, regions| {
-        only(name, "checkpoint-1", attributes, &[])?;
-        Ok(Arc::new(Checkpoint { body: one_region(name, "checkpoint-1", regions)? }))
+        only(name, "checkpoint-1", attributes, &["keep"])?;
+        let keep = match (attributes.get("keep"), attributes.text("keep")) {
+            (None, _) => Kept::Nothing,
+            (_, Some("cut")) => Kept::Cut,
+            (_, got) => {
+                let got = format!("keep must be \"cut\", got \"{}\"", got.unwrap_or("no text"));
+                return Err(Violation::new("checkpoint-1", got).help("leave it out to keep nothing"));
+            }
+        };
+        Ok(Arc::new(Checkpoint { body: one_region(name, "checkpoint-1", regions)?, keep }))
     },
 };
 
-/// Applies a module, apart from the graph around it: nothing of its inside outlives it.
+/// What of its inside a checkpoint keeps for its adjoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Nothing,
+    /// See [`minimum_cut`].
+    Cut,
+}
+
+/// Applies a module, of whose inside little or nothing outlives it.
 #[derive(Debug)]
 pub struct Checkpoint {
     body: [Arc<Graph>; 1],
+    keep: Kept,
 }
 
 impl Checkpoint {
-    /// A checkpoint around `body`.
+    /// A checkpoint around `body`, which stands apart from the graph around it: the adjoint computes all of it again.
     pub fn new(body: Arc<Graph>) -> Checkpoint {
-        Checkpoint { body: [body] }
+        Checkpoint { body: [body], keep: Kept::Nothing }
+    }
+
+    /// One that is written out where it stands, and keeps for its adjoint the values of fewest bytes from which the others that it
+    /// needs follow by cheap operations.
+    pub fn cut(body: Arc<Graph>) -> Checkpoint {
+        Checkpoint { body: [body], keep: Kept::Cut }
+    }
+
+    /// A checkpoint of the same kind around `graph`, if it has an output.
+    fn apply(&self, b: &mut Builder, graph: Graph, operands: &[Value]) -> Vec<Value> {
+        if graph.outputs().is_empty() {
+            return Vec::new();
+        }
+        let (mut regions, operands) = without_unused(vec![graph], operands);
+        let op = Arc::new(Checkpoint { body: [regions.remove(0)], keep: self.keep });
+        b.push(op, &operands).expect("types follow from the module's")
+    }
+
+    /// `graph`, of inputs for the operands `x` and then others, with what is kept of what follows from `x` alone as inputs between
+    /// them; and these values, made of `x`.
+    fn divided(&self, b: &mut Builder, graph: Graph, x: &[Value]) -> (Graph, Vec<Value>) {
+        if self.keep == Kept::Nothing {
+            return (graph, Vec::new());
+        }
+        let inputs = graph.input_values();
+        let (points, others) = inputs.split_at(x.len());
+        let kept = minimum_cut(&graph, &residuals(&graph, others));
+        let made = b.inline(&graph.extract(&graph.name, points, &kept), x).expect("types are as before");
+        let sources = [points, &kept, others].concat();
+        (graph.extract(&graph.name, &sources, graph.outputs()), made)
     }
 }
 
@@ -53,7 +103,14 @@ impl Rule for Checkpoint {
 
     fn with_regions(&self, regions: Vec<Arc<Graph>>) -> Option<Op> {
         let body = <[Arc<Graph>; 1]>::try_from(regions).ok()?;
-        Some(Arc::new(Checkpoint { body }))
+        Some(Arc::new(Checkpoint { body, keep: self.keep }))
+    }
+
+    fn attributes(&self) -> Attributes {
+        match self.keep {
+            Kept::Nothing => Attributes::new(),
+            Kept::Cut => Attributes::new().with("keep", Attribute::Text("cut".into())),
+        }
     }
 
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
@@ -72,7 +129,13 @@ impl Rule for Checkpoint {
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
         let all = vec![true; self.body[0].outputs().len()];
         let (body, _) = batched(&self.body[0], &operand_types(b, x.x), x.over, &all)?;
-        b.push(Arc::new(Checkpoint::new(Arc::new(body))), x.x)
+        b.push(Arc::new(Checkpoint { body: [Arc::new(body)], keep: self.keep }), x.x)
+    }
+
+    /// With a cut, the inside is shared with what its adjoint keeps of it.
+    fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+        let is_cut = self.keep == Kept::Cut;
+        is_cut.then(|| b.inline(&self.body[0], x).expect("verified"))
     }
 
     fn calculus(&self) -> Calculus<'_> {
@@ -96,7 +159,7 @@ impl Structured for Checkpoint {
         let wanted = self.depends(&active);
         let graph = tangents(&self.body[0], &active, &wanted)?;
         let operands: Vec<Value> = x.iter().copied().chain(dx.iter().copied().flatten()).collect();
-        Ok(spread(apply(b, graph, &operands), &wanted))
+        Ok(spread(self.apply(b, graph, &operands), &wanted))
     }
 
     fn adjoint(
@@ -110,23 +173,16 @@ impl Structured for Checkpoint {
         let (graph, guarded) = cotangents(&self.body[0], dy, wanted)?;
         let live: Vec<bool> = guarded.iter().map(Option::is_some).collect();
         let graph = graph.extract(&graph.name, &graph.input_values(), &pick(graph.outputs(), &live));
-        let operands: Vec<Value> = x.iter().copied().chain(dy.iter().flatten().map(|dy| dy.value)).collect();
-        let values = spread(apply(b, graph, &operands), &live);
+        let (graph, kept) = self.divided(b, graph, x);
+        let seeds: Vec<Value> = dy.iter().flatten().map(|dy| dy.value).collect();
+        let again = Checkpoint::new(self.body[0].clone());
+        let values = spread(again.apply(b, graph, &[x, &kept, &seeds].concat()), &live);
         let dx = values
             .into_iter()
             .zip(guarded)
             .map(|(value, guarded)| Some(Cotangent { value: value?, guarded: guarded? }));
         Ok(spread(dx.collect::<Vec<_>>(), wanted).into_iter().map(Option::flatten).collect())
     }
-}
-
-/// A checkpoint around `graph`, if it has an output.
-fn apply(b: &mut Builder, graph: Graph, operands: &[Value]) -> Vec<Value> {
-    if graph.outputs().is_empty() {
-        return Vec::new();
-    }
-    let (mut regions, operands) = without_unused(vec![graph], operands);
-    b.push(Arc::new(Checkpoint::new(regions.remove(0))), &operands).expect("types follow from the module's")
 }
 
 pub(super) const STOP_GRADIENT: Entry = Entry {

@@ -7,6 +7,7 @@
 mod call;
 mod checkpoint;
 mod cond;
+mod cut;
 mod region;
 mod scan;
 mod solve;

@@ -1,13 +1,13 @@
 //! The blocks of a Cholesky factor.
 
-use super::solve::right;
-use super::{BASE, Plane, Work, half, subtract};
+use super::solve::Right;
+use super::{BASE, GRAIN, Plane, Work, half, subtract};
 use crate::numerics::dispatch::{Kernel, dispatch};
 use crate::numerics::lanes::{Real, Simd};
 use crate::numerics::linalg::root;
 
-/// Columns of the trailing triangle that are updated together; half of such a square is computed in vain.
-const COLUMNS: usize = 192;
+/// Rows up to which a whole square of the symmetric product is computed, half of it in vain.
+pub(super) const SQUARE: usize = 96;
 
 /// L of the n×n matrix at `a`, over its lower triangle; what stands above is overwritten. `first` columns of the whole matrix precede it.
 ///
@@ -22,20 +22,48 @@ pub(super) unsafe fn cholesky<T: Real>(work: Work, a: Plane<T>, n: usize, first:
     unsafe {
         let (below, rest) = (a.at(h, 0), a.at(h, h));
         cholesky(work, a, h, first, info);
-        right(work, a.matrix(), h, false, below, n - h);
-        for start in (0..n - h).step_by(COLUMNS) {
-            let columns = COLUMNS.min(n - h - start);
-            let rows = below.at(start, 0);
-            subtract(
-                work.level,
-                work.threads,
-                rest.at(start, start),
-                rows.matrix(),
-                rows.matrix().transposed(),
-                [n - h - start, columns, h],
-            );
-        }
+        Right { l: a.matrix(), n: h, unit: false, x: below, m: n - h }.solve(work);
+        Symmetric { c: rest, l: below, m: n - h, k: h }.subtract(work);
         cholesky(work, rest, n - h, first + h, info);
+    }
+}
+
+/// `c − l lᵀ` over the lower triangle of `c`, m×m, for `l` of m×k.
+#[derive(Clone, Copy)]
+struct Symmetric<T> {
+    c: Plane<T>,
+    l: Plane<T>,
+    m: usize,
+    k: usize,
+}
+
+// SAFETY: `l` is only read; parts on different threads write different blocks.
+unsafe impl<T: Real> Send for Symmetric<T> {}
+
+impl<T: Real> Symmetric<T> {
+    unsafe fn subtract(self, work: Work) {
+        let Symmetric { c, l, m, k } = self;
+        // SAFETY: the blocks lie in the matrices.
+        unsafe {
+            let product = |c, below: Plane<T>, rows, columns| {
+                let size = [rows, columns, k];
+                subtract(work.level, work.threads, c, below.matrix(), l.matrix().transposed(), size);
+            };
+            if m <= SQUARE {
+                return product(c, l, m, m);
+            }
+            let h = half(m, BASE);
+            let above = Symmetric { m: h, ..self };
+            let below = Symmetric { c: c.at(h, h), l: l.at(h, 0), m: m - h, k };
+            match work.threads > 1 && m * m * k >= 8 * GRAIN {
+                true => work.join(move |work| above.subtract(work), move |work| below.subtract(work)),
+                false => {
+                    above.subtract(work);
+                    below.subtract(work);
+                }
+            }
+            product(c.at(h, 0), l.at(h, 0), m - h, h);
+        }
     }
 }
 
@@ -54,10 +82,10 @@ impl<T: Real> Kernel for Base<'_, T> {
     fn run<S: Simd>(self) {
         let Base { a, n, first, info } = self;
         let mut u = [[T::ZERO; BASE]; BASE];
-        for i in 0..n {
-            for j in 0..=i {
+        for (j, line) in u.iter_mut().enumerate().take(n) {
+            for (i, x) in line.iter_mut().enumerate().take(n).skip(j) {
                 // SAFETY: the element lies in the matrix.
-                u[j][i] = unsafe { *a.at(i, j).start };
+                *x = unsafe { *a.at(i, j).start };
             }
         }
         for k in 0..n {
@@ -70,10 +98,10 @@ impl<T: Real> Kernel for Base<'_, T> {
                 u[i][i..n].iter_mut().zip(&line[i..n]).for_each(|(x, &other)| *x = l.fnma(other, *x));
             }
         }
-        for i in 0..n {
-            for j in 0..=i {
+        for (j, line) in u.iter().enumerate().take(n) {
+            for (i, &x) in line.iter().enumerate().take(n).skip(j) {
                 // SAFETY: as above.
-                unsafe { *a.at(i, j).start = u[j][i] };
+                unsafe { *a.at(i, j).start = x };
             }
         }
     }

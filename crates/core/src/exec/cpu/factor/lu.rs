@@ -3,7 +3,7 @@
 //! Narrow parts, where pivots are found, are copied to a panel of their own, transposed: a column of the matrix is then a line of memory, along which the search
 //! and the divisions run, whatever power of two the rows of the matrix are apart.
 
-use super::solve::{left, right};
+use super::solve::{Left, Right};
 use super::{BASE, Plane, Work, half, subtract};
 use crate::exec::cpu::aligned::Aligned;
 use crate::numerics::dispatch::{Kernel, dispatch};
@@ -71,7 +71,8 @@ impl Lu {
             self.columns(a, m, from, middle);
             self.swap_rows(a, from..middle, middle..to);
             let (triangle, above) = (a.at(from, from), a.at(from, middle));
-            left(self.work, triangle.matrix(), middle - from, true, above, to - middle);
+            let l = triangle.matrix();
+            Left { l, n: middle - from, unit: true, x: above, columns: to - middle }.solve(self.work);
             subtract(
                 self.work.level,
                 self.work.threads,
@@ -134,7 +135,8 @@ impl Lu {
             self.swap_columns(p, from..middle, middle..to);
             let (triangle, above) = (p.at(from, from), p.at(middle, from));
             // U₁₂ᵀ solves X L₁₁ᵀ = B with a diagonal of 1; the panel holds L₁₁ᵀ.
-            right(self.work, triangle.matrix().transposed(), middle - from, true, above, to - middle);
+            let l = triangle.matrix().transposed();
+            Right { l, n: middle - from, unit: true, x: above, m: to - middle }.solve(self.work);
             subtract(
                 self.work.level,
                 self.work.threads,

@@ -25,6 +25,7 @@ pub(super) use decompose::decompose;
 use super::gemm::{GRAIN, subtract};
 use super::product::{Matrix, Plane};
 use crate::ir::DType;
+use crate::memory::with_huge_pages;
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
 use crate::numerics::linalg::Triangle;
@@ -41,6 +42,17 @@ struct Work {
     level: Level,
     /// Threads that may share it, of the pool that it runs in.
     threads: usize,
+}
+
+impl Work {
+    /// Runs two parts, each with half of the threads.
+    fn join(self, one: impl FnOnce(Work) + Send, other: impl FnOnce(Work) + Send) {
+        let threads = self.threads / 2;
+        rayon::join(
+            move || one(Work { threads, ..self }),
+            move || other(Work { threads: self.threads - threads, ..self }),
+        );
+    }
 }
 
 impl<T: Real> Plane<T> {
@@ -119,14 +131,15 @@ impl Engine<'_> {
     fn cholesky<T: Real>(&self, x: &Tensor) -> Vec<Tensor> {
         let (batch, n) = (&x.shape()[..x.ndim() - 2], x.shape()[x.ndim() - 1]);
         let count = batch.iter().product();
-        let (mut y, mut info) = (x.values::<T>().to_vec(), vec![0i64; count]);
+        let (mut y, mut info) = (lower_triangles(x.values::<T>(), n), vec![0i64; count]);
         let (to, status) = (Shared(y.as_mut_ptr()), Shared(info.as_mut_ptr()));
         self.each(count, n * n * n / 6, |i, work| {
             // SAFETY: matrix i and its status are this call's alone.
             unsafe {
                 let a = Plane { start: to.at(i * n * n), row: n };
                 cholesky::cholesky(work, a, n, 0, &mut *status.at(i));
-                (0..n).for_each(|i| a.line(i, n)[i + 1..].fill(T::ZERO));
+                // Only squares on the diagonal wrote above it.
+                (0..n).for_each(|i| a.line(i, n.min(i + cholesky::SQUARE))[i + 1..].fill(T::ZERO));
             }
         });
         vec![Tensor::new(x.shape(), y), Tensor::new(batch, info)]
@@ -155,7 +168,7 @@ impl Engine<'_> {
         let shape = rhs.shape();
         let (count, n, columns) =
             (shape[..shape.len() - 2].iter().product(), shape[shape.len() - 2], shape[shape.len() - 1]);
-        let (t, mut y) = (t.values::<T>(), rhs.values::<T>().to_vec());
+        let (t, mut y) = (t.values::<T>(), copied(rhs.values::<T>()));
         let to = Shared(y.as_mut_ptr());
         self.each(count, n * n * columns / 2, |i, work| {
             // SAFETY: the right-hand sides of system i are this call's alone.
@@ -164,6 +177,24 @@ impl Engine<'_> {
         });
         vec![Tensor::new(shape, y)]
     }
+}
+
+/// A copy of the lower triangles of n×n matrices, with +0 above.
+fn lower_triangles<T: Real>(x: &[T], n: usize) -> Vec<T> {
+    let mut copy = with_huge_pages(Vec::with_capacity(x.len()));
+    for (k, row) in x.chunks_exact(n.max(1)).enumerate() {
+        let kept = k % n + 1;
+        copy.extend_from_slice(&row[..kept]);
+        copy.resize((k + 1) * n, T::ZERO);
+    }
+    copy
+}
+
+/// A copy that is factored in place.
+fn copied<T: Real>(x: &[T]) -> Vec<T> {
+    let mut copy = with_huge_pages(Vec::with_capacity(x.len()));
+    copy.extend_from_slice(x);
+    copy
 }
 
 /// Half of `n` rows or columns, whole bases, and fewer than `n` where n > `base`.

@@ -1,6 +1,6 @@
 //! Solutions with triangles, by blocks.
 
-use super::{BASE, Plane, Work, half, subtract};
+use super::{BASE, GRAIN, Plane, Work, half, subtract};
 use crate::exec::cpu::product::Matrix;
 use crate::numerics::dispatch::{Kernel, dispatch};
 use crate::numerics::lanes::{Lanes, Real, Simd};
@@ -56,7 +56,7 @@ fn forward<T: Real>(work: Work, lower: &[T], n: usize, unit: bool, x: &mut [T], 
     let lower = Matrix { start: lower.as_ptr(), row: n, column: 1 };
     let x = Plane { start: x.as_mut_ptr(), row: columns };
     // SAFETY: both hold n rows, and nobody else has `x`.
-    unsafe { left(work, lower, n, unit, x, columns) };
+    unsafe { Left { l: lower, n, unit, x, columns }.solve(work) };
 }
 
 struct Small<'a, T> {
@@ -76,46 +76,89 @@ impl<T: Real> Kernel for Small<'_, T> {
     }
 }
 
-/// L X = B, X over the n × `columns` at `x`; `unit` says that the diagonal is 1.
-///
-/// # Safety
-/// `l` must hold an n×n triangle, and `x` be this call's alone.
-pub(super) unsafe fn left<T: Real>(
-    work: Work,
-    l: Matrix<T>,
-    n: usize,
-    unit: bool,
-    x: Plane<T>,
-    columns: usize,
-) {
-    if n <= BASE {
-        return dispatch(work.level, Left { l, n, unit, x, columns });
-    }
-    let h = half(n, BASE);
-    // SAFETY: the blocks lie in the matrices, and the rows that are read are not written.
-    unsafe {
-        left(work, l, h, unit, x, columns);
-        let size = [n - h, columns, h];
-        subtract(work.level, work.threads, x.at(h, 0), l.at(h, 0), x.matrix(), size);
-        left(work, l.at(h, h), n - h, unit, x.at(h, 0), columns);
+/// L X = B, X over the n × `columns` at `x`; `unit` says that the diagonal is 1. A part in L1 is the base.
+#[derive(Clone, Copy)]
+pub(super) struct Left<T> {
+    pub l: Matrix<T>,
+    pub n: usize,
+    pub unit: bool,
+    pub x: Plane<T>,
+    pub columns: usize,
+}
+
+/// X Lᵀ = B, X over the m × n at `x`. A part in L1 is the base: a few rows at a time, transposed.
+#[derive(Clone, Copy)]
+pub(super) struct Right<T> {
+    pub l: Matrix<T>,
+    pub n: usize,
+    pub unit: bool,
+    pub x: Plane<T>,
+    pub m: usize,
+}
+
+// SAFETY: triangles are only read; parts on different threads write different columns.
+unsafe impl<T: Real> Send for Left<T> {}
+// SAFETY: as above, different rows.
+unsafe impl<T: Real> Send for Right<T> {}
+
+/// Whether several threads share a solution of `n` unknowns for `count` right-hand sides.
+fn is_shared(work: Work, n: usize, count: usize) -> bool {
+    work.threads > 1 && count > BASE && n * n * count >= 4 * GRAIN
+}
+
+impl<T: Real> Left<T> {
+    /// Solves it.
+    ///
+    /// # Safety
+    /// `l` must hold an n×n triangle, and `x` be this call's alone.
+    pub unsafe fn solve(self, work: Work) {
+        let Left { l, n, x, columns, .. } = self;
+        if n <= BASE {
+            return dispatch(work.level, self);
+        }
+        // SAFETY: the parts lie in the matrices, and what is read is not written.
+        unsafe {
+            if is_shared(work, n, columns) {
+                let half = half(columns, BASE);
+                let (one, other) = (
+                    Left { columns: half, ..self },
+                    Left { x: x.at(0, half), columns: columns - half, ..self },
+                );
+                return work.join(move |work| one.solve(work), move |work| other.solve(work));
+            }
+            let h = half(n, BASE);
+            Left { n: h, ..self }.solve(work);
+            let size = [n - h, columns, h];
+            subtract(work.level, work.threads, x.at(h, 0), l.at(h, 0), x.matrix(), size);
+            Left { l: l.at(h, h), n: n - h, x: x.at(h, 0), ..self }.solve(work);
+        }
     }
 }
 
-/// X Lᵀ = B, X over the m × n at `x`.
-///
-/// # Safety
-/// As for [`left`].
-pub(super) unsafe fn right<T: Real>(work: Work, l: Matrix<T>, n: usize, unit: bool, x: Plane<T>, m: usize) {
-    if n <= BASE {
-        return dispatch(work.level, Right { l, n, unit, x, m });
-    }
-    let h = half(n, BASE);
-    // SAFETY: the blocks lie in the matrices, and the columns that are read are not written.
-    unsafe {
-        right(work, l, h, unit, x, m);
-        let size = [m, n - h, h];
-        subtract(work.level, work.threads, x.at(0, h), x.matrix(), l.at(h, 0).transposed(), size);
-        right(work, l.at(h, h), n - h, unit, x.at(0, h), m);
+impl<T: Real> Right<T> {
+    /// Solves it.
+    ///
+    /// # Safety
+    /// As for [`Left::solve`].
+    pub unsafe fn solve(self, work: Work) {
+        let Right { l, n, x, m, .. } = self;
+        if n <= BASE {
+            return dispatch(work.level, self);
+        }
+        // SAFETY: the parts lie in the matrices, and what is read is not written.
+        unsafe {
+            if is_shared(work, n, m) {
+                let half = half(m, BASE);
+                let (one, other) =
+                    (Right { m: half, ..self }, Right { x: x.at(half, 0), m: m - half, ..self });
+                return work.join(move |work| one.solve(work), move |work| other.solve(work));
+            }
+            let h = half(n, BASE);
+            Right { n: h, ..self }.solve(work);
+            let size = [m, n - h, h];
+            subtract(work.level, work.threads, x.at(0, h), x.matrix(), l.at(h, 0).transposed(), size);
+            Right { l: l.at(h, h), n: n - h, x: x.at(0, h), ..self }.solve(work);
+        }
     }
 }
 
@@ -152,15 +195,6 @@ unsafe fn substitute<V: Lanes, const N: usize>(
     }
 }
 
-/// The base of [`left`].
-struct Left<T> {
-    l: Matrix<T>,
-    n: usize,
-    unit: bool,
-    x: Plane<T>,
-    columns: usize,
-}
-
 impl<T: Real> Kernel for Left<T> {
     type Output = ();
 
@@ -189,15 +223,6 @@ impl<T: Real> Kernel for Left<T> {
             }
         }
     }
-}
-
-/// The base of [`right`]: a few rows at a time, transposed.
-struct Right<T> {
-    l: Matrix<T>,
-    n: usize,
-    unit: bool,
-    x: Plane<T>,
-    m: usize,
 }
 
 impl<T: Real> Kernel for Right<T> {
