@@ -11,13 +11,13 @@ struct Root;
 
 impl Custom for Root {
     fn name(&self) -> &'static str {
-        "root"
+        "cubic_root"
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Type, String> {
         match x {
             [x] if x.dtype == F64 => Ok((*x).clone()),
-            _ => Err(format!("root must have one operand of f64, got {x:?}")),
+            _ => Err(format!("cubic_root must have one operand of f64, got {x:?}")),
         }
     }
 

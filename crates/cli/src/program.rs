@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use tessera_core::diagnostic::{Diagnostic, Diagnostics, Source};
-use tessera_core::exec::{CallError, NonFinite, find_nonfinite};
+use tessera_core::exec::{CallError, NonFinite, Unsolved, find_nonfinite};
 use tessera_core::ir::{Graph, Location, Node, Program};
 use tessera_core::{Tensor, ad, text, verify};
 
@@ -94,6 +94,28 @@ impl Loaded {
         match found.location {
             Location::Text { .. } => Diagnostic::new("ad-7", message).located(found.location).label(label),
             _ => Diagnostic::new("ad-7", message).note(label),
+        }
+    }
+
+    /// What to say of a solve that did not converge.
+    pub fn unsolved(&self, graph: &Graph, found: &Unsolved) -> Diagnostic {
+        let name = found.value.as_ref().map_or(String::new(), |name| format!(" (%{name})"));
+        let (failed, all) = found.positions;
+        let share = if all > 1 { format!(", at {failed} of {all} positions") } else { String::new() };
+        let message = format!(
+            "`{}`{name} of @{} must converge, got status {} ({}) after {} iterations, residual {:e}{share}",
+            found.op, graph.name, found.status as usize, found.status, found.iterations, found.residual
+        );
+        let diagnostic = Diagnostic::new("converged-2", message).help(found.status.advice());
+        let diagnostic = match self.written_at(found.location) {
+            Some((module, node)) if node.op.name() != found.op => {
+                diagnostic.label(format!("in the derivative of `{}` of @{}", node.op.name(), module.name))
+            }
+            _ => diagnostic,
+        };
+        match found.location {
+            Location::Text { .. } => diagnostic.located(found.location),
+            _ => diagnostic,
         }
     }
 

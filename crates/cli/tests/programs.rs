@@ -112,6 +112,45 @@ tgraph.adjoint @m wrt(%x) -> @m_grad
 }
 
 #[test]
+fn a_solve_that_does_not_converge_is_named_and_ends_with_3() {
+    let folder = Folder::new();
+    let text = "\
+tgraph.module @F {
+  %x, %a = tgraph.arg, tgraph.arg : f64
+  %xx = tgraph.mul %x, %x
+  %y = tgraph.sub %xx, %a
+  tgraph.return %y
+}
+tgraph.module @m {
+  %a = tgraph.arg : f64
+  %one = tgraph.constant {value = 1.0} : f64
+  %x, %status, %iterations, %residual = tgraph.root @F(%one, %a) {max_iter = 8}
+  tgraph.return %x
+}
+tgraph.adjoint @m wrt(%a) -> @m_grad
+";
+    let file = folder.file("m.mlir", text);
+    let run = |entry: &str, a: &str| tessera(&["run", &file, "--entry", entry, "--arg", a, "--find-nan"]);
+    assert_eq!(run("@m_grad", "a=2.0").status.code(), Some(0));
+    // No number has the square 1e30 within 8 steps from 1, and none at all the square -1.
+    for (entry, a, words) in [
+        (
+            "@m",
+            "a=1e30",
+            &["`root` (%x) of @m must converge, got status 1 (max_iter reached) after 8 iterations"][..],
+        ),
+        ("@m_grad", "a=-1.0", &["error[converged-2]", "m.mlir:10:", "error[ad-7]", "`converged`"][..]),
+    ] {
+        let output = run(entry, a);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        for word in words {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+    }
+}
+
+#[test]
 fn check_shows_every_error_at_its_place() {
     let folder = Folder::new();
     let text = "\

@@ -30,12 +30,17 @@ pub use tessera_core::{DType, Data, Extent, Tensor, Type};
 pub use tessera_core::{ad, ir, numerics, ops, passes, text, verify};
 pub use tessera_dist::ranks;
 pub use tessera_pinn as pinn;
-pub use var::{BuildError, BuildErrors, Trace, Var};
+pub use var::{BuildError, BuildErrors, Solved, Solver, Trace, Var};
 
 /// The listings of `docs/autodiff.md`, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/autodiff.md")]
 pub struct Autodiff;
+
+/// The listings of `docs/solving.md`, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/solving.md")]
+pub struct Solving;
 
 /// An extent that is known when the graph is called: `?` in text.
 pub const ANY: Extent = Extent::Dynamic;

@@ -175,6 +175,9 @@ macro_rules! unary {
 }
 
 mod operations;
+mod solvers;
+
+pub use solvers::{Solved, Solver};
 
 impl<'t> Var<'t> {
     unary! {

@@ -119,7 +119,17 @@ fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &m
         });
     }
     let int = |n: usize| Attribute::Int(n as i64);
-    let name = choices.of(&["call", "checkpoint", "scan", "cond", "while", "linear_solve"]);
+    let name = choices.of(&[
+        "call",
+        "checkpoint",
+        "scan",
+        "cond",
+        "while",
+        "linear_solve",
+        "root",
+        "fixed_point",
+        "minimize",
+    ]);
     let (attributes, regions) = match name {
         "scan" => {
             let length = choices.below(3);
@@ -137,7 +147,7 @@ fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &m
             let holds = with_inputs_of(&callee, "holds", |b, _| b.constant(Tensor::scalar(true)));
             (loops, vec![holds, with_inputs_of(&callee, "same", |_, x| x[0])])
         }
-        "linear_solve" => {
+        "linear_solve" | "root" | "fixed_point" | "minimize" => {
             if !callee.input_types().first().is_some_and(|ty| ty.dtype.is_float()) {
                 return vec![];
             }
@@ -145,7 +155,13 @@ fn structured(b: &mut Builder, callee: Arc<Graph>, values: &[Value], choices: &m
                 let half = b.full_like(x[0], 0.5);
                 b.mul(half, x[0])
             });
-            (Attributes::new().with("method", Attribute::Text("cg".into())), vec![half])
+            let method = match name {
+                "linear_solve" => "cg",
+                "root" => "newton",
+                "fixed_point" => "plain",
+                _ => "levenberg_marquardt",
+            };
+            (Attributes::new().with("method", Attribute::Text(method.into())), vec![half])
         }
         _ => (Attributes::new(), vec![callee]),
     };

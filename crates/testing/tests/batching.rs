@@ -74,7 +74,8 @@ fn assert_rows_alone(what: &str, graph: &Graph, inputs_at: &dyn Fn(u64) -> Vec<T
 #[test]
 fn a_position_has_the_bits_of_the_operation_alone() {
     for sample in all() {
-        for rows in [0, 1, 4] {
+        let is_open = sample.graph.input_types().iter().any(|ty| ty.static_shape().is_none());
+        for &rows in if is_open { &[0, 1, 4][..] } else { &[1] } {
             let what = format!("{} with {rows} rows", sample.what);
             if try_run(&sample.graph, Backend::Reference, &sample.inputs(0, rows)).is_err() {
                 assert!(rows == 0, "{what} must run");

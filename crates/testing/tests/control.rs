@@ -107,7 +107,8 @@ fn a_loop_has_the_gradient_of_its_rounds_written_out() {
 /// Every derivative of every structured operation, to third order, is a program that prints, reads and runs.
 #[test]
 fn derivatives_of_derivatives_close() {
-    let structured = ["call", "checkpoint", "cond", "linear_solve", "scan", "while"];
+    let structured =
+        ["call", "checkpoint", "cond", "fixed_point", "linear_solve", "minimize", "root", "scan", "while"];
     let samples = samples::all().into_iter().filter(|s| s.smooth && structured.contains(&s.op));
     for sample in samples.filter(|s| s.graph.output_types()[0].dtype == DType::F64) {
         let rows = 4;

@@ -9,8 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use tessera_core::diagnostic::{Colour, Source, nearest};
-use tessera_core::exec::Function;
+use tessera_core::diagnostic::{Colour, Diagnostic, Source, nearest};
+use tessera_core::exec::{Function, Solves};
 use tessera_core::ir::{Graph, Type};
 use tessera_core::tensor::Data;
 use tessera_core::{Tensor, text};
@@ -26,7 +26,8 @@ use tessera_core::{Tensor, text};
   tessera run heat.mlir --entry @heat_grad --arg x=points.npy --out gradient.npz
   tessera run heat.mlir --arg x=data.npz --threads 1 --json
 
-Exit code 0, 1 if --find-nan found something, or 2 if the program, an argument or a file is bad.")]
+Exit code 0, 1 if --find-nan found something, 2 if the program, an argument or a file is bad, or 3 if a solve
+(linear_solve, root, fixed_point, minimize) did not converge.")]
 pub struct Run {
     /// The program; - for stdin
     file: PathBuf,
@@ -74,8 +75,9 @@ impl Run {
         let loaded = load(&self.file)?;
         let graph = loaded.module(self.entry.as_deref())?;
         let arguments = self.arguments(graph)?;
-        let function = Function::new(graph.clone(), self.engine.backend());
-        let outputs = function.call(&arguments.iter().collect::<Vec<_>>())?;
+        let solves = Solves::of(graph);
+        let function = Function::new(solves.graph().clone(), self.engine.backend());
+        let (outputs, unsolved) = solves.split(function.call(&arguments.iter().collect::<Vec<_>>())?);
         let names = result_names(graph);
         if let Some(out) = &self.out {
             let cannot = |cause: &dyn std::fmt::Display| format!("cannot write {}: {cause}", out.display());
@@ -91,14 +93,17 @@ impl Run {
             }
             false => results.map(|(name, tensor)| to_text(name, tensor)).collect(),
         };
-        let found = if self.find_nan { loaded.find_nan(graph, &arguments)? } else { None };
-        Ok(match found {
-            Some(found) => {
-                let problems = format!("{}\n", found.render(Some(&loaded.source), Colour::Always));
-                Report { text, problems, exit: Exit::Failed }
-            }
-            None => Report::done(text),
-        })
+        let mut problems: Vec<Diagnostic> =
+            unsolved.iter().map(|found| loaded.unsolved(graph, found)).collect();
+        let mut exit = if problems.is_empty() { Exit::Done } else { Exit::Diverged };
+        if self.find_nan
+            && let Some(found) = loaded.find_nan(graph, &arguments)?
+        {
+            problems.push(found);
+            exit = if exit == Exit::Done { Exit::Failed } else { exit };
+        }
+        let shown = problems.iter().map(|found| found.render(Some(&loaded.source), Colour::Always) + "\n");
+        Ok(Report { text, problems: shown.collect(), exit })
     }
 
     /// The arguments in the order of the inputs, or all that is wrong with them.

@@ -11,8 +11,10 @@ mod nonfinite;
 pub mod plan;
 pub mod reference;
 mod shard;
+mod solves;
 
 pub use difference::{Difference, find_difference};
 pub use function::{Backend, CallError, Executable, Function, check_arguments, lower};
 pub use nonfinite::{NonFinite, find_nonfinite};
 pub use shard::{Flow, ShardError, Sharding};
+pub use solves::{Solves, Unsolved};

@@ -3,6 +3,7 @@
 
 use super::{CallError, check_arguments, lower};
 use crate::ir::{Graph, Location, Node, Type, Value};
+use crate::ops::Calculus;
 use crate::tensor::{Data, Tensor};
 
 /// The origin of a number that is not finite.
@@ -48,7 +49,6 @@ pub fn find_nonfinite(graph: &Graph, inputs: &[&Tensor]) -> Result<Option<NonFin
     let types: Vec<Type> = inputs.iter().map(|x| x.ty()).collect();
     let shapes_error = |cause| CallError::Shapes { graph: graph.name.clone(), cause };
     lower(graph, &types).map_err(shapes_error)?;
-    let is_call = |node: &Node| !node.op.regions().is_empty();
     let graph = graph.expanded(is_call).expect("types are as before");
     let values = evaluate(&graph, inputs);
     let first = |v: Value| values[v.index()].as_ref().and_then(first_nonfinite);
@@ -101,6 +101,11 @@ fn evaluate(graph: &Graph, inputs: &[&Tensor]) -> Vec<Option<Tensor>> {
         }
     }
     values
+}
+
+/// Whether a node only applies modules: what it is, they are. A solver, whose derivative is not that of the steps it takes, is none.
+pub(super) fn is_call(node: &Node) -> bool {
+    !node.op.regions().is_empty() && matches!(node.op.calculus(), Calculus::Expansion)
 }
 
 /// Position and value of the first element that is not finite.

@@ -14,7 +14,7 @@ const FOLDED_ELEMENTS_MAX: usize = 4096;
 /// already in the graph, after the operation's own exact simplifications; values are immutable, so
 /// this never changes bits. It is what keeps nested derivatives small: the second of two equal
 /// tangents is never built, so their number grows polynomially with the order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Builder {
     graph: Graph,
     shared: Option<HashMap<String, usize>>,

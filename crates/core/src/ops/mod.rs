@@ -53,8 +53,9 @@ pub use registry::{Constraint, Entry, constraints, entries, entry, explain};
 pub use select::Select;
 pub use shape::{Broadcast, Reshape, Transpose};
 pub use structured::{
-    Call, Checkpoint, Cond, Converged, Keep, LinearOptions, LinearSolve, Method, Preconditioner, Problem,
-    Scan, Solve, Status, StopGradient, UNKNOWNS_OF_LU, While,
+    Call, Checkpoint, Cond, Converged, Descent, FixedPoint, Iteration, Keep, Kind, LinearOptions,
+    LinearSolve, Method, Minimize, Nonlinear, Preconditioner, Problem, Root, Scan, Solve, Status,
+    StopGradient, Task, UNKNOWNS_OF_LU, While,
 };
 pub use window::{DynamicSlice, DynamicUpdateSlice};
 

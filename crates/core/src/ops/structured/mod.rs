@@ -18,7 +18,8 @@ pub use checkpoint::{Checkpoint, StopGradient};
 pub use cond::Cond;
 pub use scan::{Keep, Scan};
 pub use solve::{
-    Converged, LinearOptions, LinearSolve, Method, Preconditioner, Problem, Solve, Status, UNKNOWNS_OF_LU,
+    Converged, Descent, FixedPoint, Iteration, Kind, LinearOptions, LinearSolve, Method, Minimize, Nonlinear,
+    Preconditioner, Problem, Root, Solve, Status, Task, UNKNOWNS_OF_LU,
 };
 pub use while_loop::While;
 

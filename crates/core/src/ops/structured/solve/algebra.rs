@@ -7,7 +7,7 @@ use crate::ops::{Direction, Predicate};
 use std::sync::Arc;
 
 /// What a solver gives, as values of a graph.
-pub(super) struct Solution {
+pub struct Solution {
     /// The unknown.
     pub x: Value,
     /// One of [`Status`](super::Status), i64.
@@ -27,7 +27,7 @@ impl Solution {
 
 /// A graph applied to a vector, which is its first input, and to the first of some constants, which are the others.
 #[derive(Clone, Copy)]
-pub(super) struct Map<'g>(pub &'g Graph);
+pub struct Map<'g>(pub &'g Graph);
 
 impl Map<'_> {
     /// The map's only output at `v`.

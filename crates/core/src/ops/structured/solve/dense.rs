@@ -1,10 +1,10 @@
-//! Matrices written out: a linear map applied to every unit vector at once, and equations solved by elimination.
+//! Matrices written out: a linear map applied to every unit vector at once, and equations solved by their factors.
 
-use super::algebra::{Map, Solution, iterate};
+use super::algebra::{Map, Solution};
 use super::krylov::drifted;
 use super::status::Status;
 use crate::ir::{Builder, DType, Value};
-use crate::ops::{ArgExtreme, Batch, Direction, DynamicSlice, DynamicUpdateSlice, Reduction};
+use crate::ops::{Batch, DenseSolve, Direction, Lu, Reduction};
 use std::sync::Arc;
 
 /// How many unknowns `x` has.
@@ -49,7 +49,7 @@ pub(super) fn diagonal(b: &mut Builder, map: Map, x: Value, constants: &[Value])
     b.reshape_like(line, x)
 }
 
-/// x with A (x − `x0`) = `r` by elimination.
+/// x with A (x − `x0`) = `r` by the factors of A.
 pub(super) fn correct(
     b: &mut Builder,
     map: Map,
@@ -71,61 +71,22 @@ pub(super) fn correct(
     Solution { x, status, iterations: b.count(1), residual }
 }
 
-/// x with A x = r by Gauss–Jordan elimination with partial pivoting, and whether a pivot was zero but for rounding.
+/// x with A x = r, and whether A is singular but for rounding: a pivot of its `lu`, which the solution shares, is below n ε max|A|.
 pub(super) fn solve(b: &mut Builder, a: Value, r: Value) -> (Value, Value) {
-    let n = b.ty(a).shape[0].known().expect("static by now");
     let column = b.reshape(r, &[-1, 1]);
-    let table = b.concat(&[a, column], 1);
-    let zero = b.scalar_like(a, 0.0);
-    let size = b.abs(a);
-    let size = b.reduce(Reduction::Max, size, &[0, 1]);
+    let x = b.apply(Arc::new(DenseSolve::default()), &[a, column]);
+    let x = b.reshape_like(x, r);
+    let factors = b.push(Arc::new(Lu), &[a]).expect("a square matrix")[0];
+    let n = b.ty(a).shape[0].known().expect("static by now");
     let epsilon = if b.ty(a).dtype == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
-    let epsilon = b.scalar_like(a, n as f64 * epsilon);
+    let (size, pivots) = (b.abs(a), b.abs(factors));
+    let size = b.reduce(Reduction::Max, size, &[0, 1]);
+    let (epsilon, infinite) = (b.scalar_like(a, n as f64 * epsilon), b.full_like(a, f64::INFINITY));
     let small = b.mul(epsilon, size);
-    let (first, never) = (b.count(0), b.above(zero, zero));
-    let always = b.not(never);
-    let state = [always, first, table, never];
-    let end = iterate(b, "elimination", n, &state, &[small], |b, s, c| {
-        let (k, table, singular) = (s[1], s[2], s[3]);
-        let (table, pivot) = eliminated(b, table, k);
-        let size = b.abs(pivot);
-        let fine = b.above(size, c[0]);
-        let zero = b.not(fine);
-        vec![s[0], b.next(k), table, b.or(singular, zero)]
-    });
-    let x = b.slice(end[2], 1, n..n + 1);
-    (b.reshape_like(x, r), end[3])
-}
-
-/// `table` with column `k` eliminated but for a 1 in row `k`, and the pivot.
-fn eliminated(b: &mut Builder, table: Value, k: Value) -> (Value, Value) {
-    let cut = |b: &mut Builder, x: Value, axis: usize, at: Value| {
-        b.apply(Arc::new(DynamicSlice { axis, size: 1 }), &[x, at])
-    };
-    let put = |b: &mut Builder, x: Value, row: Value, at: Value| {
-        b.apply(Arc::new(DynamicUpdateSlice { axis: 0 }), &[x, row, at])
-    };
-    // The largest element of the column, from row k on.
-    let column = cut(b, table, 1, k);
-    let column = b.flat(column);
-    let row = b.iota_like(column, DType::I64, 0);
-    let from = b.broadcast_like(k, &[], row);
-    let candidates = b.compare(Direction::Ge, row, from);
-    let (size, none) = (b.abs(column), b.full_like(column, -1.0));
-    let size = b.select(candidates, size, none);
-    let p = b.apply(Arc::new(ArgExtreme::max(0)), &[size]);
-    // Rows k and p change places.
-    let (row_k, row_p) = (cut(b, table, 0, k), cut(b, table, 0, p));
-    let table = put(b, table, row_k, p);
-    let table = put(b, table, row_p, k);
-    let column = cut(b, table, 1, k);
-    let pivot = cut(b, column, 0, k);
-    let pivot = b.reshape(pivot, &[]);
-    let inverse = b.broadcast_like(pivot, &[], row_p);
-    let scaled = b.div(row_p, inverse);
-    let (left, right) = (b.flat(column), b.flat(scaled));
-    let (left, right) = (b.broadcast_like(left, &[0], table), b.broadcast_like(right, &[1], table));
-    let product = b.mul(left, right);
-    let table = b.sub(table, product);
-    (put(b, table, scaled, k), pivot)
+    let (unit, none) = (identity(b, a), b.zeros_like(a));
+    let diagonal = b.above(unit, none);
+    let pivots = b.select(diagonal, pivots, infinite);
+    let least = b.reduce(Reduction::Min, pivots, &[0, 1]);
+    let fine = b.above(least, small);
+    (x, b.not(fine))
 }

@@ -11,7 +11,7 @@ use crate::ir::{Attribute, DType};
 /// A method for linear equations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Elimination with partial pivoting, on the matrix written out.
+    /// Factors with partial pivoting ([`crate::ops::Lu`]), of the matrix written out.
     Lu,
     /// Conjugate gradients: symmetric and positive definite.
     Cg,
@@ -69,7 +69,7 @@ pub struct LinearOptions {
     pub preconditioner: Option<Preconditioner>,
 }
 
-/// Unknowns up to which a matrix is written out where no method is chosen. Gaussian elimination of so many takes some milliseconds.
+/// Unknowns up to which a matrix is written out where no method is chosen: beyond, its columns cost more than the steps of most iterations.
 pub const UNKNOWNS_OF_LU: usize = 128;
 
 /// The attributes of [`LinearOptions`], behind a prefix.
@@ -213,6 +213,13 @@ pub(super) struct System<'g> {
 }
 
 impl System<'_> {
+    /// x with A x = `rhs`, from 0 on.
+    pub fn solve(&self, b: &mut Builder, rhs: Value) -> Solution {
+        let x = b.zeros_like(rhs);
+        let target = self.options.target_for(b, rhs);
+        self.solve_from(b, x, rhs, target)
+    }
+
     /// x with A (x − `x0`) = `r`, to the norm `target`.
     pub fn solve_from(&self, b: &mut Builder, x0: Value, r: Value, target: Value) -> Solution {
         let unknowns: usize = b.ty(r).static_shape().expect("static by now").iter().product();

@@ -17,15 +17,23 @@
 mod algebra;
 mod converged;
 mod dense;
+mod fixed_point;
 mod implicit;
 mod krylov;
 mod linear;
 mod linear_solve;
+mod minimize;
+mod nonlinear;
+mod root;
 mod status;
 
 pub use converged::Converged;
+pub use fixed_point::FixedPoint;
 pub use linear::{LinearOptions, Method, Preconditioner, UNKNOWNS_OF_LU};
 pub use linear_solve::LinearSolve;
+pub use minimize::{Descent, Minimize};
+pub use nonlinear::{Iteration, Kind, Nonlinear, Task};
+pub use root::Root;
 pub use status::Status;
 
 use super::*;
@@ -33,7 +41,7 @@ use crate::ad::AdError;
 use crate::ir::{Attribute, Extent};
 
 pub(super) fn entries() -> Vec<Entry> {
-    vec![linear_solve::ENTRY, converged::ENTRY]
+    vec![linear_solve::ENTRY, fixed_point::ENTRY, root::ENTRY, minimize::ENTRY, converged::ENTRY]
 }
 
 /// An equation with parameters, and a way to solve it.
