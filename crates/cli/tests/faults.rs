@@ -46,8 +46,9 @@ fn end(mut child: Child) -> Output {
     let began = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if began.elapsed() > PATIENCE {
+            let left: Vec<_> = (0..RANKS).map(|rank| process(&child, rank)).collect();
             child.kill().unwrap();
-            panic!("the job must end");
+            panic!("the job must end; of its ranks are left {left:?}");
         }
         std::thread::sleep(Duration::from_millis(20));
     }
