@@ -22,6 +22,8 @@ use tessera_testing::ranks::on_ranks;
 type Join<const N: usize> = fn([f64; N], [f64; N]) -> [f64; N];
 
 /// A payload of `len` elements for each block, folded by the law on one process and over the ranks of `layout`.
+///
+/// Both ways of the exchange, kept whole and halved, whatever the plan would choose.
 fn assert_folds<const N: usize>(layout: &Layout, len: usize, seed: u64, join: Join<N>) {
     let value = |block: usize, i: usize| {
         let index = (block * len + i) as u64;
@@ -41,6 +43,7 @@ fn assert_folds<const N: usize>(layout: &Layout, len: usize, seed: u64, join: Jo
     let want = tree::combine(0..layout.blocks(), &mut leaf, &mut fold).unwrap_or(vec![7.0; len]);
     let got = on_ranks(layout.size(), |ranks| {
         let plan = Allreduce::new(layout, ranks.rank());
+        let chosen = plan.whole_max();
         let subtree = |blocks: &std::ops::Range<usize>| {
             let mut leaf = |block: usize| (0..len).map(|i| value(block, i)).collect::<Vec<f64>>();
             let mut fold = |mut x: Vec<f64>, y: Vec<f64>| {
@@ -50,23 +53,29 @@ fn assert_folds<const N: usize>(layout: &Layout, len: usize, seed: u64, join: Jo
             tree::combine(blocks.clone(), &mut leaf, &mut fold).expect("a subtree has blocks")
         };
         let partials: Vec<Vec<f64>> = plan.subtrees().iter().map(subtree).collect();
-        let partials: Vec<&[f64]> = partials.iter().map(Vec::as_slice).collect();
-        let mut result = vec![7.0; len];
-        // Twice, for what a plan keeps from call to call.
-        for _ in 0..2 {
-            plan.run(&*ranks, &partials, N, &mut result, |_, x, y| join_all(x, y))
+        // The last one twice, for what a plan keeps from call to call.
+        let mut plan = plan;
+        let mut results = Vec::new();
+        for whole_max in [chosen, usize::MAX, 0, 0] {
+            plan = plan.with_whole_max(whole_max);
+            let (mut partials, mut result) = (partials.clone(), vec![7.0; len]);
+            let mut partials: Vec<&mut [f64]> = partials.iter_mut().map(Vec::as_mut_slice).collect();
+            plan.run(&*ranks, &mut partials, N, &mut result, |_, x, y| join_all(x, y))
                 .expect("as the plan wants");
+            results.push(result);
         }
-        result
+        results
     });
     let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<u64>>();
-    for (rank, got) in got.iter().enumerate() {
-        assert_eq!(bits(got), bits(&want), "rank {rank} of {layout:?}, {len} elements");
+    for (rank, results) in got.iter().enumerate() {
+        for (way, got) in ["chosen", "whole", "halved", "halved again"].iter().zip(results) {
+            assert_eq!(bits(got), bits(&want), "rank {rank} of {layout:?}, {len} elements, {way}");
+        }
     }
 }
 
 fn layouts() -> impl Strategy<Value = Layout> {
-    let cuts = prop::collection::vec(0usize..70, 1..9);
+    let cuts = prop::collection::vec(0usize..70, 1..20);
     cuts.prop_map(|mut cuts| {
         cuts.push(0);
         cuts.sort_unstable();
@@ -74,8 +83,7 @@ fn layouts() -> impl Strategy<Value = Layout> {
     })
 }
 
-/// Lengths around those where the exchange changes: nothing, one element, one exchange, slices shorter than the ranks are
-/// many and longer ones.
+/// Nothing, one element, fewer than the ranks are many, and more.
 const LENGTHS: [usize; 6] = [0, 1, 5, 63, 300, 5000];
 
 proptest! {
@@ -99,9 +107,9 @@ proptest! {
 #[test]
 fn partial_results_that_do_not_fit_are_refused() {
     let plan = Allreduce::new(&Layout::even(1000, 1), 0);
-    let error = plan.run(&Solo, &[], 1, &mut [0.0], |_, _, _| {}).unwrap_err();
+    let error = plan.run(&Solo, &mut [], 1, &mut [0.0], |_, _, _| {}).unwrap_err();
     assert_eq!(error, PartialsError { rank: 0, subtrees: 1, len: 1, state: 1, got: vec![] });
-    assert!(plan.run(&Solo, &[&[1.0; 3][..]], 2, &mut [0.0; 3], |_, _, _| {}).is_err());
+    assert!(plan.run(&Solo, &mut [&mut [1.0; 3][..]], 2, &mut [0.0; 3], |_, _, _| {}).is_err());
 }
 
 /// Checks that `graph`, of whose inputs those in `sharded` are, gives the bits of one process on some numbers of ranks.

@@ -2,13 +2,12 @@
 
 use super::{LaunchError, Ranks};
 use mpi::Threading;
-use mpi::datatype::{Partition, PartitionMut};
 use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
-use mpi::traits::{Communicator as _, CommunicatorCollectives as _};
+use mpi::traits::{Communicator as _, Destination as _, Source as _};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use tessera_core::exec::comm::Communicator;
+use tessera_core::exec::comm::{Communicator, Incoming, Outgoing};
 
 /// All processes of an MPI job.
 struct World {
@@ -58,11 +57,40 @@ fn abort_on_panic(rank: usize, size: usize) {
     }));
 }
 
-/// Lengths as MPI counts them, and where each part begins.
-fn counts(lengths: &[usize]) -> (Vec<i32>, Vec<i32>) {
-    let count = |n: usize| i32::try_from(n).expect("an exchange is less than 2 GiB");
-    let starts = lengths.iter().scan(0, |next, len| Some(count(std::mem::replace(next, *next + len))));
-    (lengths.iter().map(|&len| count(len)).collect(), starts.collect())
+/// Messages from one rank to another that are at most this long together go as one: a message more costs more than to copy them.
+const TOGETHER_MAX: usize = 16 << 10;
+
+/// The messages between this rank and another one.
+struct Between<M> {
+    other: i32,
+    messages: Vec<M>,
+    /// All of them, where they go as one.
+    together: Option<Vec<u8>>,
+}
+
+/// Messages by the rank at their other end, with room for those that go as one.
+fn between<M>(messages: impl Iterator<Item = (usize, M)>, len: impl Fn(&M) -> usize) -> Vec<Between<M>> {
+    let mut all: Vec<Between<M>> = Vec::new();
+    for (other, message) in messages {
+        let other = i32::try_from(other).expect("ranks are MPI's");
+        match all.iter_mut().find(|between| between.other == other) {
+            Some(between) => between.messages.push(message),
+            None => all.push(Between { other, messages: vec![message], together: None }),
+        }
+    }
+    for Between { messages, together, .. } in &mut all {
+        let total = messages.iter().map(&len).sum();
+        *together = (messages.len() > 1 && total <= TOGETHER_MAX).then(|| vec![0; total]);
+    }
+    all
+}
+
+/// Copies each message to, or from, its place among those that go as one.
+fn copy_together<M>(between: &mut [Between<M>], copy: impl Fn(&mut [u8], &mut M) -> usize) {
+    for Between { messages, together, .. } in between {
+        let Some(together) = together else { continue };
+        messages.iter_mut().fold(0, |at, message| at + copy(&mut together[at..], message));
+    }
 }
 
 impl Communicator for World {
@@ -74,26 +102,37 @@ impl Communicator for World {
         self.size
     }
 
-    fn all_gather(&self, mine: &[u8], all: &mut [u8], lengths: &[usize]) {
-        let (counts, starts) = counts(lengths);
-        let mut all = PartitionMut::new(all, counts, starts);
+    fn exchange(&self, sent: &[Outgoing], received: &mut [Incoming]) {
         let mpi = self.mpi.lock().unwrap_or_else(PoisonError::into_inner);
-        mpi.world.all_gather_varcount_into(mine, &mut all);
-    }
-
-    fn all_to_all(
-        &self,
-        sent: &[u8],
-        sent_lengths: &[usize],
-        received: &mut [u8],
-        received_lengths: &[usize],
-    ) {
-        let (sent_counts, sent_starts) = counts(sent_lengths);
-        let (received_counts, received_starts) = counts(received_lengths);
-        let sent = Partition::new(sent, sent_counts, sent_starts);
-        let mut received = PartitionMut::new(received, received_counts, received_starts);
-        let mpi = self.mpi.lock().unwrap_or_else(PoisonError::into_inner);
-        mpi.world.all_to_all_varcount_into(&sent, &mut received);
+        let mut sent = between(sent.iter().map(|m| (m.to, m.bytes)), |bytes| bytes.len());
+        let mut received = between(received.iter_mut().map(|m| (m.from, &mut *m.bytes)), |bytes| bytes.len());
+        copy_together(&mut sent, |all, bytes| {
+            all[..bytes.len()].copy_from_slice(bytes);
+            bytes.len()
+        });
+        mpi::request::scope(|scope| {
+            let mut requests = Vec::with_capacity(8);
+            for Between { other, messages, together } in &mut received {
+                let other = mpi.world.process_at_rank(*other);
+                match together {
+                    Some(all) => requests.push(other.immediate_receive_into(scope, &mut all[..])),
+                    None => requests
+                        .extend(messages.iter_mut().map(|m| other.immediate_receive_into(scope, &mut **m))),
+                }
+            }
+            for Between { other, messages, together } in &sent {
+                let other = mpi.world.process_at_rank(*other);
+                match together {
+                    Some(all) => requests.push(other.immediate_send(scope, &all[..])),
+                    None => requests.extend(messages.iter().map(|m| other.immediate_send(scope, *m))),
+                }
+            }
+            requests.into_iter().for_each(|request| _ = request.wait());
+        });
+        copy_together(&mut received, |all, bytes| {
+            bytes.copy_from_slice(&all[..bytes.len()]);
+            bytes.len()
+        });
     }
 }
 

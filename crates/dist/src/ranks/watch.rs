@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tessera_core::exec::comm::Communicator;
+use tessera_core::exec::comm::{Communicator, Incoming, Outgoing};
 
 /// Beats, and looks at the others, for each patience.
 const BEATS: u32 = 8;
@@ -223,18 +223,8 @@ impl Communicator for Watched {
         self.inner.size()
     }
 
-    fn all_gather(&self, mine: &[u8], all: &mut [u8], lengths: &[usize]) {
-        self.within(|| self.inner.all_gather(mine, all, lengths));
-    }
-
-    fn all_to_all(
-        &self,
-        sent: &[u8],
-        sent_lengths: &[usize],
-        received: &mut [u8],
-        received_lengths: &[usize],
-    ) {
-        self.within(|| self.inner.all_to_all(sent, sent_lengths, received, received_lengths));
+    fn exchange(&self, sent: &[Outgoing], received: &mut [Incoming]) {
+        self.within(|| self.inner.exchange(sent, received));
     }
 }
 

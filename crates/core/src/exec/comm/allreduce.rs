@@ -1,32 +1,31 @@
 //! A reduction over blocks that lie on many ranks, with the bits of one process.
 //!
-//! A range of blocks is a list of whole subtrees of the law's tree (law 5). Each rank reduces its own; what is left are
-//! fewer than 2 log₂ n partial results per rank, and the top of the tree, which is the same everywhere.
+//! A range of blocks is a list of whole subtrees of the law's tree (law 5). Each rank reduces its own; then halves of groups of
+//! ranks meet, the smallest groups first, and join what the law joins ([`rounds`](super::rounds)). The top of the tree is
+//! folded on the way, by the same joins in the same order as on one process.
 //!
-//! - *Small payloads* take one exchange: everybody gets all partial results and folds the top of the tree.
-//! - *Large payloads* are cut into one slice per rank: an all-to-all brings slice s of every partial result to rank s,
-//!   which folds it; an all-gather brings the folded slices to all. That is a reduce-scatter and an all-gather, but for
-//!   the order, which is the law's and no library's.
+//! - *Small payloads:* both halves tell each other all, so that after ⌈log₂ P⌉ rounds everybody has the result.
+//! - *Large payloads:* in each round a rank gives away half of its elements and keeps the other half, until it has a P-th of
+//!   the result; then it gets the rest back the same way. That is recursive halving and doubling (Rabenseifner, ICCS 2004), but
+//!   for the order, which is the law's and no library's. What a rank sends of its k partial results is less than k + 1 payloads.
 //!
-//! Either way an element is folded by the same joins in the same order, so the choice does not show. A rank holds its own
-//! partial results and one slice of all: its share times O(log n).
+//! Either way an element is folded by the same joins, so the choice does not show. A rank holds its own partial results and,
+//! for a bounded piece of the payload, what it is brought.
 
-use super::{Communicator, Layout};
-use crate::numerics::tree;
+use super::rounds::{Round, common, rounds};
+use super::{Communicator, Incoming, Layout, Outgoing};
 use bytemuck::Pod;
 use std::ops::Range;
 use std::sync::Mutex;
 
-/// Bytes of all partial results, for each rank, up to which one exchange is faster than two: beyond, what is saved of the
-/// bytes costs more than the messages to every rank.
-const GATHERED_MAX: usize = 4 << 10;
+/// What a message costs, in bytes that could be sent in its time: decides between the two ways.
+const MESSAGE_BYTES: usize = 8 << 10;
 
-/// Bytes of a rank's partial results that are exchanged at a time: bounds what a rank holds, and the counts of an exchange, which MPI keeps in
-/// 32 bits.
-const PIECE: usize = 64 << 20;
+/// Bytes of a payload that go through the rounds at a time: bounds what a rank holds, and keeps it in cache.
+const PIECE: usize = 4 << 20;
 
-/// Bytes of a payload that are folded at a time, so that they stay in cache from join to join.
-const FOLDED: usize = 16 << 10;
+/// Bytes of a payload that are joined at a time, so that they stay in cache from join to join.
+const JOINED: usize = 16 << 10;
 
 /// Partial results that do not fit a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,17 +45,27 @@ pub struct PartialsError {
     pub got: Vec<usize>,
 }
 
+/// How far payloads are spread over ranks between their rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Everybody keeps everything.
+    Whole,
+    /// A rank keeps its slice.
+    Halved,
+}
+
 /// The plan of a reduction over the blocks of a layout: who sends what, and how it is folded.
 #[derive(Debug)]
 pub struct Allreduce {
     rank: usize,
     own: Vec<Range<usize>>,
-    /// How many subtrees each rank holds.
-    counts: Vec<usize>,
-    /// Which partial results join, numbered in the order of the blocks: the second one into the first.
-    joins: Vec<(usize, usize)>,
-    /// Space for what is sent and what is received, kept from call to call.
-    buffers: Mutex<[Vec<u64>; 2]>,
+    rounds: Vec<Round>,
+    /// Whether there are no blocks.
+    is_empty: bool,
+    /// Bytes of the largest payload that is kept whole.
+    whole_max: usize,
+    /// Space for what is received, kept from call to call.
+    space: Mutex<Vec<u64>>,
 }
 
 /// The first `len` elements of a buffer that is made large enough.
@@ -68,30 +77,62 @@ fn room<T: Pod>(buffer: &mut Vec<u64>, len: usize) -> &mut [T] {
     &mut bytemuck::cast_slice_mut(&mut buffer[..words])[..len]
 }
 
-/// The joins of the law's tree over `blocks`, above subtrees that begin at `starts`; gives the first one's number.
-fn push_joins(blocks: Range<usize>, starts: &[usize], joins: &mut Vec<(usize, usize)>) -> usize {
-    let first = starts.partition_point(|&start| start < blocks.start);
-    let is_subtree = starts.get(first + 1).is_none_or(|&next| next >= blocks.end);
-    if !is_subtree {
-        let middle = blocks.start + tree::split(blocks.len());
-        let left = push_joins(blocks.start..middle, starts, joins);
-        let right = push_joins(middle..blocks.end, starts, joins);
-        joins.push((left, right));
-    }
+/// Takes the first `len` elements of what is left.
+fn cut<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+    let (first, after) = std::mem::take(rest).split_at_mut(len);
+    *rest = after;
     first
+}
+
+/// Elements that this rank shares with a partner in a round, of the whole payload.
+struct Share {
+    partner: usize,
+    give: Range<usize>,
+    take: Range<usize>,
+}
+
+impl Round {
+    /// What it shares with whom, in the order of what it takes, and the range that it holds before and after.
+    fn shares(&self, way: Way, len: usize, state: usize) -> ([Range<usize>; 2], Vec<Share>) {
+        match way {
+            Way::Whole => {
+                let give = |&partner: &usize| Share { partner, give: 0..len, take: 0..0 };
+                let mut shares: Vec<Share> = self.to.iter().map(give).collect();
+                match shares.iter_mut().find(|share| share.partner == self.from) {
+                    Some(share) => share.take = 0..len,
+                    None => shares.push(Share { partner: self.from, give: 0..0, take: 0..len }),
+                }
+                ([0..len, 0..len], shares)
+            }
+            Way::Halved => {
+                let own = self.slice.map(|slice| slice.range(len, state));
+                let share = |(partner, theirs): &(usize, [_; 2])| {
+                    let theirs = theirs.map(|slice: super::rounds::Slice| slice.range(len, state));
+                    Share {
+                        partner: *partner,
+                        give: common(&own[0], &theirs[1]),
+                        take: common(&theirs[0], &own[1]),
+                    }
+                };
+                (own.clone(), self.partners.iter().map(share).collect())
+            }
+        }
+    }
 }
 
 impl Allreduce {
     /// The plan of `rank` for reductions over `layout`.
     pub fn new(layout: &Layout, rank: usize) -> Allreduce {
-        let subtrees: Vec<Vec<Range<usize>>> = (0..layout.size()).map(|rank| layout.subtrees(rank)).collect();
-        let starts: Vec<usize> = subtrees.iter().flatten().map(|range| range.start).collect();
-        let mut joins = Vec::new();
-        if layout.blocks() > 0 {
-            push_joins(0..layout.blocks(), &starts, &mut joins);
+        let size = layout.size();
+        let subtrees: usize = (0..size).map(|rank| layout.subtrees(rank..rank + 1).len()).sum();
+        Allreduce {
+            rank,
+            own: layout.subtrees(rank..rank + 1),
+            rounds: rounds(layout, rank),
+            is_empty: layout.blocks() == 0,
+            whole_max: whole_max(size, subtrees),
+            space: Mutex::default(),
         }
-        let counts = subtrees.iter().map(Vec::len).collect();
-        Allreduce { rank, own: subtrees[rank].clone(), counts, joins, buffers: Mutex::default() }
     }
 
     /// The subtrees of which this rank gives partial results, in order.
@@ -99,13 +140,19 @@ impl Allreduce {
         &self.own
     }
 
-    /// Subtrees of all ranks.
-    fn total(&self) -> usize {
-        self.joins.len() + 1
+    /// Bytes of the largest payload that all ranks keep whole in every round; larger ones are halved.
+    pub fn whole_max(&self) -> usize {
+        self.whole_max
+    }
+
+    /// The same plan with another [`Allreduce::whole_max`], which must be the same on all ranks: for measurements of where to change.
+    pub fn with_whole_max(self, whole_max: usize) -> Allreduce {
+        Allreduce { whole_max, ..self }
     }
 
     /// **Collective.** Reduces to `result` the partial results of all ranks; this rank gives one for each of
-    /// [`Allreduce::subtrees`], in order. Without a block there is nothing to reduce, and `result` stays as it is.
+    /// [`Allreduce::subtrees`], in order, and finds other numbers in their place then. Without a block there is nothing to reduce, and
+    /// `result` stays as it is.
     ///
     /// A payload is a list of states of `state` elements each (one for a sum; a Kahan sum has two). `join` joins the states
     /// of the given elements: of a left subtree, in place, with those of the right one.
@@ -115,7 +162,7 @@ impl Allreduce {
     pub fn run<T: Pod>(
         &self,
         communicator: &dyn Communicator,
-        partials: &[&[T]],
+        partials: &mut [&mut [T]],
         state: usize,
         result: &mut [T],
         mut join: impl FnMut(Range<usize>, &mut [T], &[T]),
@@ -126,115 +173,141 @@ impl Allreduce {
             let got = partials.iter().map(|partial| partial.len()).collect();
             return Err(PartialsError { rank: self.rank, subtrees: self.own.len(), len, state, got });
         }
-        if self.counts.iter().all(|&count| count == 0) || len == 0 {
+        if self.is_empty || len == 0 {
             return Ok(());
         }
-        if communicator.size() == 1 {
-            result.copy_from_slice(partials[0]);
-            return Ok(());
-        }
-        if self.total() * size_of_val(result) <= GATHERED_MAX * self.counts.len() {
-            self.gathered(communicator, partials, state, result, &mut join);
-            return Ok(());
-        }
-        let most = self.counts.iter().max().copied().unwrap_or(1);
-        let piece = (PIECE / most / size_of::<T>() / state).max(1) * state;
+        let way = if size_of_val(result) <= self.whole_max { Way::Whole } else { Way::Halved };
+        let piece = (PIECE / size_of::<T>() / state).max(1) * state;
         for start in (0..len).step_by(piece) {
             let end = len.min(start + piece);
-            let parts: Vec<&[T]> = partials.iter().map(|partial| &partial[start..end]).collect();
-            let mut join = |range: Range<usize>, x: &mut [T], y: &[T]| {
+            let parts = partials.iter_mut().map(|partial| &mut partial[start..end]).collect();
+            let join = |range: Range<usize>, x: &mut [T], y: &[T]| {
                 join(start + range.start..start + range.end, x, y)
             };
-            self.sliced(communicator, &parts, state, &mut result[start..end], &mut join);
+            let result = &mut result[start..end];
+            self.gather(communicator, way, parts, state, result, join);
+            if way == Way::Halved {
+                self.spread(communicator, state, result);
+            }
         }
         Ok(())
     }
 
-    /// One exchange: all partial results to everybody.
-    fn gathered<T: Pod>(
+    /// All rounds: what this rank keeps of the payload is in its place in `result` then.
+    fn gather<T: Pod>(
         &self,
         communicator: &dyn Communicator,
-        partials: &[&[T]],
+        way: Way,
+        partials: Vec<&mut [T]>,
         state: usize,
         result: &mut [T],
-        join: &mut impl FnMut(Range<usize>, &mut [T], &[T]),
+        mut join: impl FnMut(Range<usize>, &mut [T], &[T]),
     ) {
         let len = result.len();
-        let lengths: Vec<usize> = self.counts.iter().map(|count| count * size_of_val(result)).collect();
-        let mut buffers = self.buffers.lock().expect("no panic while held");
-        let all = room::<T>(&mut buffers[1], self.total() * len);
-        let mine = partials.concat();
-        communicator.all_gather(bytemuck::cast_slice(&mine), bytemuck::cast_slice_mut(all), &lengths);
-        self.fold(all, 0..len, state, join);
-        result.copy_from_slice(&all[..len]);
+        let mut space = self.space.lock().expect("no panic while held");
+        let taken = |round: &Round| {
+            let ([_, after], _) = round.shares(way, len, state);
+            round.theirs * after.len()
+        };
+        let mut rest = room::<T>(&mut space, self.rounds.iter().map(taken).sum());
+        let (mut held, mut subtrees) = (0..len, partials);
+        for round in &self.rounds {
+            let ([before, after], shares) = round.shares(way, len, state);
+            let mut theirs: Vec<&mut [T]> = (0..round.theirs).map(|_| cut(&mut rest, after.len())).collect();
+            exchange(communicator, &shares, &before, &subtrees, &mut theirs);
+            let kept = after.start - before.start..after.end - before.start;
+            let own = subtrees.into_iter().map(|subtree| &mut subtree[kept.clone()]);
+            let mut parts: Vec<Option<&mut [T]>> = match round.theirs_first {
+                true => theirs.into_iter().chain(own).map(Some).collect(),
+                false => own.chain(theirs).map(Some).collect(),
+            };
+            join_parts(&mut parts, &round.joins, after.clone(), state, &mut join);
+            subtrees = round.left.iter().filter_map(|&number| parts[number].take()).collect();
+            held = after;
+        }
+        if let [all] = &subtrees[..] {
+            result[held].copy_from_slice(all);
+        }
     }
 
-    /// Two exchanges: slice s of all partial results to rank s, and the folded slices to everybody.
-    fn sliced<T: Pod>(
-        &self,
-        communicator: &dyn Communicator,
-        partials: &[&[T]],
-        state: usize,
-        result: &mut [T],
-        join: &mut impl FnMut(Range<usize>, &mut [T], &[T]),
-    ) {
-        let (len, size) = (result.len(), self.counts.len());
-        let slice = |rank: usize| {
-            let cut = |rank: usize| len / state * rank / size * state;
-            cut(rank)..cut(rank + 1)
-        };
-        let bytes = |elements: usize| elements * size_of::<T>();
-        let slices: Vec<usize> = (0..size).map(|rank| bytes(slice(rank).len())).collect();
-        let sent_lengths: Vec<usize> = slices.iter().map(|slice| slice * partials.len()).collect();
-        let mine = slice(self.rank);
-        let received_lengths: Vec<usize> =
-            self.counts.iter().map(|count| count * bytes(mine.len())).collect();
-        let mut buffers = self.buffers.lock().expect("no panic while held");
-        let [sent, received] = &mut *buffers;
-        // One partial result is in the order of its slices as it is.
-        let sent: &[T] = match partials {
-            [only] => only,
-            _ => {
-                let sent = room::<T>(sent, partials.len() * len);
-                let mut rest = &mut *sent;
-                for part in (0..size).flat_map(|rank| partials.iter().map(move |x| &x[slice(rank)])) {
-                    let (here, after) = rest.split_at_mut(part.len());
-                    here.copy_from_slice(part);
-                    rest = after;
+    /// The rounds backwards: every rank gets what the others have of the result.
+    fn spread<T: Pod>(&self, communicator: &dyn Communicator, state: usize, result: &mut [T]) {
+        for round in self.rounds.iter().rev() {
+            let ([before, after], shares) = round.shares(Way::Halved, result.len(), state);
+            let (head, tail) = result.split_at_mut(after.start);
+            let (own, tail) = tail.split_at_mut(after.len());
+            let (mut head, mut tail) = (&mut head[before.start..], &mut tail[..before.end - after.end]);
+            let own: &[T] = own;
+            let (mut sent, mut received) = (Vec::new(), Vec::new());
+            // What it took of a partner it gives back, joined, and takes what it gave.
+            for Share { partner, give, take } in shares {
+                if !take.is_empty() {
+                    let part = &own[take.start - after.start..take.end - after.start];
+                    sent.push(Outgoing { to: partner, bytes: bytemuck::cast_slice(part) });
                 }
-                sent
+                if !give.is_empty() {
+                    let part = if give.start < after.start { &mut head } else { &mut tail };
+                    let bytes = bytemuck::cast_slice_mut(cut(part, give.len()));
+                    received.push(Incoming { from: partner, bytes });
+                }
             }
-        };
-        let received = room::<T>(received, self.total() * mine.len());
-        communicator.all_to_all(
-            bytemuck::cast_slice(sent),
-            &sent_lengths,
-            bytemuck::cast_slice_mut(received),
-            &received_lengths,
-        );
-        self.fold(received, mine.clone(), state, join);
-        let folded = bytemuck::cast_slice(&received[..mine.len()]);
-        communicator.all_gather(folded, bytemuck::cast_slice_mut(result), &slices);
+            communicator.exchange(&sent, &mut received);
+        }
     }
+}
 
-    /// Folds the elements `range` of all partial results, which lie in `parts` one after the other; the first place gets
-    /// the result.
-    fn fold<T: Pod>(
-        &self,
-        parts: &mut [T],
-        range: Range<usize>,
-        state: usize,
-        join: &mut impl FnMut(Range<usize>, &mut [T], &[T]),
-    ) {
-        let len = range.len();
-        let step = (FOLDED / size_of::<T>() / state).max(1) * state;
-        for from in (0..len).step_by(step) {
-            let to = len.min(from + step);
-            for &(left, right) in &self.joins {
-                let (x, y) = parts.split_at_mut(right * len);
-                let (x, y) = (&mut x[left * len..][from..to], &y[from..to]);
-                join(range.start + from..range.start + to, x, y);
+/// Gives the partners their elements of `own` subtrees, which hold the elements `before`, and takes those of `theirs`.
+fn exchange<T: Pod>(
+    communicator: &dyn Communicator,
+    shares: &[Share],
+    before: &Range<usize>,
+    own: &[&mut [T]],
+    theirs: &mut [&mut [T]],
+) {
+    let (mut sent, mut received) = (Vec::new(), Vec::new());
+    for Share { partner, give, .. } in shares.iter().filter(|share| !share.give.is_empty()) {
+        for subtree in own {
+            let part = &subtree[give.start - before.start..give.end - before.start];
+            sent.push(Outgoing { to: *partner, bytes: bytemuck::cast_slice(part) });
+        }
+    }
+    for subtree in theirs {
+        let mut rest = &mut **subtree;
+        for Share { partner, take, .. } in shares.iter().filter(|share| !share.take.is_empty()) {
+            let bytes = bytemuck::cast_slice_mut(cut(&mut rest, take.len()));
+            received.push(Incoming { from: *partner, bytes });
+        }
+    }
+    communicator.exchange(&sent, &mut received);
+}
+
+/// Does `joins` on the elements `range` of a payload.
+fn join_parts<T: Pod>(
+    parts: &mut [Option<&mut [T]>],
+    joins: &[(usize, usize)],
+    range: Range<usize>,
+    state: usize,
+    join: &mut impl FnMut(Range<usize>, &mut [T], &[T]),
+) {
+    let step = (JOINED / size_of::<T>() / state).max(1) * state;
+    for from in (0..range.len()).step_by(step) {
+        let to = range.len().min(from + step);
+        for &(left, right) in joins {
+            let (head, tail) = parts.split_at_mut(right);
+            if let (Some(x), Some(y)) = (&mut head[left], &tail[0]) {
+                join(range.start + from..range.start + to, &mut x[from..to], &y[from..to]);
             }
         }
     }
+}
+
+/// Bytes of a payload up to which it is faster for `size` ranks with `subtrees` subtrees in all to keep it whole: that takes half the messages.
+///
+/// With s subtrees of a rank, R rounds and c = 1 − 1/P, the one way moves and joins R s payloads, the other one s c, and moves c more
+/// for the result. A byte that is joined counts as one that is moved.
+fn whole_max(size: usize, subtrees: usize) -> usize {
+    let (ranks, rounds) = (size as f64, size.next_power_of_two().ilog2() as f64);
+    let (share, c) = ((subtrees as f64 / ranks).max(1.0), 1.0 - 1.0 / ranks);
+    let more = 2.0 * share * (rounds - c) - c;
+    (rounds * MESSAGE_BYTES as f64 / more.max(0.1)) as usize
 }

@@ -248,7 +248,7 @@ impl<'a, T: Real> Region<'a, T> {
                 let subtrees = shard.allreduce.subtrees().iter();
                 let first = shard.first_block;
                 let partials = subtrees.filter_map(|blocks| run(blocks.start - first..blocks.end - first));
-                self.joined(shard, &partials.collect::<Vec<_>>())
+                self.joined(shard, partials.collect())
             }
             _ => run(0..leaves),
         };
@@ -285,15 +285,16 @@ impl<'a, T: Real> Region<'a, T> {
     }
 
     /// **Collective.** The reductions over all ranks' rows, of those over this rank's subtrees.
-    fn joined(&self, shard: &Shard, partials: &[Aligned<T>]) -> Option<Aligned<T>> {
+    fn joined(&self, shard: &Shard, mut partials: Vec<Aligned<T>>) -> Option<Aligned<T>> {
         if self.program.rows == 0 {
             return None;
         }
         let mut payload = Aligned::zeros(self.program.payload_len);
-        let slices: Vec<&[T]> = partials.iter().map(|partial| &**partial).collect();
+        let mut slices: Vec<&mut [T]> = partials.iter_mut().map(|partial| &mut **partial).collect();
         let join = |range: Range<usize>, x: &mut [T], y: &[T]| self.join(range, x, y);
-        let done = shard.allreduce.run(&*shard.communicator, &slices, 1, &mut payload, join);
+        let done = shard.allreduce.run(&*shard.communicator, &mut slices, 1, &mut payload, join);
         done.expect("one payload for each subtree");
+        partials.into_iter().for_each(|partial| give(&self.spare.payloads, partial));
         Some(payload)
     }
 
