@@ -2,8 +2,20 @@
 //! anything else.
 
 use std::collections::{HashMap, VecDeque};
+use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex};
 use tessera_core::exec::comm::{Communicator, Incoming, Outgoing};
+
+/// `command`, which starts `mpirun`, with leave to run as root and more ranks than there are cores.
+pub fn oversubscribed(command: &mut Command) -> &mut Command {
+    command.envs([
+        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
+        ("OMPI_MCA_hwloc_base_binding_policy", "none"),
+        ("OMPI_MCA_mpi_yield_when_idle", "1"),
+    ])
+}
 
 /// One of some threads that are each other's ranks.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use tessera_core::ir::{Builder, Graph, Value};
 use tessera_core::numerics::reduce::State;
 use tessera_core::numerics::reduce::stable::{DoubleDouble, Kahan};
 use tessera_core::numerics::tree;
-use tessera_core::ops::{Cumsum, Reduce, Reduction, Stable};
+use tessera_core::ops::{Cumsum, Dot, Reduce, Reduction, Stable};
 use tessera_core::{DType, Extent, Tensor, Type};
 use tessera_pinn::case::Case;
 use tessera_pinn::state::State as TrainingState;
@@ -192,6 +192,73 @@ fn sharded_and_whole_values_meet() {
     }
 }
 
+fn of_type(dtype: DType, x: Tensor) -> Tensor {
+    match dtype {
+        DType::F32 => Tensor::new(x.shape(), x.values::<f64>().iter().map(|&x| x as f32).collect()),
+        _ => x,
+    }
+}
+
+/// Sums, means and dot products of every policy, over the rows and within them; their results are used by rows again.
+#[test]
+fn stable_sums_and_dots_of_rows() {
+    for dtype in [DType::F64, DType::F32] {
+        for stable in [None, Some(Stable::Kahan), Some(Stable::DoubleDouble)] {
+            let mut b = Builder::new("stable");
+            let x = b.input("x", rows(dtype, 3));
+            let y = b.input("y", rows(dtype, 3));
+            let [t, whole] = ["t", "whole"].map(|name| b.input(name, Type::new(dtype, [Extent::Dynamic])));
+            let reduce = |reduction, axes: Option<&[usize]>| {
+                Arc::new(Reduce { reduction, axes: axes.map(<[usize]>::to_vec), stable })
+            };
+            let z = b.sin(x);
+            let columns = b.apply(reduce(Reduction::Sum, Some(&[0])), &[z]);
+            let within = b.apply(reduce(Reduction::Sum, Some(&[1])), &[x]);
+            let all = b.apply(reduce(Reduction::Mean, None), &[y]);
+            let sum = b.apply(reduce(Reduction::Sum, None), &[t]);
+            let dot = Arc::new(Dot { stable });
+            let by_rows = b.apply(dot.clone(), &[x, y]);
+            let of_vectors = b.apply(dot.clone(), &[t, by_rows]);
+            let with_whole = b.apply(dot.clone(), &[whole, t]);
+            let spread = b.broadcast_like(of_vectors, &[], t);
+            let centred = b.sub(t, spread);
+            let again = b.apply(dot, &[centred, centred]);
+            let outputs = vec![columns, within, all, sum, by_rows, of_vectors, with_whole, centred, again];
+            let graph = b.finish(outputs);
+            for n in [0, 1, 256, 700, 3000] {
+                let of = |seed, shape: &[usize]| of_type(dtype, between(-1.0, 1.0, seed, shape));
+                let inputs = [of(1, &[n, 3]), of(2, &[n, 3]), of(3, &[n]), of(4, &[n])];
+                let sharded = [("x", n), ("y", n), ("t", n)];
+                assert_sharded(&graph, &inputs, &sharded, &format!("{stable:?} of {n} rows of {dtype}"));
+            }
+        }
+    }
+}
+
+/// Sums of integers beside floats, and of f32 beside f64, which no region's kernels do.
+#[test]
+fn sums_of_other_types_than_the_regions() {
+    let mut b = Builder::new("types");
+    let x = b.input("x", rows(DType::F64, 2));
+    let narrow = b.convert(x, DType::F32);
+    let scaled = b.mul(x, x);
+    let number = b.number(DType::F64, 100.0);
+    let number = b.broadcast_like(number, &[], x);
+    let large = b.mul(scaled, number);
+    let whole = b.convert(large, DType::I64);
+    let reduce = |b: &mut Builder, reduction, x| b.reduce(reduction, x, &[0]);
+    let sum = reduce(&mut b, Reduction::Sum, whole);
+    let prod = reduce(&mut b, Reduction::Prod, whole);
+    let least = reduce(&mut b, Reduction::Min, whole);
+    let floats = reduce(&mut b, Reduction::Sum, narrow);
+    let wide = reduce(&mut b, Reduction::Sum, scaled);
+    let graph = b.finish(vec![sum, prod, least, floats, wide]);
+    for n in [0, 1, 300, 2000] {
+        let inputs = [between(-3.0, 3.0, 1, &[n, 2])];
+        assert_sharded(&graph, &inputs, &[("x", n)], &format!("{n} rows of several types"));
+    }
+}
+
 #[test]
 fn outputs_say_whether_they_are_sharded() {
     let mut b = Builder::new("f");
@@ -220,23 +287,22 @@ fn error(make: impl Fn(&mut Builder, Value) -> Value + Sync, name: &str, given: 
 
 #[test]
 fn what_cannot_be_sharded_is_named() {
-    let whole = "of which each rank holds some; reduce over the rows first by a plain sum, mean, max, min or prod, \
+    let whole = "of which each rank holds some; reduce over the rows first by a sum, mean, max, min, prod or dot product, \
                  or give the inputs that it is made of whole to every rank";
-    let kahan = Reduce { reduction: Reduction::Sum, axes: None, stable: Some(Stable::Kahan) };
-    let stable = |b: &mut Builder, x| b.apply(Arc::new(kahan.clone()), &[x]);
+    let cumulative = |b: &mut Builder, x| b.apply(Arc::new(Cumsum { axis: 0, reverse: false }), &[x]);
     assert_eq!(
-        error(stable, "x", 600),
-        format!("@f cannot be sharded: `reduce` needs all rows of %x (tensor<600xf64>), {whole}")
+        error(cumulative, "x", 600),
+        format!("@f cannot be sharded: `cumsum` needs all rows of %x (tensor<600xf64>), {whole}")
     );
-    let sorted = |b: &mut Builder, x| {
+    let of_sin = |b: &mut Builder, x| {
         let y = b.sin(x);
         b.apply(Arc::new(Cumsum { axis: 0, reverse: false }), &[y])
     };
-    assert!(error(sorted, "x", 600).contains("`cumsum` needs all rows of"), "{}", error(sorted, "x", 600));
+    assert!(error(of_sin, "x", 600).contains("`cumsum` needs all rows of"), "{}", error(of_sin, "x", 600));
     let plain = |b: &mut Builder, x| b.sum_all(x);
     assert_eq!(
         error(plain, "x", 17),
-        "@f cannot be sharded: argument %x must have rows 256..600 of 600 on rank 1 of 2, got 17 rows; \
+        "@f cannot be sharded: argument %x must have rows 512..600 of 600 on rank 1 of 2, got 17 rows; \
          `Sharding::range` says which rows a rank holds"
     );
     assert_eq!(

@@ -7,7 +7,7 @@
 //! A value that costs little (a broadcast) is computed again where a later region needs it.
 
 use super::batch;
-use super::shard::{Flow, ShardError};
+use super::shard::{self, Flow, ShardError};
 use crate::ir::{DType, Graph, Node, Origin, Value};
 use crate::numerics::tree::{self, BLOCK};
 use crate::ops::{Kernel, RowUse, Rows};
@@ -57,6 +57,15 @@ pub struct Nested {
     pub node: usize,
     /// The plans of its regions.
     pub plans: Vec<Arc<Plan>>,
+}
+
+/// How a node that stands in no region works on this rank's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnRows {
+    /// The row extent over all ranks.
+    pub extent: usize,
+    /// Whether it reduces over them, or gives as many.
+    pub reduced: bool,
 }
 
 /// One step of a plan.
@@ -161,11 +170,22 @@ impl Plan {
         Ok(plan)
     }
 
+    /// What node `i` does with this rank's rows, if it stands in no region, works on some and can.
+    pub fn own_rows(&self, i: usize) -> Option<OwnRows> {
+        let node = &self.graph.nodes()[i];
+        let is_sharded = |v: &Value| self.sharded[v.index()];
+        let reduced = shard::reduces(&self.graph, i)
+            .filter(|_| node.operands.iter().chain(&node.results).any(is_sharded))?;
+        let extent = self.graph.ty(node.operands[0]).shape.first()?.known()?;
+        Some(OwnRows { extent, reduced })
+    }
+
     /// That no step needs all rows of a sharded value.
     fn check_sharded(&self) -> Result<(), ShardError> {
         for step in &self.steps {
             let needed = match step {
                 Step::Region(region) if region.sharded => region.whole.clone(),
+                Step::Whole(node) if self.own_rows(*node).is_some() => continue,
                 _ => step.reads(&self.graph),
             };
             let Some(&value) = needed.iter().find(|v| self.sharded[v.index()]) else { continue };

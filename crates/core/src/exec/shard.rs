@@ -6,7 +6,8 @@
 
 use super::comm::{Allreduce, Communicator, Layout};
 use crate::ir::{Extent, Graph, Type, Value};
-use crate::ops::RowUse;
+use crate::numerics::tree::BLOCK;
+use crate::ops::{Kernel, RowUse};
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -65,7 +66,7 @@ pub enum ShardError {
     },
     /// An operation needs all rows of a sharded value.
     #[error(
-        "`{op}` needs all rows of %{operand} ({ty}), of which each rank holds some; reduce over the rows first by a plain sum, mean, max, min or prod, or give the inputs that it is made of whole to every rank"
+        "`{op}` needs all rows of %{operand} ({ty}), of which each rank holds some; reduce over the rows first by a sum, mean, max, min, prod or dot product, or give the inputs that it is made of whole to every rank"
     )]
     Whole {
         /// The operation.
@@ -147,6 +148,7 @@ impl Sharding {
         let layout = Layout::even(rows, self.communicator.size());
         let rank = self.communicator.rank();
         Shard {
+            extent: rows,
             rows: layout.rows_of(rank, rows),
             first_block: layout.blocks_of(rank).start,
             allreduce: Allreduce::new(&layout, rank),
@@ -158,6 +160,8 @@ impl Sharding {
 /// This rank's part of a row extent, and how reductions over all of it are finished.
 #[derive(Debug)]
 pub(super) struct Shard {
+    /// The extent over all ranks.
+    pub extent: usize,
     /// This rank's rows.
     pub rows: Range<usize>,
     /// The block in which they begin.
@@ -166,6 +170,14 @@ pub(super) struct Shard {
     pub allreduce: Allreduce,
     /// The ranks.
     pub communicator: Arc<dyn Communicator>,
+}
+
+impl Shard {
+    /// This rank's rows, counted from its first one, of each of its subtrees.
+    pub fn subtrees(&self) -> impl Iterator<Item = Range<usize>> {
+        let row = |block: usize| self.rows.len().min((block - self.first_block) * BLOCK);
+        self.allreduce.subtrees().iter().map(move |blocks| row(blocks.start)..row(blocks.end))
+    }
 }
 
 /// What of a graph is sharded.
@@ -230,6 +242,19 @@ fn row_uses(graph: &Graph, i: usize) -> Option<(Vec<RowUse>, bool)> {
     let node = &graph.nodes()[i];
     let &[result] = node.results.as_slice() else { return None };
     let types: Vec<&Type> = node.operands.iter().map(|&v| graph.ty(v)).collect();
-    let rows = node.op.rows(&types, graph.ty(result))?;
-    (rows.reduced || graph.ty(result).ndim() > 0).then_some((rows.operands, rows.reduced))
+    match node.op.rows(&types, graph.ty(result)) {
+        Some(rows) => (rows.reduced || graph.ty(result).ndim() > 0).then_some((rows.operands, rows.reduced)),
+        None => Some((vec![RowUse::Pointwise; node.operands.len()], reduces(graph, i)?)),
+    }
+}
+
+/// Whether node `i` reduces over the rows of its operands, or keeps them: for nodes that can do so with some rows while they stand in no
+/// region, as a stable sum.
+pub(super) fn reduces(graph: &Graph, i: usize) -> Option<bool> {
+    let node = &graph.nodes()[i];
+    match node.op.kernel() {
+        Kernel::Reduce { axes: &[axis], .. } => Some(axis == 0),
+        Kernel::Dot { .. } => Some(graph.ty(node.operands[0]).ndim() == 1),
+        _ => None,
+    }
 }

@@ -21,6 +21,9 @@ use std::sync::Mutex;
 /// What a message costs, in bytes that could be sent in its time: decides between the two ways.
 const MESSAGE_BYTES: usize = 8 << 10;
 
+/// Ranks whose subtrees are counted, at most: what is kept whole is guessed from theirs.
+const SAMPLED: usize = 64;
+
 /// Bytes of a payload that go through the rounds at a time: bounds what a rank holds, and keeps it in cache.
 const PIECE: usize = 4 << 20;
 
@@ -64,6 +67,8 @@ pub struct Allreduce {
     is_empty: bool,
     /// Bytes of the largest payload that is kept whole.
     whole_max: usize,
+    /// Bytes of a payload that go through the rounds at a time.
+    piece: usize,
     /// Space for what is received, kept from call to call.
     space: Mutex<Vec<u64>>,
 }
@@ -124,13 +129,15 @@ impl Allreduce {
     /// The plan of `rank` for reductions over `layout`.
     pub fn new(layout: &Layout, rank: usize) -> Allreduce {
         let size = layout.size();
-        let subtrees: usize = (0..size).map(|rank| layout.subtrees(rank..rank + 1).len()).sum();
+        let some = (0..size).step_by(size.div_ceil(SAMPLED));
+        let subtrees = some.clone().map(|rank| layout.subtrees(rank..rank + 1).len()).sum::<usize>();
         Allreduce {
             rank,
             own: layout.subtrees(rank..rank + 1),
             rounds: rounds(layout, rank),
             is_empty: layout.blocks() == 0,
-            whole_max: whole_max(size, subtrees),
+            whole_max: whole_max(size, subtrees as f64 / some.len() as f64),
+            piece: PIECE,
             space: Mutex::default(),
         }
     }
@@ -148,6 +155,11 @@ impl Allreduce {
     /// The same plan with another [`Allreduce::whole_max`], which must be the same on all ranks: for measurements of where to change.
     pub fn with_whole_max(self, whole_max: usize) -> Allreduce {
         Allreduce { whole_max, ..self }
+    }
+
+    /// The same plan, in pieces of so many bytes, the same on all ranks: for measurements of how large they should be.
+    pub fn with_piece(self, bytes: usize) -> Allreduce {
+        Allreduce { piece: bytes, ..self }
     }
 
     /// **Collective.** Reduces to `result` the partial results of all ranks; this rank gives one for each of
@@ -177,7 +189,7 @@ impl Allreduce {
             return Ok(());
         }
         let way = if size_of_val(result) <= self.whole_max { Way::Whole } else { Way::Halved };
-        let piece = (PIECE / size_of::<T>() / state).max(1) * state;
+        let piece = (self.piece / size_of::<T>() / state).max(1) * state;
         for start in (0..len).step_by(piece) {
             let end = len.min(start + piece);
             let parts = partials.iter_mut().map(|partial| &mut partial[start..end]).collect();
@@ -301,13 +313,13 @@ fn join_parts<T: Pod>(
     }
 }
 
-/// Bytes of a payload up to which it is faster for `size` ranks with `subtrees` subtrees in all to keep it whole: that takes half the messages.
+/// Bytes of a payload up to which it is faster for `size` ranks with `subtrees` subtrees each to keep it whole: that takes half the messages.
 ///
 /// With s subtrees of a rank, R rounds and c = 1 − 1/P, the one way moves and joins R s payloads, the other one s c, and moves c more
 /// for the result. A byte that is joined counts as one that is moved.
-fn whole_max(size: usize, subtrees: usize) -> usize {
+fn whole_max(size: usize, subtrees: f64) -> usize {
     let (ranks, rounds) = (size as f64, size.next_power_of_two().ilog2() as f64);
-    let (share, c) = ((subtrees as f64 / ranks).max(1.0), 1.0 - 1.0 / ranks);
-    let more = 2.0 * share * (rounds - c) - c;
+    let c = 1.0 - 1.0 / ranks;
+    let more = 2.0 * subtrees.max(1.0) * (rounds - c) - c;
     (rounds * MESSAGE_BYTES as f64 / more.max(0.1)) as usize
 }

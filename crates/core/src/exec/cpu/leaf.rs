@@ -5,6 +5,7 @@ use super::Slot;
 use super::aligned::Aligned;
 use super::group::{CHUNK, RunGroup};
 use super::product::{Begin, Contract, Pack, Packed, Product};
+use super::reduce::Reduce;
 use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
 use super::whole;
 use crate::exec::shard::Shard;
@@ -245,9 +246,9 @@ impl<'a, T: Real> Region<'a, T> {
         };
         let payload = match self.shard {
             Some(shard) if !self.program.segments.is_empty() => {
-                let subtrees = shard.allreduce.subtrees().iter();
-                let first = shard.first_block;
-                let partials = subtrees.filter_map(|blocks| run(blocks.start - first..blocks.end - first));
+                let leaf = self.program.leaf_rows;
+                let leaves = |rows: Range<usize>| rows.start / leaf..rows.end.div_ceil(leaf);
+                let partials = shard.subtrees().filter_map(|rows| run(leaves(rows)));
                 self.joined(shard, partials.collect())
             }
             _ => run(0..leaves),
@@ -589,7 +590,9 @@ impl<T: Real> Tile<'_, '_, T> {
             .collect();
         let op = node.op.for_rows(self.rows.len());
         let op = op.as_ref().unwrap_or(&node.op);
-        let result = whole::run(self.region.level, None, &**op, &tensors).remove(0);
+        let result =
+            whole::run(&Reduce { level: self.region.level, pool: None, shard: None }, &**op, &tensors)
+                .remove(0);
         match y {
             Place::Slot(slot) => self.work.tensors[slot] = Some(result),
             Place::Rows { of, width } => {

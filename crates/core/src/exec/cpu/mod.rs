@@ -30,7 +30,9 @@ use crate::ops::Kernel;
 use crate::tensor::{Tensor, copy_elements};
 use leaf::{Region, Spare};
 use rayon::prelude::*;
+use reduce::Reduce;
 use schedule::TileProgram;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -120,6 +122,8 @@ struct Tiles<T> {
 
 enum Stage {
     Whole(usize),
+    /// A node that stands in no region, over this rank's rows; whether it reduces over them.
+    Rows(usize, Shard, bool),
     Product(Product),
     F64(Tiles<f64>),
     F32(Tiles<f32>),
@@ -140,6 +144,8 @@ impl Stage {
                     _ => false,
                 }
             }
+            // What ranks share is never run in the pool.
+            Stage::Rows(..) => false,
             Stage::Product(_) => true,
             Stage::F64(tiles) => tiles.program.has_many_leaves(),
             Stage::F32(tiles) => tiles.program.has_many_leaves(),
@@ -210,7 +216,12 @@ impl Engine {
             .steps
             .iter()
             .map(|step| match step {
-                Step::Whole(node) => Stage::Whole(*node),
+                Step::Whole(node) => match (plan.own_rows(*node), sharding) {
+                    (Some(rows), Some(sharding)) => {
+                        Stage::Rows(*node, sharding.shard(rows.extent), rows.reduced)
+                    }
+                    _ => Stage::Whole(*node),
+                },
                 Step::Product(product) => Stage::Product(product.clone()),
                 Step::Region(region) if region.dtype == DType::F64 => {
                     Stage::F64(Tiles::new(&plan.graph, region, options, sharding))
@@ -251,6 +262,7 @@ impl Engine {
         for (stage, spent) in self.stages.iter().zip(&self.spent) {
             match stage {
                 Stage::Whole(node) => self.run_whole(*node, slots),
+                Stage::Rows(node, shard, reduced) => self.run_rows(*node, shard, *reduced, slots),
                 Stage::Product(product) => self.run_product(product, slots),
                 Stage::F64(tiles) => self.run_region(tiles, slots),
                 Stage::F32(tiles) => self.run_region(tiles, slots),
@@ -264,7 +276,25 @@ impl Engine {
     fn run_whole<'a>(&self, node: usize, slots: &mut [Slot<'a>]) {
         let node = &self.plan.graph.nodes()[node];
         let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
-        let results = whole::run(self.level, self.pool.as_deref(), &*node.op, &operands);
+        let reduce = Reduce { level: self.level, pool: self.pool.as_deref(), shard: None };
+        let results = whole::run(&reduce, &*node.op, &operands);
+        for (value, tensor) in node.results.iter().zip(results) {
+            slots[value.index()] = Slot::Owned(tensor);
+        }
+    }
+
+    /// **Collective** if the node reduces over the rows.
+    fn run_rows(&self, node: usize, shard: &Shard, reduced: bool, slots: &mut [Slot]) {
+        let node = &self.plan.graph.nodes()[node];
+        let own = |v: &Value| match slots[v.index()].get() {
+            tensor if self.plan.sharded[v.index()] => Cow::Borrowed(tensor),
+            all => Cow::Owned(all.rows(shard.rows.clone())),
+        };
+        let operands: Vec<Cow<Tensor>> = node.operands.iter().map(own).collect();
+        let operands: Vec<&Tensor> = operands.iter().map(|tensor| &**tensor).collect();
+        let shard = reduced.then_some(shard);
+        let reduce = Reduce { level: self.level, pool: self.pool.as_deref(), shard };
+        let results = whole::run(&reduce, &*node.op, &operands);
         for (value, tensor) in node.results.iter().zip(results) {
             slots[value.index()] = Slot::Owned(tensor);
         }

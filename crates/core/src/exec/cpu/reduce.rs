@@ -4,6 +4,9 @@
 //! split as law 3 splits them, so that whole subtrees go to threads. Integers need no law: they wrap, and every order
 //! gives the same bits.
 
+mod ranks;
+
+use crate::exec::shard::Shard;
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Real, Simd};
 use crate::numerics::reduce::columns::{Columns, JoinStates, States};
@@ -25,6 +28,8 @@ const PARALLEL_MIN: usize = 1 << 17;
 pub(super) struct Reduce<'a> {
     pub level: Level,
     pub pool: Option<&'a rayon::ThreadPool>,
+    /// The ranks over whose rows it reduces, where the operand is this rank's rows only: **Collective** then.
+    pub shard: Option<&'a Shard>,
 }
 
 /// The extents of an operand around the reduced axis.
@@ -99,6 +104,9 @@ impl Reduce<'_> {
         if extents.inner == 1 {
             return self.lines::<T, R, 1, N>([x], extents.n, y);
         }
+        if let Some(shard) = self.shard {
+            return self.columns_over_ranks::<T, R, N>(shard, x, y);
+        }
         let matrices =
             |grain| Task { level: self.level, grain, reducer: PhantomData::<R> }.matrices(x, extents, y);
         self.on_threads(x.len(), matrices);
@@ -110,6 +118,9 @@ impl Reduce<'_> {
         n: usize,
         y: &mut [T],
     ) {
+        if let Some(shard) = self.shard {
+            return self.line_over_ranks::<T, R, K, N>(shard, x, y);
+        }
         let lines = |grain| Task { level: self.level, grain, reducer: PhantomData::<R> }.lines(x, n, y);
         self.on_threads(x[0].len(), lines);
     }
@@ -214,7 +225,7 @@ fn split<T, const K: usize>(x: [&[T]; K], at: usize) -> ([&[T]; K], [&[T]; K]) {
 }
 
 /// Integer types that wrap.
-trait Integer: Element + Ord {
+trait Integer: Element + Ord + bytemuck::Pod {
     const ONE: Self;
     fn wrapping_add(self, other: Self) -> Self;
     fn wrapping_mul(self, other: Self) -> Self;
@@ -255,6 +266,9 @@ impl Reduce<'_> {
         extents: Extents,
         y: &mut [T],
     ) {
+        if let Some(shard) = self.shard {
+            return self.integers_over_ranks(shard, combine, x, y);
+        }
         self.on_threads(x.len(), |grain| integers(self.level, combine, x, extents, y, grain));
     }
 }

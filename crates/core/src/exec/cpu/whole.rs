@@ -2,18 +2,12 @@
 
 use super::reduce::Reduce;
 use super::{factor, gemm, stable};
-use crate::numerics::dispatch::Level;
 use crate::ops::{Kernel, Reduction, Rule};
 use crate::tensor::Tensor;
 
-/// The results of an operation.
-pub(super) fn run(
-    level: Level,
-    pool: Option<&rayon::ThreadPool>,
-    op: &dyn Rule,
-    operands: &[&Tensor],
-) -> Vec<Tensor> {
-    let reduce = Reduce { level, pool };
+/// The results of an operation. **Collective** if `reduce` is over the rows of ranks.
+pub(super) fn run(reduce: &Reduce, op: &dyn Rule, operands: &[&Tensor]) -> Vec<Tensor> {
+    let &Reduce { level, pool, .. } = reduce;
     match op.kernel() {
         Kernel::Matmul(matmul) if matmul.strong.is_none() => {
             let [a, b] = [operands[0], operands[1]];
@@ -22,7 +16,7 @@ pub(super) fn run(
         }
         Kernel::StableMatmul(matmul) => {
             let e = matmul.extents(operands[0].shape(), operands[1].shape());
-            let y = stable::matmul(&reduce, matmul, e, operands[0], operands[1]);
+            let y = stable::matmul(reduce, matmul, e, operands[0], operands[1]);
             vec![y.reshaped(matmul.shape(e, operands[0].shape()))]
         }
         Kernel::Reduce { reduction, axes: &[axis], stable } if reduction != Reduction::Mean => {
