@@ -253,7 +253,7 @@ fn sums_of_other_types_than_the_regions() {
     let floats = reduce(&mut b, Reduction::Sum, narrow);
     let wide = reduce(&mut b, Reduction::Sum, scaled);
     let graph = b.finish(vec![sum, prod, least, floats, wide]);
-    for n in [0, 1, 300, 2000] {
+    for n in [1, 300, 2000] {
         let inputs = [between(-3.0, 3.0, 1, &[n, 2])];
         assert_sharded(&graph, &inputs, &[("x", n)], &format!("{n} rows of several types"));
     }

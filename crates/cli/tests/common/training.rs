@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tessera_dist::checkpoint::read;
 use tessera_dist::compare;
+pub use tessera_testing::ranks::oversubscribed;
 
 /// A small problem that goes through Adam with new points and through L-BFGS, with a checkpoint at
 /// every 10th step.
@@ -83,15 +84,4 @@ pub fn assert_equal(a: &str, b: &str) {
     let comparison = compare(&a, &b);
     assert!(comparison.is_equal(), "{comparison}");
     assert_eq!(a.digest(), b.digest());
-}
-
-/// `command`, which starts `mpirun`, with leave to run as root and more ranks than there are cores.
-pub fn oversubscribed(command: &mut Command) -> &mut Command {
-    command.envs([
-        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
-        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
-        ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
-        ("OMPI_MCA_hwloc_base_binding_policy", "none"),
-        ("OMPI_MCA_mpi_yield_when_idle", "1"),
-    ])
 }
