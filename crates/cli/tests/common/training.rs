@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tessera_dist::checkpoint::read;
 use tessera_dist::compare;
+#[allow(unused_imports)] // As above.
 pub use tessera_testing::ranks::oversubscribed;
 
 /// A small problem that goes through Adam with new points and through L-BFGS, with a checkpoint at

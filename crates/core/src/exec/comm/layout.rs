@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(layout.subtrees(1..2), [3..4, 4..6, 6..7]);
         assert_eq!(layout.subtrees(2..3), [7..8, 8..11]);
         assert_eq!(layout.subtrees(0..2), [0..4, 4..6, 6..7]);
-        assert_eq!(layout.subtrees(0..3), [0..11]);
+        assert_eq!(layout.subtrees(0..3), std::slice::from_ref(&(0..11)));
         assert!(layout.subtrees(1..1).is_empty());
     }
 

@@ -197,6 +197,9 @@ mod tests {
         let parts = [0..2, 2..3, 3..4, 4..6, 6..7];
         assert_eq!(joins(&parts, &[0..4, 4..6, 6..7]), (vec![(1, 2), (0, 1)], vec![0, 3, 4]));
         let parts = [0..4, 4..6, 6..7, 7..8, 8..11];
-        assert_eq!(joins(&parts, &[0..11]), (vec![(2, 3), (1, 2), (0, 1), (0, 4)], vec![0]));
+        assert_eq!(
+            joins(&parts, std::slice::from_ref(&(0..11))),
+            (vec![(2, 3), (1, 2), (0, 1), (0, 4)], vec![0])
+        );
     }
 }
