@@ -3,6 +3,7 @@
 use crate::ir::{DType, Type};
 use crate::memory::with_huge_pages;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// The elements of a tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,11 +64,11 @@ macro_rules! element {
 }
 element! { f64, F64; f32, F32; i64, I64; i32, I32; u64, U64; u32, U32; bool, Bool; }
 
-/// A dense row-major tensor.
+/// A dense row-major tensor. Clones, and other shapes of the same elements, share them until one is written to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     shape: Vec<usize>,
-    data: Data,
+    data: Arc<Data>,
 }
 
 impl Tensor {
@@ -87,7 +88,7 @@ impl Tensor {
         let shape = shape.into();
         let len = each_dtype!(&data, v => v.len());
         assert_eq!(len, shape.iter().product::<usize>(), "shape {shape:?} must hold all {len} values");
-        Tensor { shape, data }
+        Tensor { shape, data: Arc::new(data) }
     }
 
     /// A scalar.
@@ -108,12 +109,12 @@ impl Tensor {
             DType::U32 => Data::U32(vec![0; n]),
             DType::Bool => Data::Bool(vec![false; n]),
         };
-        Tensor { shape, data }
+        Tensor { shape, data: Arc::new(data) }
     }
 
     /// Element type.
     pub fn dtype(&self) -> DType {
-        match &self.data {
+        match &*self.data {
             Data::F64(_) => DType::F64,
             Data::F32(_) => DType::F32,
             Data::I64(_) => DType::I64,
@@ -154,9 +155,9 @@ impl Tensor {
         &self.data
     }
 
-    /// The untyped elements for writing.
+    /// The untyped elements for writing: copied first where others share them.
     pub fn data_mut(&mut self) -> &mut Data {
-        &mut self.data
+        Arc::make_mut(&mut self.data)
     }
 
     /// The elements.
@@ -173,7 +174,7 @@ impl Tensor {
     /// If the tensor's element type is not `T`.
     pub fn values_mut<T: Element>(&mut self) -> &mut [T] {
         let dtype = self.dtype();
-        T::slice_mut(&mut self.data).unwrap_or_else(|| panic!("tensor of {dtype} written as {}", T::DTYPE))
+        T::slice_mut(self.data_mut()).unwrap_or_else(|| panic!("tensor of {dtype} written as {}", T::DTYPE))
     }
 
     /// The same elements under another shape of as many elements.
@@ -181,7 +182,9 @@ impl Tensor {
     /// # Panics
     /// If the number of elements differs.
     pub fn reshaped(self, shape: impl Into<Vec<usize>>) -> Tensor {
-        Tensor::from_data(shape, self.data)
+        let (shape, len) = (shape.into(), self.len());
+        assert_eq!(len, shape.iter().product::<usize>(), "shape {shape:?} must hold all {len} values");
+        Tensor { shape, data: self.data }
     }
 
     /// Canonical little-endian bytes: every NaN is the one canonical NaN (law 2).
@@ -189,7 +192,7 @@ impl Tensor {
         fn bytes<T: Copy, const N: usize>(v: &[T], f: impl Fn(T) -> [u8; N]) -> Vec<u8> {
             v.iter().flat_map(|&x| f(x)).collect()
         }
-        match &self.data {
+        match &*self.data {
             Data::F64(v) => bytes(v, |x| canonical_bits_f64(x).to_le_bytes()),
             Data::F32(v) => bytes(v, |x| canonical_bits_f32(x).to_le_bytes()),
             Data::I64(v) => bytes(v, i64::to_le_bytes),
@@ -296,7 +299,7 @@ impl Tensor {
             });
             out
         }
-        let data = each_dtype!(&self.data, x => Element::wrap(gather(x, shape, strides, offset)));
+        let data = each_dtype!(&*self.data, x => Element::wrap(gather(x, shape, strides, offset)));
         Tensor::from_data(shape, data)
     }
 
@@ -307,12 +310,11 @@ impl Tensor {
     pub fn scatter(&mut self, source: &Tensor, strides: &[usize], offset: usize) {
         let step = strides.last().copied().unwrap_or(1);
         let n = source.shape.last().copied().unwrap_or(1);
-        each_dtype!(&mut self.data, out => {
+        each_dtype!(Arc::make_mut(&mut self.data), out => {
             let x = Element::slice(&source.data).expect("one dtype");
-            each_row(&source.shape, strides, offset, |start, to| {
-                for i in 0..n {
-                    out[to + i * step] = x[start + i];
-                }
+            each_row(&source.shape, strides, offset, |start, to| match step {
+                1 => out[to..to + n].copy_from_slice(&x[start..start + n]),
+                _ => (0..n).for_each(|i| out[to + i * step] = x[start + i]),
             });
         });
     }
@@ -322,7 +324,7 @@ impl Tensor {
         let width: usize = self.shape[1..].iter().product();
         let mut shape = self.shape.clone();
         shape[0] = rows.len();
-        let data = each_dtype!(&self.data, x =>
+        let data = each_dtype!(&*self.data, x =>
             Element::wrap(x[rows.start * width..rows.end * width].to_vec()));
         Tensor::from_data(shape, data)
     }

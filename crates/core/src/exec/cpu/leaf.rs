@@ -8,6 +8,7 @@ use super::product::{Begin, Contract, Pack, Packed, Product};
 use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
 use super::whole;
 use crate::exec::shard::Shard;
+use crate::exec::window::Window;
 use crate::ir::{DType, Graph, Value};
 use crate::memory::with_huge_pages;
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
@@ -499,6 +500,20 @@ impl<T: Real> Tile<'_, '_, T> {
                     column += own;
                 }
             }
+            Instruction::Window { view, y, width } => self.window(view, *y, *width),
+            Instruction::Line { x, dot, payload, combiner } => {
+                self.payload[*payload] = self.line(*x, *dot, *combiner);
+            }
+            Instruction::DotLanes { x, lanes } => {
+                let [x, y] = x.map(|x| self.elements(x, 1).as_ptr());
+                // SAFETY: both buffers hold an element for each row of the tile.
+                let [x, y] = [x, y].map(|x| unsafe { std::slice::from_raw_parts(x, rows) });
+                let lanes = &mut self.work.lanes[*lanes..][..T::LAW_LANES];
+                for (row, (x, y)) in x.iter().zip(y).enumerate() {
+                    let lane = &mut lanes[(self.offset + row) % T::LAW_LANES];
+                    *lane = x.fma(*y, *lane);
+                }
+            }
             Instruction::Opaque { node, operands, y } => self.opaque(*node, operands, *y),
             Instruction::Store { x, store } => self.store(*x, *store),
         }
@@ -518,6 +533,53 @@ impl<T: Real> Tile<'_, '_, T> {
             let x = &mut self.work.lanes[at..at + run * width];
             dispatch(level, Combine { combiner, x, y });
             row += run;
+        }
+    }
+
+    /// Law 3 over all rows of the tile.
+    fn line(&self, x: [Buffer; 2], dot: bool, combiner: Function) -> T {
+        let (level, [x, other]) = (self.region.level, x.map(|x| self.elements(x, 1)));
+        let (n, y) = (x.len(), &mut [T::ZERO]);
+        match combiner {
+            _ if dot => lines_of(level, [x, other], n, y, PhantomData::<Sum>),
+            Function::Mul => lines_of(level, [x], n, y, PhantomData::<Prod>),
+            Function::Max => lines_of(level, [x], n, y, PhantomData::<Max>),
+            Function::Min => lines_of(level, [x], n, y, PhantomData::<Min>),
+            _ => lines_of(level, [x], n, y, PhantomData::<Sum>),
+        }
+        y[0]
+    }
+
+    /// Copies the rows of a view, with +0 where its source has no elements.
+    fn window(&self, view: &Window, y: Buffer, width: usize) {
+        let source = self.region.slots[view.source.index()].get();
+        let steps = crate::tensor::strides(source.shape());
+        let (x, last) = (source.values::<T>(), view.inside.len() - 1);
+        let line = &view.shape;
+        let y = self.buffers.start(y);
+        for (at, row) in self.rows.clone().enumerate() {
+            for k in 0..width / line[last].max(1) {
+                // SAFETY: the buffer holds `width` elements for each row of the tile, and is no input.
+                let y =
+                    unsafe { std::slice::from_raw_parts_mut(y.add(at * width + k * line[last]), line[last]) };
+                // The index along each axis but the last, from the last of them to the first.
+                let (mut rest, mut start, mut inside) = (k, 0, view.inside[0].contains(&row));
+                for axis in (1..last).rev() {
+                    let index = rest % line[axis];
+                    rest /= line[axis];
+                    inside &= view.inside[axis].contains(&index);
+                    start += (index as isize + view.offset[axis]) * steps[axis] as isize;
+                }
+                let columns = if inside { view.inside[last].clone() } else { 0..0 };
+                start += (row as isize + view.offset[0]) * steps[0] as isize
+                    + columns.start as isize
+                    + view.offset[last];
+                y[..columns.start].fill(T::ZERO);
+                y[columns.end..].fill(T::ZERO);
+                if !columns.is_empty() {
+                    y[columns.clone()].copy_from_slice(&x[start as usize..][..columns.len()]);
+                }
+            }
         }
     }
 

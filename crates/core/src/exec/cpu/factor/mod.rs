@@ -148,8 +148,7 @@ impl Engine<'_> {
     fn lu<T: Real>(&self, x: &Tensor) -> Vec<Tensor> {
         let (batch, n) = (&x.shape()[..x.ndim() - 2], x.shape()[x.ndim() - 1]);
         let count: usize = batch.iter().product();
-        let (mut y, mut rows, mut info) =
-            (x.values::<T>().to_vec(), vec![0i64; count * n], vec![0i64; count]);
+        let (mut y, mut rows, mut info) = (copied(x.values::<T>()), vec![0i64; count * n], vec![0i64; count]);
         let (to, order, status) =
             (Shared(y.as_mut_ptr()), Shared(rows.as_mut_ptr()), Shared(info.as_mut_ptr()));
         self.each(count, n * n * n / 3, |i, work| {
