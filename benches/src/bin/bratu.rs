@@ -46,7 +46,8 @@ fn iterations(options: &Options, size: usize) -> Run {
     let inputs: Vec<&Tensor> = inputs.iter().collect();
     let (mut function, mut count) = (None, 1);
     let step = || {
-        let function = function.get_or_insert_with(|| Function::new(bratu_cg(dtype, size), options.backend()));
+        let function =
+            function.get_or_insert_with(|| Function::new(bratu_cg(dtype, size), options.backend()));
         let mut outputs = function.call(&inputs).expect("the arguments fit");
         count = outputs.pop().expect("three outputs").values::<i64>()[0];
         outputs

@@ -56,6 +56,16 @@ impl Window {
         }
     }
 
+    /// Whether rows of the view are rows of the source, whole.
+    pub fn keeps_lines(&self, graph: &Graph) -> bool {
+        let extents = graph.ty(self.source).static_shape().expect("lowered");
+        let whole = |axis: usize| {
+            let n = self.shape[axis];
+            extents[axis] == n && self.offset[axis] == 0 && self.inside[axis] == (0..n)
+        };
+        (1..self.shape.len()).all(whole)
+    }
+
     /// The values that node `i` reads, where a view stands for its source.
     pub fn reads(graph: &Graph, i: usize) -> Vec<Value> {
         match Window::of(graph, i) {

@@ -77,6 +77,8 @@ pub(super) enum Buffer {
     Input(usize),
     /// The rows of this stored value.
     Store(usize),
+    /// Where the tile sees this view: in the source itself, or in the arena.
+    View(usize),
 }
 
 /// One instruction of a tile program. Widths are elements per row.
@@ -97,7 +99,7 @@ pub(super) enum Instruction<T> {
     /// Columns `start..start + width` of rows of `from` elements.
     Columns { x: Buffer, from: usize, start: usize, y: Buffer, width: usize },
     /// A view of a whole value.
-    Window { view: Window, y: Buffer, width: usize },
+    Window { view: Window, at: Seen, width: usize },
     /// Law 3 over all rows of a leaf, which is one tile: of a buffer of single elements, or of the products of two.
     Line { x: [Buffer; 2], dot: bool, payload: usize, combiner: Function },
     /// As `Lanes`, of the products of two buffers of single elements.
@@ -108,6 +110,15 @@ pub(super) enum Instruction<T> {
     Opaque { node: usize, operands: Vec<Operand<T>>, y: Place<T> },
     /// Writes rows to stored value `store`, where they were not made in place.
     Store { x: Place<T>, store: usize },
+}
+
+/// Where the rows of a view are to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Seen {
+    /// Copied to a buffer.
+    Copied(Buffer),
+    /// In the source if all of a tile's are there, else copied to the arena; view `index` of the tile says where.
+    InPlace { index: usize, at: usize },
 }
 
 /// An operand of an opaque instruction.
@@ -123,6 +134,8 @@ pub(super) enum Operand<T> {
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub value: Value,
+    /// Its shape.
+    pub shape: Vec<usize>,
     /// First element in the payload.
     pub at: usize,
     pub len: usize,
@@ -141,12 +154,18 @@ pub(super) struct TileProgram<T> {
     /// Elements per row that the arena holds.
     pub arena_width: usize,
     pub inputs: Vec<Value>,
+    /// Elements in a row of each input.
+    pub input_widths: Vec<usize>,
     pub stores: Vec<Value>,
+    /// Their shapes, over all rows.
+    pub store_shapes: Vec<Vec<usize>>,
     /// Whole values packed for products: value, stored transposed.
     pub packed: Vec<(Value, bool)>,
     /// Broadcasts of whole values: the node.
     pub vectors: Vec<usize>,
     pub slots: usize,
+    /// Views that may lie in their sources: where in the arena they are otherwise.
+    pub views: Vec<usize>,
     /// Slots of the region inputs of other element types.
     pub input_slots: Vec<(Value, usize)>,
     pub instructions: Vec<Instruction<T>>,
@@ -155,9 +174,13 @@ pub(super) struct TileProgram<T> {
     pub lanes_len: usize,
 }
 
+fn shape(graph: &Graph, value: Value) -> Vec<usize> {
+    graph.ty(value).static_shape().expect("lowered")
+}
+
 /// Elements in one row of a value.
 fn width(graph: &Graph, value: Value) -> usize {
-    graph.ty(value).static_shape().expect("lowered")[1..].iter().product()
+    shape(graph, value)[1..].iter().product()
 }
 
 /// Why an alias has no buffer of its own.
@@ -209,10 +232,13 @@ impl<T: Real> TileProgram<T> {
             leaf_rows: BLOCK,
             arena_width: 0,
             inputs: region.inputs.clone(),
+            input_widths: region.inputs.iter().map(|&v| width(graph, v)).collect(),
             stores: region.stores.clone(),
+            store_shapes: region.stores.iter().map(|&v| shape(graph, v)).collect(),
             packed: Vec::new(),
             vectors: Vec::new(),
             slots: 0,
+            views: Vec::new(),
             input_slots: Vec::new(),
             instructions: Vec::new(),
             segments: Vec::new(),
@@ -353,8 +379,11 @@ impl<T: Real> Scheduler<'_, T> {
                 self.instruction(i);
             }
             for &value in last.get(&wave).into_iter().flatten() {
-                if let Some(Place::Rows { of: Buffer::Arena(at), width }) = self.places.get(&value) {
-                    self.arena.free(*at, *width);
+                let Some(&Place::Rows { of, width }) = self.places.get(&value) else { continue };
+                match of {
+                    Buffer::Arena(at) => self.arena.free(at, width),
+                    Buffer::View(index) => self.arena.free(self.program.views[index], width),
+                    Buffer::Input(_) | Buffer::Store(_) => {}
                 }
             }
         }
@@ -614,8 +643,17 @@ impl<T: Real> Scheduler<'_, T> {
                 self.program.instructions.push(Instruction::Contract { a, m, b, n, payload });
             }
             _ if let Some(view) = Window::of(self.graph, i) => {
-                let (width, y) = (width(self.graph, y), self.allot(y));
-                self.program.instructions.push(Instruction::Window { view, y, width });
+                let (width, of) = (width(self.graph, y), self.allot(y));
+                let at = match of {
+                    Buffer::Arena(at) if view.keeps_lines(self.graph) => {
+                        let index = self.program.views.len();
+                        self.program.views.push(at);
+                        self.places.insert(y, Place::Rows { of: Buffer::View(index), width });
+                        Seen::InPlace { index, at }
+                    }
+                    _ => Seen::Copied(of),
+                };
+                self.program.instructions.push(Instruction::Window { view, at, width });
             }
             Kernel::Reduce { reduction, axes: [0], .. } if self.is_line() => {
                 let x = self.buffer(node.operands[0]);
@@ -682,7 +720,14 @@ impl<T: Real> Scheduler<'_, T> {
             self.program.lanes_len += len * T::LAW_LANES;
             self.program.lanes_len - len * T::LAW_LANES
         });
-        self.program.segments.push(Segment { value, at, len, combiner, lanes });
+        self.program.segments.push(Segment {
+            value,
+            shape: shape(self.graph, value),
+            at,
+            len,
+            combiner,
+            lanes,
+        });
         at
     }
 
