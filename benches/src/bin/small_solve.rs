@@ -18,6 +18,7 @@ struct Arguments {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
 enum Kind {
     /// 2 x + tanh(W x) = θ.
     Root,
