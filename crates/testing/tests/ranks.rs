@@ -299,6 +299,17 @@ fn what_cannot_be_sharded_is_named() {
         b.apply(Arc::new(Cumsum { axis: 0, reverse: false }), &[y])
     };
     assert!(error(of_sin, "x", 600).contains("`cumsum` needs all rows of"), "{}", error(of_sin, "x", 600));
+    // Neighbours of rows lie on other ranks.
+    let stencil = |b: &mut Builder, x| {
+        let next = b.slice(x, 0, 1..600);
+        let own = b.slice(x, 0, 0..599);
+        b.sub(next, own)
+    };
+    assert!(
+        error(stencil, "x", 600).contains("`slice` needs all rows of %x"),
+        "{}",
+        error(stencil, "x", 600)
+    );
     let plain = |b: &mut Builder, x| b.sum_all(x);
     assert_eq!(
         error(plain, "x", 17),
