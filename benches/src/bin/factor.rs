@@ -1,4 +1,4 @@
-//! A Cholesky or LU factorisation of one matrix: `benches/README.md`.
+//! Factors of one matrix: `benches/README.md`.
 
 use clap::Parser;
 use tessera_bench::{Answer, Options, Run};
@@ -17,7 +17,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1024)]
     size: usize,
     /// Which factors.
-    #[arg(long, default_value = "lu", value_parser = ["lu", "cholesky"])]
+    #[arg(long, default_value = "lu", value_parser = ["lu", "cholesky", "qr", "eigh", "svd"])]
     kind: String,
 }
 
@@ -35,10 +35,20 @@ fn main() {
         let function = function.get_or_insert_with(|| {
             let mut b = Builder::new("factor");
             let x = b.input("a", a.ty());
-            let outputs = if kind == "lu" { b.lu(x)[..1].to_vec() } else { b.cholesky(x)[..1].to_vec() };
+            // The factor that is compared is the last one.
+            let outputs = match kind.as_str() {
+                "lu" => b.lu(x)[..1].to_vec(),
+                "cholesky" => b.cholesky(x)[..1].to_vec(),
+                "qr" => b.qr(x)[..2].to_vec(),
+                "eigh" => b.eigh(x)[..2].iter().rev().copied().collect(),
+                _ => {
+                    let [u, s, v, _] = b.svd(x);
+                    vec![u, v, s]
+                }
+            };
             Function::new(b.finish(outputs), options.backend())
         });
-        function.call(&[&a]).expect("the arguments fit").remove(0)
+        function.call(&[&a]).expect("the arguments fit").pop().expect("a factor")
     };
     let answer = |result: Tensor| {
         let result = rounded(result, DType::F64);
