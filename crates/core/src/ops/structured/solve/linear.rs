@@ -241,7 +241,9 @@ impl System<'_> {
         };
         let max_iter = self.options.max_iter.unwrap_or(1000);
         let restart = self.options.restart.unwrap_or(30);
-        Krylov { method, matrix: map, preconditioner, max_iter, restart }.solve(b, x0, r, target, &constants)
+        let shape = b.ty(r).static_shape().expect("static by now").iter().map(|&n| n as i64).collect();
+        Krylov { method, matrix: map, preconditioner, max_iter, restart, shape }
+            .solve(b, x0, r, target, &constants)
     }
 
     /// `solution` with `r`, the residual computed anew, in place of the recursion's.
