@@ -1,7 +1,7 @@
 """Factors of one matrix, by LAPACK as each library has it.
 
 The matrix is random in [-1, 1); for Cholesky only its lower triangle is read, and its diagonal is 2n. The answer's loss is the result's first element, its gradient
-the result: L, or L and U packed in one matrix, R, the eigenvalues of the symmetric matrix with this lower triangle, or the singular values; vectors are computed too.
+the result: L, or L and U packed in one matrix, |R|, the eigenvalues of the symmetric matrix with this lower triangle, or the singular values; vectors are computed too.
 
   scipy   scipy.linalg.lapack: ?potrf, ?getrf, ?geqrf with ?orgqr, ?syevd, ?gesdd (OpenBLAS), on a matrix stored by columns, so that nothing is transposed; the operand is kept, as Tessera keeps it
 """
@@ -47,7 +47,7 @@ def scipy_step(args):
             r = np.triu(packed)
             return orgqr(packed, tau, lwork=room)[0], r
 
-        return step, lambda result: answer(result[1]), f"scipy {scipy.__version__}"
+        return step, lambda result: answer(np.abs(result[1])), f"scipy {scipy.__version__}"
     elif args.kind == "eigh":
         step = lambda: scipy.linalg.eigh(a, driver="evd", check_finite=False)
         return step, lambda result: answer(result[0]), f"scipy {scipy.__version__}"
