@@ -19,7 +19,7 @@ const PROGRAM: &str = "tgraph.module @square {
 tgraph.module @root {
   %a = tgraph.arg : f64
   %one = tgraph.constant {value = 1.0} : f64
-  %x, %status, %iterations, %residual = tgraph.root @square(%one, %a) {max_iter = 5}
+  %x, %status, %iterations, %residual = tgraph.root @square(%one, %a) {max_iter = 4}
   tgraph.return %x
 }
 tgraph.module @other {
@@ -107,13 +107,13 @@ fn solves_are_reported_wherever_they_stand() {
         ("kept", vec!["checkpoint"]),
     ] {
         let found = unsolved(name, &bad);
-        // All of them are the one solve in @root, five steps short of 1e5.
+        // All of them are the one solve in @root, four steps from 1 are not enough for 1e5.
         assert_eq!(found.len(), usize::from(name != "repeated"), "{name}: {found:?}");
         if let Some(found) = found.first() {
             assert_eq!((found.op, &found.within), ("root", &within), "{name}");
             assert_eq!(
                 (found.status, found.iterations, found.positions),
-                (Status::MaxIter, 5, (1, 1)),
+                (Status::MaxIter, 4, (1, 1)),
                 "{name}"
             );
             assert_eq!(found.condition.is_some(), within.is_empty(), "{name}");
@@ -122,13 +122,13 @@ fn solves_are_reported_wherever_they_stand() {
             assert_eq!(unsolved(name, &good), [], "{name}");
         }
     }
-    // 2, 16, 128, … : five steps are nearly enough for 16, and not for what follows, which does not hide it.
+    // 2, 16, 128, … : four steps are nearly enough for 16, and not for what follows, which does not hide it.
     let found = unsolved("repeated", &good);
     assert_eq!((found.len(), &found[0].within), (1, &vec!["while"]), "{found:?}");
-    assert!(found[0].residual < 1e-3, "the first round that fails, not the last: {}", found[0].residual);
+    assert!(found[0].residual < 1.0, "the first round that fails, not the last: {}", found[0].residual);
     // Two of four rounds fail, the second one first.
-    let found = unsolved("scanned", &Tensor::new([4], vec![2.0, 1e10, 4.0, 1e8]));
-    assert_eq!((found.len(), found[0].positions, found[0].iterations), (1, (2, 4), 5));
+    let found = unsolved("scanned", &Tensor::new([4], vec![2.0, 1e10, 1.5, 1e10]));
+    assert_eq!((found.len(), found[0].positions, found[0].iterations), (1, (2, 4), 4));
     assert_eq!(found[0].within, ["scan"]);
 }
 

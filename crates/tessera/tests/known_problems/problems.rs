@@ -445,7 +445,7 @@ pub fn all() -> Vec<Problem> {
             MGHInit::trigonometric(10),
             trigonometric,
             MGH::trigonometric,
-            &[0.0, 2.795061e-5],
+            &[0.0, 2.795056e-5],
         ),
         problem(
             "brown_almost_linear",

@@ -32,18 +32,11 @@ pub(super) const ENTRY: Entry = Entry {
     name: "qr",
     summary: "Q with orthonormal columns and the upper triangle R of A = Q·R, which are as narrow and as low as the smaller extent of A, and a status: 0, or 1 + the first k whose r_kk is ±0 or NaN",
     example: "%q, %r, %info = tgraph.qr %a : tensor<5x3xf64>, tensor<3x3xf64>, i64",
-    constraints: &[
-        Constraint {
-            id: "qr-1",
-            law: "one float operand with 2 or more axes; no attributes",
-            mend: "convert the operand to a float dtype",
-        },
-        Constraint {
-            id: "qr-2",
-            law: "both extents are known where there are fewer rows than columns",
-            mend: "declare the operand with its extents, or factor the transpose, Aᵀ = Q·R, so that A = Rᵀ·Qᵀ",
-        },
-    ],
+    constraints: &[Constraint {
+        id: "qr-1",
+        law: "one float operand with 2 or more axes; no attributes",
+        mend: "convert the operand to a float dtype",
+    }],
     parse: |name, attributes, _, _| {
         only(name, "qr-1", attributes, &[])?;
         Ok(Arc::new(Qr))
@@ -60,11 +53,7 @@ pub(super) const LSTSQ: Entry = Entry {
             law: "two operands of one float dtype, with 2 or more axes, as many each; attribute `tol`: at least 0 and below 1",
             mend: "reshape a right-hand side that is a vector to a matrix with one column",
         },
-        Constraint {
-            id: "lstsq-2",
-            law: "rows and batch extents agree, and both extents of the matrices are known where there are fewer rows than columns",
-            mend: "correct the shapes; declare the operand with its extents",
-        },
+        Constraint { id: "lstsq-2", law: "rows and batch extents agree", mend: "correct the shapes" },
     ],
     parse: |name, attributes, _, _| {
         only(name, "lstsq-1", attributes, &["tol"])?;

@@ -43,18 +43,11 @@ pub(super) const SVD: Entry = Entry {
     name: "svd",
     summary: "U and V with orthonormal columns and the singular values s, descending, as many as the smaller extent, of A = U·diag(s)·Vᵀ, and a status: 0, or 1 where all is NaN",
     example: "%u, %s, %v, %info = tgraph.svd %a : tensor<5x3xf64>, tensor<3xf64>, tensor<3x3xf64>, i64",
-    constraints: &[
-        Constraint {
-            id: "svd-1",
-            law: "one float operand with 2 or more axes; no attributes",
-            mend: "convert the operand to a float dtype",
-        },
-        Constraint {
-            id: "svd-2",
-            law: "both extents are known where there are fewer rows than columns",
-            mend: "declare the operand with its extents, or decompose the transpose, whose U and V are exchanged",
-        },
-    ],
+    constraints: &[Constraint {
+        id: "svd-1",
+        law: "one float operand with 2 or more axes; no attributes",
+        mend: "convert the operand to a float dtype",
+    }],
     parse: |name, attributes, _, _| {
         only(name, "svd-1", attributes, &[])?;
         Ok(Arc::new(Svd))

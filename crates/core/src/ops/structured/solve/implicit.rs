@@ -120,8 +120,34 @@ pub(super) fn transpose(graph: &Graph) -> Result<Graph, AdError> {
     let (transposed, _) = cotangents(graph, &[Some(seed)], &wanted)?;
     let mut inputs = transposed.input_values();
     inputs.rotate_right(1);
-    inputs.remove(1);
-    Ok(transposed.extract(&transposed.name, &inputs, transposed.outputs()))
+    let point = inputs.remove(1);
+    at_zero(&transposed, point, &inputs)
+}
+
+/// `graph` as one of `inputs` alone, with 0 for its input `point`, if it uses that: what is linear has the same tangent and transpose everywhere, but solves in it have a
+/// status only at a point.
+pub(super) fn at_zero(graph: &Graph, point: Value, inputs: &[Value]) -> Result<Graph, AdError> {
+    if !graph.live()[point.index()] {
+        return Ok(graph.extract(&graph.name, inputs, graph.outputs()));
+    }
+    let mut b = Builder::new(&graph.name);
+    let own = inputs.iter().map(|&v| (v, b.fresh_input("x", graph.ty(v).clone())));
+    let own: Vec<(Value, Value)> = own.collect();
+    let ty = graph.ty(point);
+    let alike = own.iter().find(|(v, _)| graph.ty(*v) == ty).map(|(_, new)| *new);
+    let zero = match (alike, ty.static_shape()) {
+        (Some(alike), _) => b.zeros_like(alike),
+        (None, Some(_)) => b.zeros(ty),
+        (None, None) => {
+            let message = format!("the transpose of @{} must have static extents, got {ty}", graph.name);
+            let help = Some("write the extents where the input is declared".to_string());
+            return Err(AdError { id: "type-2", message, help, location: Location::Derived });
+        }
+    };
+    let value = |v: Value| own.iter().find(|(old, _)| *old == v).map_or(zero, |(_, new)| *new);
+    let all: Vec<Value> = graph.input_values().into_iter().map(value).collect();
+    let outputs = b.inline(graph, &all).expect("types are those of the inputs");
+    Ok(b.finish(outputs))
 }
 
 impl Linearized {

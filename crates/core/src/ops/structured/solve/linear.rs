@@ -105,6 +105,19 @@ pub(super) const ADJOINT_ATTRIBUTES: [&str; 6] = [
     "adjoint_preconditioner",
 ];
 
+/// As text has it.
+pub(super) fn shown(attribute: &Attribute) -> String {
+    match attribute {
+        Attribute::Bool(value) => value.to_string(),
+        Attribute::Int(value) => value.to_string(),
+        Attribute::Float(value) => value.to_string(),
+        Attribute::Ints(values) => format!("{values:?}"),
+        Attribute::Text(text) => format!("\"{text}\""),
+        Attribute::DType(dtype) => dtype.to_string(),
+        Attribute::Tensor(_) => "a tensor".to_string(),
+    }
+}
+
 /// The number that attribute `name` gives.
 pub(super) fn number(
     op: &str,
@@ -114,7 +127,7 @@ pub(super) fn number(
 ) -> Result<Option<f64>, Violation> {
     match (attributes.get(name), attributes.float(name)) {
         (Some(got), None) => {
-            let message = format!("`{name}` of {op} must be a number of at least 0, got {got:?}");
+            let message = format!("`{name}` of {op} must be a number of at least 0, got {}", shown(got));
             Err(Violation::new(id, message).help(format!("write `{name} = 1e-8`")))
         }
         (_, value) => Ok(value),
@@ -152,8 +165,8 @@ pub(super) fn word<T: Copy>(
     let found = choices.iter().find(|(word, _)| attributes.text(name) == Some(word));
     found.map(|(_, choice)| Some(*choice)).ok_or_else(|| {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let got = attributes.text(name).map_or(format!("{attribute:?}"), |text| format!("\"{text}\""));
-        Violation::new(id, format!("`{name}` of {op} must be one of \"{}\", got {got}", words.join("\", \"")))
+        let (words, got) = (words.join("\", \""), shown(attribute));
+        Violation::new(id, format!("`{name}` of {op} must be one of \"{words}\", got {got}"))
     })
 }
 

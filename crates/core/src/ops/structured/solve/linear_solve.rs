@@ -37,7 +37,7 @@ pub(super) const ENTRY: Entry = Entry {
         },
         Constraint {
             id: "linear_solve-4",
-            law: "the module is linear in its first input: its tangent does not depend on it (what is added besides belongs to the right-hand side)",
+            law: "the module is linear in its first input: its tangent does not depend on it, but by the status of solves (what is added besides belongs to the right-hand side)",
             mend: "use `root` for an equation that is not linear",
         },
     ],
@@ -122,18 +122,31 @@ impl LinearSolve {
             let tangent = tangents(operator, &active, &[true]).map_err(|error| bad(error.message))?;
             let mut inputs = tangent.input_values();
             inputs.rotate_right(1);
-            if tangent.live()[inputs[1].index()] {
+            let point = inputs.remove(1);
+            if depends_on(&tangent, point) {
                 let got = format!(
                     "@{} must be linear in its first input, got a tangent that depends on it",
                     operator.name
                 );
                 return Err(bad(got).help("use `root` for an equation that is not linear"));
             }
-            inputs.remove(1);
-            Ok(Arc::new(tangent.extract(&operator.name, &inputs, tangent.outputs())))
+            Ok(Arc::new(implicit::at_zero(&tangent, point, &inputs).map_err(|error| bad(error.message))?))
         });
         made.as_ref().map_err(Violation::clone)
     }
+}
+
+/// Whether an output of `graph` depends on its input `point`, other than by how solves of it end: these are linear where their equations are.
+fn depends_on(graph: &Graph, point: Value) -> bool {
+    let mut depends = vec![false; graph.value_count()];
+    depends[point.index()] = true;
+    for node in graph.nodes() {
+        if node.operands.iter().any(|v| depends[v.index()]) {
+            let results = &node.results[..node.op.status().unwrap_or(node.results.len())];
+            results.iter().for_each(|result| depends[result.index()] = true);
+        }
+    }
+    graph.outputs().iter().any(|output| depends[output.index()])
 }
 
 impl Problem for LinearSolve {

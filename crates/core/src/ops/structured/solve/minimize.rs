@@ -218,6 +218,9 @@ fn started(b: &mut Builder, task: &Task) -> (Vec<Value>, Value) {
 fn ended(b: &mut Builder, end: &[Value], len: usize, target: Value) -> Solution {
     let reached = b.at_most(end[NORM], target);
     let status = Status::after(b, reached, end[LOST], end[NORM]);
+    let finite = b.is_finite(end[F]);
+    let wild = b.not(finite);
+    let status = Status::NotFinite.where_(b, wild, status);
     let history = end.get(len).copied();
     Solution { x: end[X], status, iterations: end[STEPS], residual: end[NORM], history }
 }

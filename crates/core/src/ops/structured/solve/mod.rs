@@ -119,7 +119,8 @@ impl<P: Problem> Solve<P> {
                 _ => {
                     let name = problem.name();
                     let got = format!(
-                        "`over` of {name} must be the ascending positions of the operands with a batch axis, got {attribute:?}"
+                        "`over` of {name} must be the ascending positions of the operands with a batch axis, got {}",
+                        linear::shown(attribute)
                     );
                     return Err(
                         Violation::new(problem.law(), got).help("write `over = [0]`, or leave it out")

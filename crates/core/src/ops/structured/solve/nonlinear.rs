@@ -197,14 +197,15 @@ impl<K: Kind> Problem for Nonlinear<K> {
             ));
         };
         let inputs = self.region_inputs(x);
-        for (graph, inputs) in self.regions.iter().zip(&inputs) {
+        for (k, (graph, inputs)) in self.regions.iter().zip(&inputs).enumerate() {
             let all: Vec<&Type> = inputs.iter().collect();
             check_operands(K::NAME, graph, &all, operands, types)?;
             let outputs = outputs_for(graph, inputs)?;
-            let wanted = match &outputs[..] {
-                [output] if Arc::ptr_eq(graph, &self.regions[0]) => self.kind.check(unknown, output),
-                [output] if output.agrees(unknown) => Ok(()),
-                _ => Err(format!("one value, a preconditioner's of the type {unknown} of the unknown")),
+            let wanted = match (k, &outputs[..]) {
+                (0, [output]) => self.kind.check(unknown, output),
+                (0, _) => Err("one value".to_string()),
+                (_, [output]) if output.agrees(unknown) => Ok(()),
+                _ => Err(format!("a value of the type {unknown} of the unknown, as a preconditioner")),
             };
             if let Err(wanted) = wanted {
                 let outputs: Vec<String> = outputs.iter().map(Type::to_string).collect();
