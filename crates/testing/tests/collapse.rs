@@ -1,12 +1,12 @@
 //! Linear maps pulled through sums: how many operations are left, the same values, and nothing touched where there is nothing to pull.
 
 use tessera_core::ad::check::{Options, draw_inputs};
-use tessera_core::ad::{backward, forward, series};
+use tessera_core::ad::{self, backward, forward, series};
 use tessera_core::exec::{Backend, Function};
 use tessera_core::ir::{Builder, Graph, Program, Value};
 use tessera_core::passes::{collapse, pass};
 use tessera_core::verify::verify;
-use tessera_core::{DType, Tensor, Type, text};
+use tessera_core::{DType, Extent, Tensor, Type, text};
 use tessera_testing::generate::numbered;
 use tessera_testing::problems::mlp;
 
@@ -251,4 +251,57 @@ fn curvatures(source: &Graph) -> Option<Graph> {
         sums.push(sum);
     }
     (!sums.is_empty()).then(|| b.snapshot(sums))
+}
+
+/// The Laplacian of a network of `dimensions` coordinates at 8 points, by a batch of directions: the statement `derivative` gives second
+/// derivatives along one direction, the batch puts those along all unit vectors on a leading axis, and a sum takes them together.
+fn batched_laplacian(dimensions: usize, hidden: usize, taylor: bool) -> (Graph, Graph) {
+    let widths: Vec<usize> = [vec![dimensions], vec![16; hidden], vec![1]].concat();
+    let mut b = Builder::new("u");
+    let x = b.input("x", Type::new(DType::F64, [8, dimensions]));
+    let mut parameters = Vec::new();
+    for (layer, pair) in widths.windows(2).enumerate() {
+        parameters.push(b.input(&format!("w{layer}"), Type::new(DType::F64, pair.iter().copied())));
+        parameters.push(b.input(&format!("b{layer}"), Type::new(DType::F64, [pair[1]])));
+    }
+    let u = mlp(&mut b, &parameters, x);
+    let u = b.finish(vec![u]);
+    let second = match taylor {
+        true => ad::taylor(&u, &u.input_values()[..1], 2).unwrap(),
+        false => ad::hvp(&u, &u.input_values()[..1], &["dx".into()]).unwrap(),
+    };
+    let direction = second.input_named("dx").unwrap();
+    let all = ad::vmap(&second, &[direction], Extent::Static(dimensions)).unwrap();
+    let mut b = Builder::new("laplacian");
+    let inputs = b.copy_inputs(&u);
+    let unit = |d: usize| (0..dimensions).map(move |k| if k == d { 1.0 } else { 0.0 });
+    let units: Vec<f64> = (0..dimensions).flat_map(unit).collect();
+    let units = b.constant(Tensor::new([dimensions, dimensions], units));
+    let units = b.broadcast(units, &[0, 2], &[dimensions, 8, dimensions]);
+    let curves = b.inline(&all, &[inputs, vec![units]].concat()).unwrap();
+    let sum = b.sum(*curves.last().unwrap(), &[0]);
+    let laplacian = if taylor { b.add(sum, sum) } else { sum };
+    let graph = b.snapshot(vec![laplacian]);
+    let collapsed = collapse(&mut b, &[laplacian]);
+    (graph, b.snapshot(collapsed))
+}
+
+/// The rows that go through products with weights.
+fn rows_multiplied(graph: &Graph) -> usize {
+    let products = graph.nodes().iter().filter(|node| node.op.name() == "matmul");
+    let rows = |value: Value| graph.ty(value).static_shape().unwrap().iter().rev().skip(1).product::<usize>();
+    products.map(|node| rows(node.results[0])).sum()
+}
+
+#[test]
+fn a_sum_over_directions_takes_one_stream_more_than_the_gradient() {
+    for (dimensions, hidden) in [(2, 1), (3, 2), (10, 4)] {
+        for taylor in [true, false] {
+            let (graph, collapsed) = batched_laplacian(dimensions, hidden, taylor);
+            let streams = (1 + dimensions) + (hidden - 1) * (1 + dimensions + 1) + 1;
+            assert_eq!(rows_multiplied(&collapsed), 8 * streams, "{dimensions} dimensions, {hidden} layers");
+            assert!(rows_multiplied(&graph) > 8 * streams);
+            assert_close(&collapsed, &graph);
+        }
+    }
 }

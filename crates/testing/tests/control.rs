@@ -1,13 +1,13 @@
 //! Loops, choices and checkpoints: what their derivatives must keep to beyond what holds for every operation.
 
 use std::sync::Arc;
-use tessera_core::ad::{backward, forward};
+use tessera_core::ad::{backward, forward, jvp, linearize};
 use tessera_core::diagnostic::Source;
 use tessera_core::exec::memory::Memory;
 use tessera_core::exec::plan::Plan;
 use tessera_core::exec::{Backend, Function, lower};
 use tessera_core::ir::{Builder, Graph, Program, Value};
-use tessera_core::ops::{Call, Checkpoint, Keep, Op, Scan};
+use tessera_core::ops::{Call, Checkpoint, Cond, Direction, Keep, Op, Scan, While};
 use tessera_core::{DType, Tensor, Type, text, verify};
 use tessera_testing::data::between;
 use tessera_testing::samples::{self, step};
@@ -319,4 +319,81 @@ fn a_loop_runs_once_for_its_value_and_its_derivatives() {
     assert_eq!((scans(&graph), scans(&lowered)), (4, 2));
     let want = run(&graph, Backend::Reference, &inputs(7));
     assert_same(&want, &run(&graph, Backend::default(), &inputs(7)), "merged loops");
+}
+
+/// Names of the operations of `graph`, and of those that it applies.
+fn operations(graph: &Graph) -> Vec<&'static str> {
+    let nodes = graph.nodes().iter();
+    nodes
+        .flat_map(|node| {
+            let inside = node.op.regions().iter().flat_map(|region| operations(region));
+            std::iter::once(node.op.name()).chain(inside)
+        })
+        .collect()
+}
+
+/// A scan, a while with a bound, a choice, what each makes of the others, and a checkpoint with a cut: their linear modules have
+/// nothing of the point but its residuals, and the bits of forward mode.
+#[test]
+fn linear_modules_of_loops_and_choices_take_residuals() {
+    let [step, square, wave] = ["step", "square", "wave"].map(|name| {
+        let mut b = Builder::new(name);
+        let (u, k) = (b.input("u", Type::new(DType::F64, [3])), b.input("k", Type::new(DType::F64, [3])));
+        let ku = b.mul(k, u);
+        let h = if name == "square" { b.mul(ku, ku) } else { b.sin(ku) };
+        let y = if name == "wave" { b.exp(h) } else { h };
+        Arc::new(b.finish(vec![y]))
+    });
+    let choosing = |[first, second]: [Arc<Graph>; 2]| {
+        let mut b = Builder::new("choosing");
+        let (u, k) = (b.input("u", Type::new(DType::F64, [3])), b.input("k", Type::new(DType::F64, [3])));
+        let (sum, zero) = (b.sum_all(u), b.number(DType::F64, 0.2));
+        let choice = b.compare(Direction::Gt, sum, zero);
+        let cond = Arc::new(Cond::new(vec![first, second]).unwrap());
+        let y = b.push(cond, &[choice, u, k]).unwrap();
+        Arc::new(b.finish(y))
+    };
+    let below = {
+        let mut b = Builder::new("below");
+        let (u, k) = (b.input("u", Type::new(DType::F64, [3])), b.input("k", Type::new(DType::F64, [3])));
+        let product = b.mul(u, k);
+        let (sum, bound) = (b.sum_all(product), b.number(DType::F64, 2.0));
+        let holds = b.compare(Direction::Lt, sum, bound);
+        Arc::new(b.finish(vec![holds]))
+    };
+    let looped = |body: Arc<Graph>| {
+        let mut b = Builder::new("looped");
+        let (u, k) = (b.input("u", Type::new(DType::F64, [3])), b.input("k", Type::new(DType::F64, [3])));
+        let y = b.push(Arc::new(Scan::new(body, 1, 0).length(3)), &[u, k]).unwrap();
+        Arc::new(b.finish(y))
+    };
+    let choice = || choosing([step.clone(), wave.clone()]);
+    let ops: Vec<(Op, &str)> = vec![
+        (Arc::new(Scan::new(step.clone(), 1, 0).length(4)), "scan"),
+        (Arc::new(Scan::new(step.clone(), 1, 0).length(4).keeping(Keep::Recompute)), "recomputing scan"),
+        (Arc::new(Scan::new(step.clone(), 1, 0).length(4).keeping(Keep::Revolve(2))), "recomputing revolve"),
+        (Arc::new(Scan::new(choice(), 1, 0).length(4)), "scan of cond"),
+        (Arc::new(While::new(below, choosing([square.clone(), wave.clone()]), 1).max(5)), "while of cond"),
+        (Arc::new(Call::new(choosing([looped(wave.clone()), looped(choice())]))), "cond of scans"),
+        (Arc::new(Checkpoint::cut(looped(step))), "checkpoint of scan"),
+    ];
+    let inputs: Vec<Tensor> = [1, 2, 3, 4].map(|seed| between(0.1, 0.9, seed, &[3])).to_vec();
+    for (op, what) in ops {
+        let mut b = Builder::new("m");
+        let x = ["u", "k"].map(|name| b.input(name, Type::new(DType::F64, [3])));
+        let y = b.push(op, &x).unwrap();
+        let source = b.finish(y);
+        let pair = linearize(&source, &source.input_values()).unwrap();
+        let inside = operations(&pair.linear);
+        let computes = inside.iter().any(|op| ["sin", "cos", "exp", "compare"].contains(op));
+        assert_eq!(computes, what.starts_with("recomputing"), "{what}: {inside:?}");
+        let results = run(&pair.at, Backend::default(), &inputs[..2]);
+        let (value, residuals) = results.split_at(1);
+        let linear = [residuals, &inputs[2..]].concat();
+        let tangent = run(&pair.linear, Backend::default(), &linear);
+        assert_same(&run(&pair.linear, Backend::Reference, &linear), &tangent, what);
+        let along = jvp(&source, &source.input_values()).unwrap();
+        let want = run(&along, Backend::Reference, &inputs);
+        assert_same(&want, &[value[0].clone(), tangent[0].clone()], what);
+    }
 }

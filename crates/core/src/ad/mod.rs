@@ -24,8 +24,8 @@ mod vmap;
 
 pub use dense::{hessian, jacobian};
 pub use forward::forward;
-pub(crate) use linearize::residuals;
 pub use linearize::{Linearized, linearize};
+pub(crate) use linearize::{divided, residuals};
 pub use modes::{adjoint, hvp, jmp, jvp, taylor, vjp};
 pub use reverse::{backward, backward_guarded};
 pub use statements::expand;

@@ -264,6 +264,8 @@ pub trait Narrow: Number<Scalar = f32> {
     fn widen(self) -> Self::Wider;
     /// Every lane rounded to f32.
     fn narrow(wide: Self::Wider) -> Self;
+    /// `table[index mod N]` per lane, for a power of two N.
+    fn lookup_wide<const N: usize>(table: &'static [f64; N], index: Self::Bits) -> Self::Wider;
 }
 
 /// A function of one argument, written once for all levels.

@@ -190,6 +190,10 @@ impl Rule for Repeat {
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
         x.apply(b, Arc::new(Repeat { axis: self.axis + 1, of: self.of + 1 }))
     }
+
+    fn every_row(&self, x: &Type) -> Option<Vec<usize>> {
+        (self.axis == 0).then(|| (0..x.ndim()).collect())
+    }
 }
 
 impl Linear for Repeat {

@@ -202,6 +202,12 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Where all rows of the result are alike, because they repeat the first operand, which is of type `x`: which axis of a row each
+    /// axis of that is.
+    fn every_row(&self, _x: &Type) -> Option<Vec<usize>> {
+        None
+    }
+
     /// Which result says whether the operation found what it looked for: a [`Status`], 0 where it did.
     fn status(&self) -> Option<usize> {
         None
@@ -273,6 +279,10 @@ pub trait Linear {
     /// behind it, not even an infinite slope, may turn it into NaN.
     fn guards(&self) -> bool {
         false
+    }
+    /// The axes of the first operand, of type `x`, over which it adds up, if it does nothing else and in no order that is asked for.
+    fn summed_axes(&self, _x: &Type) -> Option<Vec<usize>> {
+        None
     }
 }
 
@@ -346,6 +356,11 @@ pub trait Structured {
         dy: &[Option<Cotangent>],
         wanted: &[bool],
     ) -> Result<Vec<Option<Cotangent>>, AdError>;
+    /// The results by operations of which some need nothing for which `moves` holds, and give what the others take besides: so what
+    /// does not move can be computed apart, once. Nothing where it stays one operation.
+    fn divide(&self, _b: &mut Builder, _x: &[Value], _moves: &[bool]) -> Option<Vec<Value>> {
+        None
+    }
     /// The operation as one whose first result solves an equation, if it is.
     fn implicit(&self) -> Option<&dyn Implicit> {
         None

@@ -408,6 +408,10 @@ impl Linear for Reduce {
         let axes = self.axes(b.ty(x[0]).ndim());
         b.spread(dy, &axes, x[0])
     }
+
+    fn summed_axes(&self, x: &Type) -> Option<Vec<usize>> {
+        (self.stable() == Stable::Pairwise).then(|| self.axes(x.ndim()))
+    }
 }
 
 /// The row-major position of each element of `like` along `axes`, ascending, as i64.

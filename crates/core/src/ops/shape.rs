@@ -258,6 +258,10 @@ impl Rule for Broadcast {
         Some(Arc::new(Broadcast { dims, shape: Some(shape) }))
     }
 
+    fn every_row(&self, _: &Type) -> Option<Vec<usize>> {
+        self.dims.iter().map(|dim| dim.checked_sub(1)).collect()
+    }
+
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Broadcast { dims: &self.dims }
     }

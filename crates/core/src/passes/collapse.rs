@@ -9,13 +9,16 @@
 //! the map of the sum of the arguments, which is then taken apart in the same way. What is pulled must have no other user, so that it vanishes: the
 //! graph only ever gets smaller. What is linear, and in what, is asked of [`Calculus`].
 //!
+//! A sum over a leading axis, along which a batch has put the directions, is pulled first, by `axis`, in the same sense.
+//!
 //! This is a rewrite (law 10): it changes rounding, hence is part of how a program is built. A graph in which there is nothing to pull
 //! keeps every node.
 
+mod axis;
 mod round;
 mod terms;
 
-use crate::ir::{Builder, Graph, Value};
+use crate::ir::{Builder, Graph, Node, Value};
 use crate::ops::Violation;
 use round::Round;
 
@@ -43,7 +46,7 @@ pub(super) fn pass(graph: &Graph) -> Result<Graph, Violation> {
 /// assert_eq!(collapsed, b.matmul(x_plus_y, w));
 /// ```
 pub fn collapse(b: &mut Builder, roots: &[Value]) -> Vec<Value> {
-    let mut roots = roots.to_vec();
+    let mut roots = axis::pulled(b, roots);
     let mut nodes = live_nodes(b.graph(), &roots);
     // What had two users may have one when both were pulled through the same sum.
     loop {
@@ -54,6 +57,20 @@ pub fn collapse(b: &mut Builder, roots: &[Value]) -> Vec<Value> {
         }
         (roots, nodes) = (next, fewer);
     }
+}
+
+/// The results of `node` on what its operands have become, with its names.
+fn renewed(b: &mut Builder, node: &Node, operands: &[Value]) -> Vec<Value> {
+    if operands == node.operands {
+        return node.results.clone();
+    }
+    let results = b.at(node.location).push(node.op.clone(), operands).expect("types are as before");
+    for (&before, &after) in node.results.iter().zip(&results) {
+        if let (Some(name), None) = (b.graph().name(before).map(str::to_string), b.graph().name(after)) {
+            b.set_name(after, &name);
+        }
+    }
+    results
 }
 
 /// The number of nodes that `roots` need.

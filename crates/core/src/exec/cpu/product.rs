@@ -293,7 +293,8 @@ impl<T: Real> Matrix<T> {
         }
     }
 
-    /// Where columns are contiguous: a few of them at a time, whose lines stay in L1 however far apart they are.
+    /// Where columns are contiguous: f32 by squares with as many rows and columns as a vector has lanes, which are transposed in registers (a product of
+    /// 64 × 512 × 512 takes a quarter less time); f64 by elements, a few columns at a time, whose lines stay in L1 (by squares it takes a twentieth more).
     #[inline(always)]
     unsafe fn copy_transposed<V: Lanes<Scalar = T>>(
         self,
@@ -302,18 +303,68 @@ impl<T: Real> Matrix<T> {
         to: *mut T,
         stride: usize,
     ) {
-        const TOGETHER: usize = 8;
-        let padded = columns.next_multiple_of(V::WIDTH);
-        for start in (0..padded).step_by(TOGETHER) {
-            let group = start..padded.min(start + TOGETHER);
-            for i in 0..rows {
-                for j in group.clone() {
-                    // SAFETY: element (i, j) lies in the copy, and where j is a column, in the matrix.
-                    unsafe {
-                        *to.add(i * stride + j) = if j < columns { *self.at(i, j).start } else { T::ZERO }
-                    };
+        debug_assert_eq!(self.row, 1);
+        if size_of::<T>() == size_of::<f64>() {
+            const TOGETHER: usize = 8;
+            let padded = columns.next_multiple_of(V::WIDTH);
+            for start in (0..padded).step_by(TOGETHER) {
+                let group = start..padded.min(start + TOGETHER);
+                for i in 0..rows {
+                    for j in group.clone() {
+                        // SAFETY: element (i, j) lies in the copy, and where j is a column, in the matrix.
+                        unsafe {
+                            *to.add(i * stride + j) = if j < columns { *self.at(i, j).start } else { T::ZERO }
+                        };
+                    }
                 }
             }
+            return;
+        }
+        for j in (0..columns).step_by(V::WIDTH) {
+            for i in (0..rows).step_by(V::WIDTH) {
+                let extents = [V::WIDTH.min(rows - i), V::WIDTH.min(columns - j)];
+                // SAFETY: the square lies in the matrix, and with whole vectors in the copy.
+                unsafe {
+                    let (from, to) = (self.at(i, j), to.add(i * stride + j));
+                    match extents == [V::WIDTH; 2] {
+                        true => from.copy_square::<V>([V::WIDTH; 2], to, stride),
+                        false => from.copy_square::<V>(extents, to, stride),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A square of it, or the part of one that has `rows × columns` elements; contiguous columns become rows.
+    #[inline(always)]
+    unsafe fn copy_square<V: Lanes<Scalar = T>>(
+        self,
+        [rows, columns]: [usize; 2],
+        to: *mut T,
+        stride: usize,
+    ) {
+        let mut square = [V::zero(); WIDTH_MAX];
+        for (j, vector) in square[..columns].iter_mut().enumerate() {
+            // SAFETY: `rows` elements of column j lie in the matrix.
+            *vector = unsafe {
+                let column = self.at(0, j).start;
+                match rows == V::WIDTH {
+                    true => V::load(column),
+                    false => V::load_slice(std::slice::from_raw_parts(column, rows), T::ZERO),
+                }
+            };
+        }
+        // The halves of each pair of rows that are `half` apart change places crosswise, for half the width, a quarter, …, 1.
+        let mut half = V::WIDTH / 2;
+        while half > 0 {
+            for i in (0..V::WIDTH).filter(|i| i & half == 0) {
+                (square[i], square[i + half]) = square[i].halves(square[i + half], half);
+            }
+            half /= 2;
+        }
+        for (i, vector) in square[..rows].iter().enumerate() {
+            // SAFETY: row i lies in the copy.
+            unsafe { vector.store(to.add(i * stride)) };
         }
     }
 }

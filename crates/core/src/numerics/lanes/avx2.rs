@@ -53,6 +53,17 @@ impl Narrow for F32x8 {
         // SAFETY: below `dispatch`, which found AVX2.
         F32x8(unsafe { _mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0)) })
     }
+    #[inline(always)]
+    fn lookup_wide<const N: usize>(table: &'static [f64; N], index: U32x8) -> Twin<F64x4> {
+        const { assert!(N.is_power_of_two() && N <= 1 << 31) };
+        let index = index.and(U32x8::splat(N as u32 - 1)).0;
+        let table = table.as_ptr();
+        // SAFETY: below `dispatch`, which found AVX2; every index is below N.
+        unsafe {
+            let (low, high) = (_mm256_castsi256_si128(index), _mm256_extracti128_si256::<1>(index));
+            Twin(F64x4(_mm256_i32gather_pd::<8>(table, low)), F64x4(_mm256_i32gather_pd::<8>(table, high)))
+        }
+    }
 }
 
 operators!(F64x4, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_xor_pd, _mm256_set1_pd);

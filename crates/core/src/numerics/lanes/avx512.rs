@@ -50,6 +50,17 @@ impl Narrow for F32x16 {
             F32x16(_mm512_insertf32x8::<1>(low, _mm512_cvtpd_ps(high.0)))
         }
     }
+    #[inline(always)]
+    fn lookup_wide<const N: usize>(table: &'static [f64; N], index: U32x16) -> Twin<F64x8> {
+        const { assert!(N.is_power_of_two() && N <= 1 << 31) };
+        let index = index.and(U32x16::splat(N as u32 - 1)).0;
+        let table = table.as_ptr();
+        // SAFETY: below `dispatch`, which found AVX-512 F and DQ; every index is below N.
+        unsafe {
+            let (low, high) = (_mm512_castsi512_si256(index), _mm512_extracti32x8_epi32::<1>(index));
+            Twin(F64x8(_mm512_i32gather_pd::<8>(low, table)), F64x8(_mm512_i32gather_pd::<8>(high, table)))
+        }
+    }
 }
 
 operators!(F64x8, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_xor_pd, _mm512_set1_pd);

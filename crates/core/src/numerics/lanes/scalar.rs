@@ -22,6 +22,11 @@ impl Narrow for f32 {
     fn narrow(wide: f64) -> f32 {
         wide as f32
     }
+    #[inline(always)]
+    fn lookup_wide<const N: usize>(table: &'static [f64; N], index: u32) -> f64 {
+        const { assert!(N.is_power_of_two()) };
+        table[index as usize & (N - 1)]
+    }
 }
 
 impl Mask for bool {

@@ -104,6 +104,10 @@ impl<V: Narrow> Narrow for Twin<V> {
     fn narrow(wide: Self::Wider) -> Self {
         Twin(V::narrow(wide.0), V::narrow(wide.1))
     }
+    #[inline(always)]
+    fn lookup_wide<const N: usize>(table: &'static [f64; N], index: Self::Bits) -> Self::Wider {
+        Twin(V::lookup_wide(table, index.0), V::lookup_wide(table, index.1))
+    }
 }
 
 impl<V: Number> Number for Twin<V> {

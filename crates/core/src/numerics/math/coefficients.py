@@ -85,8 +85,6 @@ def do_exp():
     h *= mpf("1.001")
     c, e = fit(f, lambda r: r * r, [0, 1, 2], -h, h)
     rust("EXP_SHORT", f"The coefficients of [`EXP`] for three; error of e^r: {size(e)}.", c)
-    c, e = fit(f, abs, [0, 1, 2, 3], -h, h)
-    rust("EXP_GUESS", f"The coefficients of [`EXP`] for four; error of (e^r - 1) / r: {size(e)}.", c)
     hi = chop(ln2, 37)
     scalar("LN2_HIGH", "ln 2 in 37 bits.", hi)
     scalar("LN2_LOW", "ln 2 - LN2_HIGH.", ln2 - hi)

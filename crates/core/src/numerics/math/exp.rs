@@ -61,9 +61,6 @@ pub(super) static SHIFTS: [f64; 16] = [
 
 /// The coefficients of [`EXP`] for three; error of e^r: 2^-37.5.
 const EXP_SHORT: [f64; 3] = [0.4999999998656959, 0.1666700947415692, 0.04166758081945538];
-/// The coefficients of [`EXP`] for four; error of (e^r - 1) / r: 2^-41.1.
-const EXP_GUESS: [f64; 4] =
-    [0.49999999990406857, 0.16666666664748042, 0.041667482873974586, 0.008333463926303923];
 /// [`POWERS`] with 2^-4 j taken from the exponent field, bits and all. Added to n in sixteenths, shifted to the
 /// exponent, this gives 2^k T without masking n's fraction j out.
 pub(super) static POWERS_LESS_INDEX: [f64; 16] = {
@@ -170,14 +167,6 @@ impl<V: Number<Scalar = f64>> Guess<V> {
         let r2 = self.r * self.r;
         let tail = V::splat(EXP_SHORT[2]).fma(r2, pair(0, self.r, &EXP_SHORT));
         self.power.fma(r2.fma(tail, self.r), self.power)
-    }
-
-    /// s with e^x = 2^k T (1 + s), to a share of 2^−41 of s.
-    #[inline(always)]
-    pub(super) fn excess(&self) -> V {
-        let r2 = self.r * self.r;
-        let tail = pair(2, self.r, &EXP_GUESS).fma(r2, pair(0, self.r, &EXP_GUESS));
-        r2.fma(tail, self.r)
     }
 }
 

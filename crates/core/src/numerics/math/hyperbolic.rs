@@ -1,6 +1,6 @@
 //! tanh and the logistic function, as quotients of sums that are kept with their rounding errors.
 
-use super::super::lanes::{Integer, Narrow, Number, Rare, Wide};
+use super::super::lanes::{Integer, Mask, Narrow, Number, Rare, Wide};
 use super::exp::{self, reduce, tail};
 use super::{polynomial, round_to_odd, settle, settle_guess};
 
@@ -109,23 +109,61 @@ impl Wide for Tanh {
         tanh(x)
     }
     #[inline(always)]
-    fn before_f32<V: Number<Scalar = f64>>(x: V) -> V {
-        // With E = e^{2x}, (E − 1) / (E + 1).
-        let e = exp::Guess::new(x + x);
-        let n = e.power.fma(e.excess(), e.power - V::splat(1.0));
-        settle_guess(
-            n.quotient_guess(n + V::splat(2.0)),
-            e.sure,
-            #[inline(always)]
-            || tanh(x),
-        )
-    }
-    #[inline(always)]
     fn value_f32<V: Narrow>(x: V) -> V {
-        // From 10 on the result is 1 in f32.
+        // From 10 on the result is 1 in f32. The order of operands lets a NaN through.
         let size = V::splat(10.0).lesser(x.abs());
-        V::narrow(Self::before_f32(size.widen())).copysign(x)
+        let y = settle_guess(
+            tanh_guess(size),
+            <V::Wider as Number>::Mask::splat(true),
+            #[inline(always)]
+            || tanh(size.widen()),
+        );
+        V::narrow(y).copysign(x)
     }
+}
+
+/// 1.5 · 2^15, of which a unit in the last place of an f32 is 2^−8: added to less than 2^14, it leaves the nearest
+/// multiple of 2^−8 in the low bits.
+const CENTRES: f32 = 49152.0;
+
+/// tanh(c) for the centres c = j / 256 up to 10, and half of the largest term that [`tanh_guess`] leaves out.
+static TANH_CENTRES: [f64; 4096] = {
+    let mut table = [0.0; 4096];
+    let mut j = 0;
+    while j <= 2560 {
+        // e^2c − 1 from a 64th of the argument by its series, then doubled six times: (1 + e)² − 1 = e (2 + e).
+        let x = j as f64 / 8192.0;
+        let (mut e, mut n) = (0.0, 16.0);
+        while n > 0.0 {
+            e = (1.0 + e) * x / n;
+            n -= 1.0;
+        }
+        let mut doubled = 0;
+        while doubled < 6 {
+            e *= 2.0 + e;
+            doubled += 1;
+        }
+        let t = e / (e + 2.0);
+        let s = 1.0 - t * t;
+        table[j] = t + t * s * (2.0 / 3.0 - t * t) * (0.5 / (1u64 << 36) as f64);
+        j += 1;
+    }
+    table
+};
+
+/// tanh of f32 numbers from 0 to 10, to 2^−37.4: around the nearest centre c with T = tanh(c) and S = 1 − T²,
+/// tanh(c + h) = T + S h (1 − T h + (T² − 1/3) h² + …), |h| ≤ 2^−9, whose next term S T (2/3 − T²) h⁴ is at most a
+/// share of 2^−36.6 of T.
+#[inline(always)]
+fn tanh_guess<V: Narrow>(size: V) -> V::Wider {
+    let shifter = V::splat(CENTRES);
+    let shifted = size + shifter;
+    let t = V::lookup_wide(&TANH_CENTRES, shifted.bits());
+    let h = (size - (shifted - shifter)).widen();
+    let s = t.fnma(t, <V::Wider>::splat(1.0));
+    // With S, T² − 1/3 is 2/3 − S.
+    let inner = h.fma(s - <V::Wider>::splat(2.0 / 3.0), t);
+    (h * s).fma(h.fnma(inner, <V::Wider>::splat(1.0)), t)
 }
 
 /// [`sigmoid`], as a type.

@@ -6,7 +6,7 @@ use super::region::{
     without_unused,
 };
 use super::*;
-use crate::ad::{AdError, dependence, residuals};
+use crate::ad::{AdError, dependence, divided, residuals};
 use crate::ir::Attribute;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -186,6 +186,21 @@ impl Structured for Checkpoint {
             .zip(guarded)
             .map(|(value, guarded)| Some(Cotangent { value: value?, guarded: guarded? }));
         Ok(spread(dx.collect::<Vec<_>>(), wanted).into_iter().map(Option::flatten).collect())
+    }
+
+    /// With a cut, at the values that are kept; a checkpoint that keeps nothing runs again.
+    fn divide(&self, b: &mut Builder, x: &[Value], moves: &[bool]) -> Option<Vec<Value>> {
+        if self.keep == Kept::Nothing {
+            return None;
+        }
+        let body = divided(&self.body[0], moves);
+        let at_rest: Vec<bool> = moves.iter().map(|moves| !moves).collect();
+        let in_order = |values: &[Value]| (pick(values, &at_rest), pick(values, moves));
+        let (points, others) = in_order(&body.input_values());
+        let graph = body.extract(&body.name, &[points, others].concat(), body.outputs());
+        let (points, others) = in_order(x);
+        let (graph, kept) = self.divided(b, graph, &points);
+        Some(self.apply(b, graph, &[points, kept, others].concat()))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::region::{
     any, batched, check_operands, choose, cotangents, first, list, marked_only, may_be_long, merged,
-    operand_types, outputs_for, spread, tangents, without_unused,
+    operand_types, outputs_for, pick, reached, spread, tangents, without_unused,
 };
 use super::*;
-use crate::ad::{AdError, dependence};
+use crate::ad::{AdError, dependence, divided, residuals};
 use crate::ir::DType;
 use crate::tensor::Data;
 
@@ -330,4 +330,122 @@ impl Structured for Cond {
         let dx = dx.into_iter().zip(guarded).map(|(value, guarded)| Cotangent { value, guarded });
         Ok(spread(dx, wanted))
     }
+
+    fn divide(&self, b: &mut Builder, x: &[Value], moves: &[bool]) -> Option<Vec<Value>> {
+        let (&predicate, x) = x.split_first()?;
+        let (&chosen_late, moves) = moves.split_first()?;
+        let Halves { moves: outputs, slots, records, follows } =
+            if chosen_late { None } else { Halves::new(&self.branches, moves) }?;
+        let at_rest: Vec<bool> = moves.iter().map(|moves| !moves).collect();
+        let mut results = Cond::apply(b, predicate, records, &pick(x, &at_rest));
+        let kept = results.split_off(results.len() - slots);
+        let mut moved = Cond::apply(b, predicate, follows, &[x, &kept].concat()).into_iter();
+        let mut results = results.into_iter();
+        outputs.iter().map(|&moves| if moves { moved.next() } else { results.next() }).collect()
+    }
+}
+
+/// The branches in two graphs each: what does not move, and what does.
+struct Halves {
+    /// For each output, whether it moves in some branch.
+    moves: Vec<bool>,
+    /// How many values a choice hands over: of each type as many as one branch needs.
+    slots: usize,
+    /// (inputs that do not move) → (outputs that do not move, slots).
+    records: Vec<Graph>,
+    /// (inputs, slots) → (outputs that move).
+    follows: Vec<Graph>,
+}
+
+impl Halves {
+    /// Nothing if nothing is to be handed over, or something of which the branches that do not have it do not know the shape.
+    fn new(branches: &[Arc<Graph>], moving: &[bool]) -> Option<Halves> {
+        let mut branches: Vec<Graph> = branches.iter().map(|branch| divided(branch, moving)).collect();
+        let reached: Vec<Vec<bool>> = branches.iter().map(|branch| reached(branch, moving)).collect();
+        let count = branches[0].outputs().len();
+        let moves: Vec<bool> = (0..count).map(|k| reached.iter().any(|moves| moves[k])).collect();
+        let at_rest: Vec<bool> = moves.iter().map(|moves| !moves).collect();
+        let (mut slots, mut needs, mut resting) = (Vec::new(), Vec::new(), Vec::new());
+        for branch in &mut branches {
+            let inputs = branch.input_values();
+            let outputs = branch.outputs().to_vec();
+            branch.set_outputs(pick(&outputs, &moves));
+            let needed =
+                residuals(branch, &pick(&inputs, moving)).into_iter().filter(|v| !inputs.contains(v));
+            let needed: Vec<Value> = needed.collect();
+            needs.push(in_slots(&mut slots, branch, &needed)?);
+            resting.push(pick(&outputs, &at_rest));
+        }
+        if slots.is_empty() && !at_rest.contains(&true) {
+            return None;
+        }
+        let (records, follows) = (branches.iter().zip(&needs).zip(&resting))
+            .map(|((branch, needs), resting)| {
+                (record(branch, moving, resting, needs, &slots), follow(branch, needs, &slots))
+            })
+            .unzip();
+        Some(Halves { moves, slots: slots.len(), records, follows })
+    }
+}
+
+/// For each of `slots`, some of them new, the one of `values` that goes there.
+fn in_slots(slots: &mut Vec<Type>, branch: &Graph, values: &[Value]) -> Option<Vec<Option<Value>>> {
+    let mut of: Vec<Option<Value>> = vec![None; slots.len()];
+    for &value in values {
+        let ty = branch.ty(value);
+        ty.static_shape()?;
+        let place = (0..slots.len()).find(|&i| of[i].is_none() && slots[i] == *ty).unwrap_or_else(|| {
+            slots.push(ty.clone());
+            of.push(None);
+            slots.len() - 1
+        });
+        of[place] = Some(value);
+    }
+    Some(of)
+}
+
+/// `branch` as far as `resting` and what it `needs`, with zeros in the slots that other branches use.
+fn record(
+    branch: &Graph,
+    moving: &[bool],
+    resting: &[Value],
+    needs: &[Option<Value>],
+    slots: &[Type],
+) -> Graph {
+    let at_rest: Vec<bool> = moving.iter().map(|moves| !moves).collect();
+    let needed: Vec<Value> = needs.iter().copied().flatten().collect();
+    let sources = pick(&branch.input_values(), &at_rest);
+    let own = branch.extract(&format!("{}_record", branch.name), &sources, &[resting, &needed].concat());
+    let mut b = Builder::new(&own.name);
+    let x = b.copy_inputs(&own);
+    let mut outputs = b.inline(&own, &x).expect("types are as before");
+    let mut made = outputs.split_off(resting.len()).into_iter();
+    for (i, ty) in slots.iter().enumerate() {
+        let value = needs.get(i).copied().flatten().and_then(|_| made.next());
+        outputs.push(value.unwrap_or_else(|| {
+            let zero = b.number(ty.dtype, 0.0);
+            b.broadcast(zero, &[], &ty.static_shape().expect("`in_slots` asked for it"))
+        }));
+    }
+    b.finish(outputs)
+}
+
+/// What `branch` does with its inputs and what it needs in its slots.
+fn follow(branch: &Graph, needs: &[Option<Value>], slots: &[Type]) -> Graph {
+    let needed: Vec<Value> = needs.iter().copied().flatten().collect();
+    let sources = [branch.input_values(), needed].concat();
+    let own = branch.extract(&format!("{}_follow", branch.name), &sources, branch.outputs());
+    let mut b = Builder::new(&own.name);
+    let mut x: Vec<Value> = Vec::new();
+    for input in &own.inputs()[..branch.inputs().len()] {
+        x.push(b.fresh_input(own.name(input.value).unwrap_or("x"), own.ty(input.value).clone()));
+    }
+    for (i, ty) in slots.iter().enumerate() {
+        let slot = b.fresh_input("kept", ty.clone());
+        if needs.get(i).is_some_and(Option::is_some) {
+            x.push(slot);
+        }
+    }
+    let outputs = b.inline(&own, &x).expect("types are as before");
+    b.finish(outputs)
 }

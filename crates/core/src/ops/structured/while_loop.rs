@@ -329,4 +329,9 @@ impl Structured for While {
         };
         self.as_scan(max).adjoint(b, x, y, dy, wanted)
     }
+
+    /// With a bound, as the scan that reverse mode takes it for.
+    fn divide(&self, b: &mut Builder, x: &[Value], moves: &[bool]) -> Option<Vec<Value>> {
+        self.as_scan(self.max?).divide(b, x, moves)
+    }
 }

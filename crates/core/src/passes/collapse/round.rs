@@ -1,6 +1,6 @@
 //! One sweep from some roots down: what is a sum is taken apart, grouped by maps, and made anew.
 
-use super::terms::{Map, Reader, Term, View};
+use super::terms::{Map, Reader, Term, View, added};
 use crate::ir::{Builder, Origin, Value};
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
@@ -170,7 +170,7 @@ impl<'b> Round<'b> {
                 let mut total = None;
                 for part in parts {
                     let value = self.part(&part);
-                    total = Some(self.added(total, part.times(), value));
+                    total = Some(added(self.b, total, part.times(), value));
                 }
                 self.made.insert(item, total.expect("a sum has terms"));
             }
@@ -186,16 +186,8 @@ impl<'b> Round<'b> {
     fn renew(&mut self, node: usize) {
         let node = self.b.graph().nodes()[node].clone();
         let operands: Vec<Value> = node.operands.iter().map(|&x| self.made[&Item::Value(x)]).collect();
-        let results = match operands == node.operands {
-            true => node.results.clone(),
-            false => self.b.at(node.location).push(node.op, &operands).expect("types are as before"),
-        };
-        for (&before, after) in node.results.iter().zip(results) {
-            self.made.insert(Item::Value(before), after);
-            let graph = self.b.graph();
-            if let (Some(name), None) = (graph.name(before).map(str::to_string), graph.name(after)) {
-                self.b.set_name(after, &name);
-            }
+        for (before, after) in node.results.iter().zip(super::renewed(self.b, &node, &operands)) {
+            self.made.insert(Item::Value(*before), after);
         }
     }
 
@@ -220,24 +212,6 @@ impl<'b> Round<'b> {
         let product =
             operands.into_iter().reduce(|x, y| self.b.at(node.location).apply(node.op.clone(), &[x, y]));
         product.expect("a product has factors")
-    }
-
-    /// `total + times · value`.
-    fn added(&mut self, total: Option<Value>, times: i64, value: Value) -> Value {
-        let value = match times.abs() {
-            1 => value,
-            2 => self.b.add(value, value),
-            n => {
-                let factor = self.b.full_like(value, n as f64);
-                self.b.mul(factor, value)
-            }
-        };
-        match (total, times < 0) {
-            (None, false) => value,
-            (None, true) => self.b.neg(value),
-            (Some(total), false) => self.b.add(total, value),
-            (Some(total), true) => self.b.sub(total, value),
-        }
     }
 }
 

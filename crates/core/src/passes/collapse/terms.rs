@@ -63,8 +63,13 @@ impl Reader {
     }
 
     /// The node that makes `value`, if one node alone uses the value: it vanishes with its user.
-    fn vanishing<'g>(&self, graph: &'g Graph, value: Value) -> Option<(usize, &'g Node)> {
+    pub fn vanishing<'g>(&self, graph: &'g Graph, value: Value) -> Option<(usize, &'g Node)> {
         node_of(graph, value).filter(|_| self.users[value.index()] == 1)
+    }
+
+    /// Whether one node alone uses `value`, which one node makes.
+    pub fn vanishes(&self, graph: &Graph, value: Value) -> bool {
+        self.vanishing(graph, value).is_some()
     }
 
     /// The signs with which the operation of a node adds its operands, if all that it does is add.
@@ -189,7 +194,8 @@ impl Reader {
     }
 }
 
-fn node_of(graph: &Graph, value: Value) -> Option<(usize, &Node)> {
+/// The node that makes `value` and nothing else.
+pub(super) fn node_of(graph: &Graph, value: Value) -> Option<(usize, &Node)> {
     match graph.origin(value) {
         Origin::Node { node, .. } if graph.nodes()[node].results.len() == 1 => {
             Some((node, &graph.nodes()[node]))
@@ -228,17 +234,37 @@ fn views_of_node(graph: &Graph, times: i64, at: usize) -> Vec<View> {
 /// The operands in which node `at` is linear alone, each with a key of the map.
 fn maps_of_node(graph: &Graph, at: usize) -> Vec<(String, usize)> {
     let node = &graph.nodes()[at];
-    let linear: Vec<usize> = match node.op.calculus() {
-        Calculus::Bilinear(_) => vec![0, 1],
-        Calculus::Linear(rule) => (0..node.operands.len()).filter(|&i| rule.is_linear_in(i)).collect(),
-        _ => vec![],
-    };
-    if linear.len() > 1 && matches!(node.op.calculus(), Calculus::Linear(_)) {
-        return vec![]; // Of all of them together.
-    }
     let dtype = graph.ty(node.results[0]).dtype;
-    let alone = linear.into_iter().filter(|&i| graph.ty(node.operands[i]).dtype == dtype);
+    let alone = (0..node.operands.len())
+        .filter(|&i| is_linear_in(node, i) && graph.ty(node.operands[i]).dtype == dtype);
     alone.map(|i| (map_key(graph, &node.op, &node.operands, i), i)).collect()
+}
+
+/// Whether a node is linear in operand `i` alone.
+pub(super) fn is_linear_in(node: &Node, i: usize) -> bool {
+    match node.op.calculus() {
+        Calculus::Bilinear(_) => i < 2,
+        Calculus::Linear(rule) => (0..node.operands.len()).all(|k| rule.is_linear_in(k) == (k == i)),
+        _ => false,
+    }
+}
+
+/// `total + times · value`.
+pub(super) fn added(b: &mut Builder, total: Option<Value>, times: i64, value: Value) -> Value {
+    let value = match times.abs() {
+        1 => value,
+        2 => b.add(value, value),
+        n => {
+            let factor = b.full_like(value, n as f64);
+            b.mul(factor, value)
+        }
+    };
+    match (total, times < 0) {
+        (None, false) => value,
+        (None, true) => b.neg(value),
+        (Some(total), false) => b.add(total, value),
+        (Some(total), true) => b.sub(total, value),
+    }
 }
 
 fn map_key(graph: &Graph, op: &Op, operands: &[Value], i: usize) -> String {

@@ -10,6 +10,7 @@
 //! The tangent of a scan is a scan of the body's tangent. Its adjoint is a scan that keeps what the body's adjoint
 //! needs and a scan in the other direction; see `reverse.rs`.
 
+mod divide;
 mod keep;
 mod merge;
 mod policy;
@@ -360,6 +361,16 @@ impl Structured for Scan {
     ) -> Result<Vec<Option<Cotangent>>, AdError> {
         reverse::adjoint(self, b, x, dy, wanted)
     }
+
+    fn divide(&self, b: &mut Builder, x: &[Value], moves: &[bool]) -> Option<Vec<Value>> {
+        divide::divide(self, b, x, moves)
+    }
+}
+
+/// The type of a row of `ty` for each round.
+fn stacked(ty: &Type, rounds: Extent) -> Type {
+    let shape = std::iter::once(rounds).chain(ty.shape.iter().copied());
+    Type::new(ty.dtype, shape)
 }
 
 impl Scan {
@@ -399,6 +410,17 @@ impl Parts {
         let (carries, rest) = x.split_at(scan.carries);
         let (rows, constants) = rest.split_at(scan.rows);
         Parts { carries: carries.to_vec(), rows: rows.to_vec(), constants: constants.to_vec() }
+    }
+
+    /// The operands for which `wanted`, of all in their order, holds.
+    fn picked(&self, wanted: &[bool]) -> Parts {
+        let (carries, rest) = wanted.split_at(self.carries.len());
+        let (rows, constants) = rest.split_at(self.rows.len());
+        Parts {
+            carries: pick(&self.carries, carries),
+            rows: pick(&self.rows, rows),
+            constants: pick(&self.constants, constants),
+        }
     }
 
     fn all(&self) -> Vec<Value> {

@@ -133,9 +133,7 @@ impl Round {
         let types: Vec<&Type> = x.iter().map(|&v| b.ty(v)).collect();
         let rounds = self.like.rounds(&types).expect("verified");
         for ty in self.record.output_types() {
-            let mut stack = ty.clone();
-            stack.shape.insert(0, rounds);
-            stack.check_extents().map_err(|violation| AdError {
+            stacked(ty, rounds).check_extents().map_err(|violation| AdError {
                 message: format!("what a scan keeps for its adjoint: {}", violation.message),
                 ..AdError::from(violation)
             })?;
@@ -164,7 +162,8 @@ impl Round {
         results.extend(dx[c..s].iter().flatten().map(|dx| dx.value));
         let graph = b.finish(results);
         let cotangents = [&carried[..], &sums].concat();
-        let kept = kept(&graph, scan, &primal, &[&cotangents[..], &dy].concat());
+        let backward = [&cotangents[..], &dy].concat();
+        let kept = kept(&graph, scan.keep(), graph.outputs(), [&primal[..c], &primal[c..s]], &backward);
         let name = |what: &str| format!("{}_{what}", scan.body().name);
         let advanced = &outputs[..c];
         let sources = [&cotangents[..], &dy, &kept, &primal[c..]].concat();
@@ -210,22 +209,27 @@ impl Round {
     }
 }
 
-/// Values of `graph` that a round keeps for the time when it is undone: going up from the results, the first that the
+/// Values of `graph` that a round keeps for the time when `targets` are computed: going up from these, the first that the
 /// policy keeps, and the carried values, on which the others depend. Rows and constants are at hand, and so is what
-/// is made of constants alone.
-fn kept(graph: &Graph, scan: &Scan, primal: &[Value], cotangents: &[Value]) -> Vec<Value> {
-    let (carries, rest) = primal.split_at(scan.carries);
-    let varying = graph.reached_from(&[carries, &rest[..scan.rows]].concat());
-    let backward = graph.reached_from(cotangents);
+/// is made of constants alone; what depends on values of `later` is not there yet.
+pub(super) fn kept(
+    graph: &Graph,
+    keep: &Keep,
+    targets: &[Value],
+    [carries, rows]: [&[Value]; 2],
+    later: &[Value],
+) -> Vec<Value> {
+    let varying = graph.reached_from(&[carries, rows].concat());
+    let later = graph.reached_from(later);
     let mut seen = vec![false; graph.value_count()];
     let mut kept = Vec::new();
-    let mut pending = graph.outputs().to_vec();
+    let mut pending = targets.to_vec();
     while let Some(value) = pending.pop() {
         if std::mem::replace(&mut seen[value.index()], true) {
             continue;
         }
-        let forward = varying[value.index()] && !backward[value.index()];
-        if carries.contains(&value) || (forward && scan.keep().keeps(graph, value)) {
+        let now = varying[value.index()] && !later[value.index()];
+        if carries.contains(&value) || (now && keep.keeps(graph, value)) {
             kept.push(value);
         } else if let Some(node) = graph.node_of(value) {
             pending.extend(&node.operands);
