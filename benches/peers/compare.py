@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TIMEOUT_S = 300
 # In the order of the run and of the report, the most important first. Each is a file here that declares `WORKLOAD`.
-WORKLOADS = ["pinn_step", "compile", "memory", "attention", "hvp", "matmul", "factor", "reduce", "elementwise", "small_call"]
+WORKLOADS = ["pinn_step", "compile", "memory", "attention", "hvp", "matmul", "factor", "reduce", "elementwise", "small_call", "small_solve", "bratu"]
 
 
 def arguments() -> argparse.Namespace:

@@ -125,6 +125,8 @@ pub struct Run {
     samples: Vec<Sample>,
     base_mib: f64,
     peak_mib: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<f64>,
     #[serde(flatten)]
     answer: Answer,
 }
@@ -163,6 +165,7 @@ impl Run {
             samples,
             base_mib,
             peak_mib: memory_mib("VmHWM:"),
+            steps: None,
             answer,
         }
     }
@@ -181,6 +184,11 @@ impl Run {
             function.call(&inputs).expect("the arguments fit")
         };
         Run::measure(workload, options, step, Answer::of)
+    }
+
+    /// The same, saying that a call has so many equal steps.
+    pub fn of_steps(self, steps: f64) -> Run {
+        Run { steps: Some(steps), ..self }
     }
 
     /// The same under another name than `tessera`.

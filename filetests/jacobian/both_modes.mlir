@@ -36,18 +36,19 @@ tgraph.jacobian @any wrt(%x) -> @any_J
 //   %mul = tgraph.mul %broadcast, %convert : tensor<2x2xf64>
 //   %dsq = tgraph.add %mul, %mul : tensor<2x2xf64>
 //   %dcolumn = tgraph.reshape %dsq {shape = [2, 2, 1]} : tensor<2x2xf64> -> tensor<2x2x1xf64>
-//   %broadcast_3 = tgraph.broadcast %a {dims = [1, 2], shape = [2, 3, 2]} : tensor<3x2xf64> -> tensor<2x3x2xf64>
-//   %dp = tgraph.matmul %broadcast_3, %dcolumn : tensor<2x3x1xf64>
+//   %reshape = tgraph.reshape %dcolumn {shape = [2, 2]} : tensor<2x2x1xf64> -> tensor<2x2xf64>
+//   %matmul = tgraph.matmul %reshape, %a {transpose_b = true} : tensor<2x3xf64>
+//   %dp = tgraph.reshape %matmul {shape = [2, 3, 1]} : tensor<2x3xf64> -> tensor<2x3x1xf64>
 //   %dy = tgraph.reshape %dp {shape = [2, 3]} : tensor<2x3x1xf64> -> tensor<2x3xf64>
 //   %iota_1 = tgraph.iota {axis = 0} : tensor<6xi64>
-//   %broadcast_4 = tgraph.broadcast %iota_1 {dims = [0], shape = [6, 6]} : tensor<6xi64> -> tensor<6x6xi64>
-//   %broadcast_5 = tgraph.broadcast %iota_1 {dims = [1], shape = [6, 6]} : tensor<6xi64> -> tensor<6x6xi64>
-//   %compare_1 = tgraph.compare %broadcast_4, %broadcast_5 {direction = "eq"} : tensor<6x6xbool>
+//   %broadcast_3 = tgraph.broadcast %iota_1 {dims = [0], shape = [6, 6]} : tensor<6xi64> -> tensor<6x6xi64>
+//   %broadcast_4 = tgraph.broadcast %iota_1 {dims = [1], shape = [6, 6]} : tensor<6xi64> -> tensor<6x6xi64>
+//   %compare_1 = tgraph.compare %broadcast_3, %broadcast_4 {direction = "eq"} : tensor<6x6xbool>
 //   %convert_1 = tgraph.convert %compare_1 {to = "f64"} : tensor<6x6xbool> -> tensor<6x6xf64>
-//   %reshape = tgraph.reshape %convert_1 {shape = [6, 3, 2]} : tensor<6x6xf64> -> tensor<6x3x2xf64>
-//   %reshape_1 = tgraph.reshape %reshape {shape = [18, 2]} : tensor<6x3x2xf64> -> tensor<18x2xf64>
-//   %matmul = tgraph.matmul %reshape_1, %column : tensor<18x1xf64>
-//   %dp_1 = tgraph.reshape %matmul {shape = [6, 3, 1]} : tensor<18x1xf64> -> tensor<6x3x1xf64>
+//   %reshape_1 = tgraph.reshape %convert_1 {shape = [6, 3, 2]} : tensor<6x6xf64> -> tensor<6x3x2xf64>
+//   %reshape_2 = tgraph.reshape %reshape_1 {shape = [18, 2]} : tensor<6x3x2xf64> -> tensor<18x2xf64>
+//   %matmul_1 = tgraph.matmul %reshape_2, %column : tensor<18x1xf64>
+//   %dp_1 = tgraph.reshape %matmul_1 {shape = [6, 3, 1]} : tensor<18x1xf64> -> tensor<6x3x1xf64>
 //   %dy_1 = tgraph.reshape %dp_1 {shape = [6, 3]} : tensor<6x3x1xf64> -> tensor<6x3xf64>
 //   %dy_dx = tgraph.transpose %dy {permutation = [1, 0]} : tensor<2x3xf64> -> tensor<3x2xf64>
 //   %transpose = tgraph.transpose %dy_1 {permutation = [1, 0]} : tensor<6x3xf64> -> tensor<3x6xf64>
@@ -69,11 +70,12 @@ tgraph.jacobian @any wrt(%x) -> @any_J
 //   %reshape = tgraph.reshape %p_bar {shape = [9, 1]} : tensor<3x3x1xf64> -> tensor<9x1xf64>
 //   %matmul = tgraph.matmul %reshape, %column {transpose_b = true} : tensor<9x2xf64>
 //   %dy_da = tgraph.reshape %matmul {shape = [3, 3, 2]} : tensor<9x2xf64> -> tensor<3x3x2xf64>
-//   %broadcast_2 = tgraph.broadcast %a {dims = [1, 2], shape = [3, 3, 2]} : tensor<3x2xf64> -> tensor<3x3x2xf64>
-//   %column_bar = tgraph.matmul %broadcast_2, %p_bar {transpose_a = true} : tensor<3x2x1xf64>
+//   %reshape_1 = tgraph.reshape %p_bar {shape = [3, 3]} : tensor<3x3x1xf64> -> tensor<3x3xf64>
+//   %matmul_1 = tgraph.matmul %reshape_1, %a : tensor<3x2xf64>
+//   %column_bar = tgraph.reshape %matmul_1 {shape = [3, 2, 1]} : tensor<3x2xf64> -> tensor<3x2x1xf64>
 //   %sq_bar = tgraph.reshape %column_bar {shape = [3, 2]} : tensor<3x2x1xf64> -> tensor<3x2xf64>
-//   %broadcast_3 = tgraph.broadcast %x {dims = [1], shape = [3, 2]} : tensor<2xf64> -> tensor<3x2xf64>
-//   %mul = tgraph.mul %sq_bar, %broadcast_3 : tensor<3x2xf64>
+//   %broadcast_2 = tgraph.broadcast %x {dims = [1], shape = [3, 2]} : tensor<2xf64> -> tensor<3x2xf64>
+//   %mul = tgraph.mul %sq_bar, %broadcast_2 : tensor<3x2xf64>
 //   %dy_dx = tgraph.add %mul, %mul : tensor<3x2xf64>
 //   tgraph.return %dy_dx, %dy_da : tensor<3x2xf64>, tensor<3x3x2xf64>
 // }

@@ -1,4 +1,4 @@
-//! A Cholesky or LU factorisation of one matrix: `benches/README.md`.
+//! Factors of one matrix: `benches/README.md`.
 
 use clap::Parser;
 use tessera_bench::{Answer, Options, Run};
@@ -17,7 +17,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1024)]
     size: usize,
     /// Which factors.
-    #[arg(long, default_value = "lu", value_parser = ["lu", "cholesky"])]
+    #[arg(long, default_value = "lu", value_parser = ["lu", "cholesky", "qr", "eigh", "svd"])]
     kind: String,
 }
 
@@ -35,14 +35,32 @@ fn main() {
         let function = function.get_or_insert_with(|| {
             let mut b = Builder::new("factor");
             let x = b.input("a", a.ty());
-            let outputs = if kind == "lu" { b.lu(x)[..1].to_vec() } else { b.cholesky(x)[..1].to_vec() };
+            // The factor that is compared is the last one.
+            let outputs = match kind.as_str() {
+                "lu" => b.lu(x)[..1].to_vec(),
+                "cholesky" => b.cholesky(x)[..1].to_vec(),
+                "qr" => b.qr(x)[..2].to_vec(),
+                "eigh" => b.eigh(x)[..2].iter().rev().copied().collect(),
+                _ => {
+                    let [u, s, v, _] = b.svd(x);
+                    vec![u, v, s]
+                }
+            };
             Function::new(b.finish(outputs), options.backend())
         });
-        function.call(&[&a]).expect("the arguments fit").remove(0)
+        function.call(&[&a]).expect("the arguments fit").pop().expect("a factor")
     };
     let answer = |result: Tensor| {
         let result = rounded(result, DType::F64);
-        let values = result.values::<f64>();
+        // The signs of R's rows are a convention.
+        let sizes: Vec<f64>;
+        let values = match kind.as_str() {
+            "qr" => {
+                sizes = result.values::<f64>().iter().map(|x| x.abs()).collect();
+                &sizes
+            }
+            _ => result.values::<f64>(),
+        };
         Answer::new(values.first().copied().unwrap_or(0.0), [values])
     };
     println!("{}", Run::measure("factor", &options, step, answer).json());

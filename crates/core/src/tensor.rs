@@ -1,8 +1,9 @@
 //! Dense tensors in host memory, row-major, and their digest.
 
 use crate::ir::{DType, Type};
-use crate::memory::with_huge_pages;
+use crate::memory::{leave, room};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// The elements of a tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,10 @@ pub trait Element: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 
     fn slice(data: &Data) -> Option<&[Self]>;
     /// The elements for writing, if `data` holds this type.
     fn slice_mut(data: &mut Data) -> Option<&mut [Self]>;
+    /// The vector, if `data` holds this type.
+    fn unwrap(data: Data) -> Option<Vec<Self>>;
+    /// How many elements the vector has room for, if `data` holds this type.
+    fn capacity(data: &Data) -> Option<usize>;
 }
 
 macro_rules! element {
@@ -58,16 +63,55 @@ macro_rules! element {
             fn slice_mut(data: &mut Data) -> Option<&mut [Self]> {
                 if let Data::$variant(v) = data { Some(v) } else { None }
             }
+            fn unwrap(data: Data) -> Option<Vec<Self>> {
+                if let Data::$variant(v) = data { Some(v) } else { None }
+            }
+            fn capacity(data: &Data) -> Option<usize> {
+                if let Data::$variant(v) = data { Some(v.capacity()) } else { None }
+            }
         }
     )*};
 }
 element! { f64, F64; f32, F32; i64, I64; i32, I32; u64, U64; u32, U32; bool, Bool; }
 
-/// A dense row-major tensor.
+/// A dense row-major tensor. Clones, and other shapes of the same elements, share them until one is written to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     shape: Vec<usize>,
-    data: Data,
+    data: Arc<Elements>,
+}
+
+/// Elements whose buffer, when nobody has them any more, is kept for others.
+#[derive(Clone, PartialEq)]
+struct Elements(Data);
+
+impl Drop for Elements {
+    fn drop(&mut self) {
+        leave(std::mem::replace(&mut self.0, Data::Bool(Vec::new())));
+    }
+}
+
+impl std::fmt::Debug for Elements {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Data {
+    /// Bytes that the vector has room for.
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        fn bytes<T>(v: &Vec<T>) -> usize {
+            v.capacity() * size_of::<T>()
+        }
+        each_dtype!(self, v => bytes(v))
+    }
+}
+
+/// So many zeros.
+fn zeros<T: Element>(n: usize) -> Vec<T> {
+    let mut zeros = room(n);
+    zeros.resize(n, T::default());
+    zeros
 }
 
 impl Tensor {
@@ -87,7 +131,7 @@ impl Tensor {
         let shape = shape.into();
         let len = each_dtype!(&data, v => v.len());
         assert_eq!(len, shape.iter().product::<usize>(), "shape {shape:?} must hold all {len} values");
-        Tensor { shape, data }
+        Tensor { shape, data: Arc::new(Elements(data)) }
     }
 
     /// A scalar.
@@ -100,20 +144,20 @@ impl Tensor {
         let shape = shape.into();
         let n = shape.iter().product();
         let data = match dtype {
-            DType::F64 => Data::F64(with_huge_pages(vec![0.0; n])),
-            DType::F32 => Data::F32(with_huge_pages(vec![0.0; n])),
+            DType::F64 => Data::F64(zeros(n)),
+            DType::F32 => Data::F32(zeros(n)),
             DType::I64 => Data::I64(vec![0; n]),
             DType::I32 => Data::I32(vec![0; n]),
             DType::U64 => Data::U64(vec![0; n]),
             DType::U32 => Data::U32(vec![0; n]),
             DType::Bool => Data::Bool(vec![false; n]),
         };
-        Tensor { shape, data }
+        Tensor { shape, data: Arc::new(Elements(data)) }
     }
 
     /// Element type.
     pub fn dtype(&self) -> DType {
-        match &self.data {
+        match &self.data.0 {
             Data::F64(_) => DType::F64,
             Data::F32(_) => DType::F32,
             Data::I64(_) => DType::I64,
@@ -151,12 +195,12 @@ impl Tensor {
 
     /// The untyped elements.
     pub fn data(&self) -> &Data {
-        &self.data
+        &self.data.0
     }
 
-    /// The untyped elements for writing.
+    /// The untyped elements for writing: copied first where others share them.
     pub fn data_mut(&mut self) -> &mut Data {
-        &mut self.data
+        &mut Arc::make_mut(&mut self.data).0
     }
 
     /// The elements.
@@ -164,7 +208,7 @@ impl Tensor {
     /// # Panics
     /// If the tensor's element type is not `T`.
     pub fn values<T: Element>(&self) -> &[T] {
-        T::slice(&self.data).unwrap_or_else(|| panic!("tensor of {} read as {}", self.dtype(), T::DTYPE))
+        T::slice(&self.data.0).unwrap_or_else(|| panic!("tensor of {} read as {}", self.dtype(), T::DTYPE))
     }
 
     /// The elements for writing.
@@ -173,7 +217,7 @@ impl Tensor {
     /// If the tensor's element type is not `T`.
     pub fn values_mut<T: Element>(&mut self) -> &mut [T] {
         let dtype = self.dtype();
-        T::slice_mut(&mut self.data).unwrap_or_else(|| panic!("tensor of {dtype} written as {}", T::DTYPE))
+        T::slice_mut(self.data_mut()).unwrap_or_else(|| panic!("tensor of {dtype} written as {}", T::DTYPE))
     }
 
     /// The same elements under another shape of as many elements.
@@ -181,7 +225,9 @@ impl Tensor {
     /// # Panics
     /// If the number of elements differs.
     pub fn reshaped(self, shape: impl Into<Vec<usize>>) -> Tensor {
-        Tensor::from_data(shape, self.data)
+        let (shape, len) = (shape.into(), self.len());
+        assert_eq!(len, shape.iter().product::<usize>(), "shape {shape:?} must hold all {len} values");
+        Tensor { shape, data: self.data }
     }
 
     /// Canonical little-endian bytes: every NaN is the one canonical NaN (law 2).
@@ -189,7 +235,7 @@ impl Tensor {
         fn bytes<T: Copy, const N: usize>(v: &[T], f: impl Fn(T) -> [u8; N]) -> Vec<u8> {
             v.iter().flat_map(|&x| f(x)).collect()
         }
-        match &self.data {
+        match &self.data.0 {
             Data::F64(v) => bytes(v, |x| canonical_bits_f64(x).to_le_bytes()),
             Data::F32(v) => bytes(v, |x| canonical_bits_f32(x).to_le_bytes()),
             Data::I64(v) => bytes(v, i64::to_le_bytes),
@@ -288,7 +334,7 @@ impl Tensor {
     /// `offset + Σ i_k·strides_k`: a broadcast, transposition or slice, copied.
     pub fn gathered(&self, shape: &[usize], strides: &[usize], offset: usize) -> Tensor {
         fn gather<T: Element>(x: &[T], shape: &[usize], strides: &[usize], offset: usize) -> Vec<T> {
-            let mut out = Vec::with_capacity(shape.iter().product());
+            let mut out = room(shape.iter().product());
             let (n, step) = (shape.last().copied().unwrap_or(1), strides.last().copied().unwrap_or(1));
             each_row(shape, strides, offset, |_, from| match step {
                 1 => out.extend_from_slice(&x[from..from + n]),
@@ -296,7 +342,7 @@ impl Tensor {
             });
             out
         }
-        let data = each_dtype!(&self.data, x => Element::wrap(gather(x, shape, strides, offset)));
+        let data = each_dtype!(&self.data.0, x => Element::wrap(gather(x, shape, strides, offset)));
         Tensor::from_data(shape, data)
     }
 
@@ -307,12 +353,11 @@ impl Tensor {
     pub fn scatter(&mut self, source: &Tensor, strides: &[usize], offset: usize) {
         let step = strides.last().copied().unwrap_or(1);
         let n = source.shape.last().copied().unwrap_or(1);
-        each_dtype!(&mut self.data, out => {
-            let x = Element::slice(&source.data).expect("one dtype");
-            each_row(&source.shape, strides, offset, |start, to| {
-                for i in 0..n {
-                    out[to + i * step] = x[start + i];
-                }
+        each_dtype!(self.data_mut(), out => {
+            let x = Element::slice(source.data()).expect("one dtype");
+            each_row(&source.shape, strides, offset, |start, to| match step {
+                1 => out[to..to + n].copy_from_slice(&x[start..start + n]),
+                _ => (0..n).for_each(|i| out[to + i * step] = x[start + i]),
             });
         });
     }
@@ -322,7 +367,7 @@ impl Tensor {
         let width: usize = self.shape[1..].iter().product();
         let mut shape = self.shape.clone();
         shape[0] = rows.len();
-        let data = each_dtype!(&self.data, x =>
+        let data = each_dtype!(&self.data.0, x =>
             Element::wrap(x[rows.start * width..rows.end * width].to_vec()));
         Tensor::from_data(shape, data)
     }

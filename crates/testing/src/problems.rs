@@ -4,11 +4,15 @@ mod attention;
 mod chain;
 mod classifier;
 mod pinn;
+mod solves;
 
 pub use attention::{attention, attention_inputs};
 pub use chain::{chain, chain_inputs};
 pub use classifier::{CLASSIFIER, classifier_hvp, classifier_inputs};
 pub use pinn::{LAYERS, Pde, adam_state, adam_step, burgers_points, burgers_step, nested_step, taylor_step};
+pub use solves::{
+    Equation, bratu_cg, bratu_cg_inputs, bratu_field, bratu_solve, small_solve, small_solve_inputs,
+};
 
 use crate::data;
 use tessera_core::ad::backward;

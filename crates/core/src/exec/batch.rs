@@ -25,6 +25,10 @@ pub struct Batch {
     pub plan: Box<Plan>,
 }
 
+/// Multiply-adds of a product from which on a plan for each position, which costs some µs to run, is worth it; smaller
+/// ones run all together.
+const PRODUCT_MIN: usize = 1 << 13;
+
 /// The operation of node `i` at one position, if it acts on each position alone.
 fn at_one_position(graph: &Graph, i: usize) -> Option<(Op, Vec<RowUse>)> {
     let node = &graph.nodes()[i];
@@ -41,7 +45,10 @@ fn at_one_position(graph: &Graph, i: usize) -> Option<(Op, Vec<RowUse>)> {
 pub(super) fn members(graph: &Graph) -> Vec<bool> {
     let is_product = |i: usize| {
         let node = &graph.nodes()[i];
-        matches!(node.op.kernel(), Kernel::Matmul(_)) && graph.ty(node.operands[0]).ndim() > 2
+        let Kernel::Matmul(op) = node.op.kernel() else { return false };
+        let [a, b] = [0, 1].map(|k| graph.ty(node.operands[k]).static_shape().expect("lowered"));
+        let e = op.extents(&a, &b);
+        a.len() > 2 && e.m * e.n * e.k >= PRODUCT_MIN
     };
     let count = graph.nodes().len();
     if !(0..count).any(is_product) {

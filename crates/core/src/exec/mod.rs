@@ -12,6 +12,7 @@ pub mod plan;
 pub mod reference;
 mod shard;
 mod solves;
+mod window;
 
 pub use difference::{Difference, find_difference};
 pub use function::{Backend, CallError, Executable, Function, check_arguments, lower};

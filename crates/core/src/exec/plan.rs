@@ -8,6 +8,7 @@
 
 use super::batch;
 use super::shard::{Flow, ShardError};
+use super::window::Window;
 use crate::ir::{DType, Graph, Node, Origin, Value};
 use crate::numerics::tree::{self, BLOCK};
 use crate::ops::{Kernel, RowUse, Rows};
@@ -111,7 +112,7 @@ impl Step {
         match self {
             Step::Whole(node) | Step::Nested(Nested { node, .. }) => operands(node).collect(),
             Step::Product(product) => product.operands.to_vec(),
-            Step::Region(region) => region.nodes.iter().flat_map(operands).collect(),
+            Step::Region(region) => region.nodes.iter().flat_map(|&i| Window::reads(graph, i)).collect(),
             Step::Batch(batch) => batch.rows.iter().chain(&batch.whole).copied().collect(),
         }
     }
@@ -310,7 +311,7 @@ impl Region {
         for &i in self.nodes.iter().rev() {
             let node = &graph.nodes()[i];
             if self.reductions.contains(&i) || node.results.iter().any(|r| needed.contains(r)) {
-                needed.extend(&node.operands);
+                needed.extend(Window::reads(graph, i));
                 keep.push(i);
             }
         }
@@ -397,7 +398,7 @@ fn classify_all(graph: &Graph, threads: usize, flow: &Flow) -> Vec<Class> {
                 whole.extend(members.into_iter().filter(|&i| {
                     let result = graph.nodes()[i].results[0];
                     let reduced = classes[i].rows.as_ref().is_some_and(|r| r.reduced);
-                    (reduced && graph.ty(result).dtype != dtype)
+                    ((reduced || Window::of(graph, i).is_some()) && graph.ty(result).dtype != dtype)
                         || (few && !classes[i].sharded && is_large_product(graph, i))
                 }));
             }
@@ -543,7 +544,7 @@ fn region(graph: &Graph, classes: &[Class], users: &[Vec<usize>], members: &[usi
             match rows.operands[k] {
                 RowUse::Shape => {}
                 RowUse::Whole => {
-                    whole.insert(v);
+                    whole.insert(Window::of(graph, i).map_or(v, |window| window.source));
                 }
                 RowUse::Pointwise if inside => {}
                 RowUse::Pointwise => match is_cheap(graph, v) {

@@ -99,7 +99,8 @@ impl Rule for Dot {
     }
 
     fn rows(&self, x: &[&Type], _: &Type) -> Option<Rows> {
-        (x[0].ndim() > 1 && self.stable() == Stable::Pairwise).then(|| Rows::pointwise(2))
+        let rows = Rows { reduced: x[0].ndim() == 1, ..Rows::pointwise(2) };
+        (self.stable() == Stable::Pairwise).then_some(rows)
     }
 
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {

@@ -175,24 +175,32 @@ impl Rule for Matmul {
         Calculus::Bilinear(self)
     }
 
-    /// A batch of which every product has the same right operand is one product of all rows. The default is not written.
+    /// A batch of which every product has the same right operand, or the same left one and a column, is one product of all rows. The default is not
+    /// written.
     fn simplify(&self, b: &mut Builder, x: &[Value]) -> Option<Value> {
         if self.stable == Some(Stable::default()) {
             return Some(b.apply(Arc::new(Matmul { stable: None, ..*self }), x));
         }
         let (left, right) = (b.ty(x[0]).static_shape()?, b.ty(x[1]).static_shape()?);
         let axes = left.len();
-        let shared = b.graph().node_of(x[1])?;
-        let Kernel::Broadcast { dims } = shared.op.kernel() else { return None };
-        let weights = shared.operands[0];
-        let whole = dims == [axes - 2, axes - 1] && b.ty(weights).static_shape()? == right[axes - 2..];
-        if axes == 2 || self.transpose_a || !whole {
+        if axes == 2 {
             return None;
         }
         let e = self.extents(&left, &right);
-        let rows = b.reshape(x[0], &[(e.batch * e.m) as i64, e.k as i64]);
-        let product = b.apply(Arc::new(*self), &[rows, weights]);
-        let shape: Vec<i64> = left[..axes - 1].iter().chain([&e.n]).map(|&n| n as i64).collect();
+        let by_right = |b: &Builder| shared(b, x[1]).filter(|_| !self.transpose_a);
+        let (rows, count, op, weights) = match (by_right(b), shared(b, x[0])) {
+            (Some(weights), _) => (x[0], e.batch * e.m, *self, weights),
+            // A x is the transpose of xᵀ Aᵀ.
+            (None, Some(weights)) if e.n == 1 => {
+                let strong = self.strong.map(|i| 1 - i);
+                let op = Matmul { transpose_a: false, transpose_b: !self.transpose_a, strong, ..*self };
+                (x[1], e.batch, op, weights)
+            }
+            _ => return None,
+        };
+        let rows = b.reshape(rows, &[count as i64, e.k as i64]);
+        let product = b.apply(Arc::new(op), &[rows, weights]);
+        let shape: Vec<i64> = self.shape(e, &left).iter().map(|&n| n as i64).collect();
         Some(b.reshape(product, &shape))
     }
 
@@ -225,6 +233,16 @@ impl Rule for Matmul {
             _ => Kernel::StableMatmul(self),
         }
     }
+}
+
+/// The matrix of which `x` is a repetition along all axes before its last two.
+fn shared(b: &Builder, x: Value) -> Option<Value> {
+    let node = b.graph().node_of(x)?;
+    let Kernel::Broadcast { dims } = node.op.kernel() else { return None };
+    let (shape, weights) = (b.ty(x).static_shape()?, node.operands[0]);
+    let axes = shape.len();
+    let whole = dims == [axes - 2, axes - 1] && b.ty(weights).static_shape()? == shape[axes - 2..];
+    whole.then_some(weights)
 }
 
 impl Bilinear for Matmul {

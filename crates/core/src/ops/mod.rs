@@ -183,6 +183,11 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// What is added to each index of the result to get the operand's, if the operation is nothing but a view of its operand, with +0 outside of it.
+    fn window(&self) -> Option<Vec<isize>> {
+        None
+    }
+
     /// The operation for a tile of `rows` rows, where an attribute states the row extent.
     fn for_rows(&self, _rows: usize) -> Option<Op> {
         None

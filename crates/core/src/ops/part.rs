@@ -97,6 +97,16 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
 ];
 
+/// Elements from which on a view is not made in memory but read through where it is used; smaller ones cost more to plan for than to copy.
+const WINDOW_MIN: usize = 1 << 13;
+
+/// The row map of a view of an operand that lies whole.
+fn window_rows(op: &dyn Rule, y: &Type) -> Option<Rows> {
+    let large = y.static_shape()?.iter().product::<usize>() >= WINDOW_MIN && y.ndim() > 1;
+    (large && y.dtype.is_float() && op.window().is_some())
+        .then(|| Rows { operands: vec![RowUse::Whole], reduced: false })
+}
+
 // -------------------------------------------------------------------------------------- slice
 
 /// A regular part of a tensor.
@@ -223,7 +233,15 @@ impl Rule for Slice {
     }
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
-        (x.len() == 1 && y.ndim() > 0 && self.is_whole(x[0], 0)).then(|| Rows::pointwise(1))
+        if x.len() > 1 || y.ndim() == 0 {
+            return None;
+        }
+        if self.is_whole(x[0], 0) { Some(Rows::pointwise(1)) } else { window_rows(self, y) }
+    }
+
+    fn window(&self) -> Option<Vec<isize>> {
+        let unit = self.strides.iter().all(|&stride| stride == 1);
+        unit.then(|| self.starts.iter().map(|&start| start as isize).collect())
     }
 
     fn for_rows(&self, _: usize) -> Option<Op> {
@@ -237,9 +255,10 @@ impl Rule for Slice {
         x.apply(b, Arc::new(Slice { starts, limits: led(None, &self.limits), strides }))
     }
 
-    fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
+    fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
         let (starts, strides) = (self.starts[1..].to_vec(), self.strides[1..].to_vec());
-        Some(Arc::new(Slice { starts, limits: self.limits[1..].to_vec(), strides }))
+        self.is_whole(x[0], 0)
+            .then(|| Arc::new(Slice { starts, limits: self.limits[1..].to_vec(), strides }) as Op)
     }
 
     fn kernel(&self) -> Kernel<'_> {
@@ -280,6 +299,13 @@ impl Pad {
         // Saturating: what is too large is refused as a type, not by an overflow.
         let between = n.saturating_sub(1).saturating_mul(self.interior[axis]);
         self.low[axis].saturating_add(n).saturating_add(between).saturating_add(self.high[axis])
+    }
+}
+
+impl Pad {
+    /// Whether nothing is put before, behind or between rows.
+    fn keeps_rows(&self, x: &Type, y: &Type) -> bool {
+        self.low.first() == Some(&0) && x.shape.first() == y.shape.first()
     }
 }
 
@@ -349,11 +375,15 @@ impl Rule for Pad {
     }
 
     fn rows(&self, x: &[&Type], y: &Type) -> Option<Rows> {
-        let keeps = x[0].shape.first()? == y.shape.first()? && self.low[0] == 0;
-        keeps.then(|| Rows {
-            operands: [RowUse::Pointwise, RowUse::Shape][..x.len()].to_vec(),
-            reduced: false,
-        })
+        if !self.keeps_rows(x[0], y) {
+            return window_rows(self, y).filter(|_| x.len() == 1);
+        }
+        Some(Rows { operands: [RowUse::Pointwise, RowUse::Shape][..x.len()].to_vec(), reduced: false })
+    }
+
+    fn window(&self) -> Option<Vec<isize>> {
+        let dense = self.interior.iter().all(|&zeros| zeros == 0);
+        dense.then(|| self.low.iter().map(|&low| -(low as isize)).collect())
     }
 
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
@@ -361,10 +391,10 @@ impl Rule for Pad {
         x.apply(b, Arc::new(Pad { low, high, interior }))
     }
 
-    fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
+    fn for_one_row(&self, x: &[&Type], y: &Type) -> Option<Op> {
         let rest = |amounts: &[usize]| amounts[1..].to_vec();
         let (low, high, interior) = (rest(&self.low), rest(&self.high), rest(&self.interior));
-        (x.len() == 1).then(|| Arc::new(Pad { low, high, interior }) as Op)
+        (x.len() == 1 && self.keeps_rows(x[0], y)).then(|| Arc::new(Pad { low, high, interior }) as Op)
     }
 }
 

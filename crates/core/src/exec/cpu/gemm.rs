@@ -21,7 +21,7 @@ use super::product::{
     Begin, Left, Matrix, PANEL_COLUMNS, Plane, Right, Sums, panel, panel_columns, strip, waiting_planes,
 };
 use crate::ir::DType;
-use crate::memory::with_huge_pages;
+use crate::memory::room;
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Lanes, Real, Simd};
 use crate::numerics::tree::{BLOCK, block_range, blocks, joins, split};
@@ -79,7 +79,7 @@ fn product<T: Real>(
 ) -> Vec<T> {
     let Extents { batch, m, n, k } = e;
     assert_eq!((a.len(), b.len()), (batch * m * k, batch * k * n), "operands must have the extents");
-    let mut y: Vec<T> = with_huge_pages(Vec::with_capacity(batch * m * n));
+    let mut y: Vec<T> = room(batch * m * n);
     let strides = |transposed: bool, rows: usize, columns: usize| match transposed {
         true => (1, rows),
         false => (columns, 1),
@@ -266,7 +266,7 @@ impl<T: Real> Part<T> {
     /// The two subtrees of the law, which meet at term `middle`.
     fn run_terms(self, level: Level, shares: usize, middle: usize) {
         let Part { m, n, k, .. } = self;
-        let mut other: Vec<T> = with_huge_pages(Vec::with_capacity(m * n));
+        let mut other: Vec<T> = room(m * n);
         let y = Plane { start: other.as_mut_ptr(), row: n };
         // SAFETY: term `middle` lies in the operands.
         let (a, b) = unsafe { (self.a.at(0, middle), self.b.at(middle, 0)) };

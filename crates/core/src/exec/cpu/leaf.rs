@@ -5,11 +5,12 @@ use super::Slot;
 use super::aligned::Aligned;
 use super::group::{CHUNK, RunGroup};
 use super::product::{Begin, Contract, Pack, Packed, Product};
-use super::schedule::{Buffer, Instruction, Operand, Place, Segment, TileProgram};
+use super::schedule::{Buffer, Instruction, Operand, Place, Seen, Segment, TileProgram};
 use super::whole;
 use crate::exec::shard::Shard;
+use crate::exec::window::Window;
 use crate::ir::{DType, Graph, Value};
-use crate::memory::with_huge_pages;
+use crate::memory::room;
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::{Lanes, Real, Simd};
 use crate::numerics::reduce::line::lines as lines_of;
@@ -70,6 +71,8 @@ pub(super) struct Buffers<'a, T> {
     row: usize,
     inputs: &'a [Rows<T>],
     stores: &'a [Rows<T>],
+    /// Where the views are.
+    views: *mut usize,
 }
 
 impl<T: Real> Buffers<'_, T> {
@@ -81,6 +84,8 @@ impl<T: Real> Buffers<'_, T> {
             Buffer::Arena(at) => self.arena.wrapping_add(at * self.tile_rows),
             Buffer::Input(index) => row(&self.inputs[index]),
             Buffer::Store(index) => row(&self.stores[index]),
+            // SAFETY: there is a pointer for each view of the program.
+            Buffer::View(index) => unsafe { std::ptr::with_exposed_provenance_mut(*self.views.add(index)) },
         }
     }
 }
@@ -110,6 +115,8 @@ struct Workspace<T> {
     lanes: Aligned<T>,
     scratch: Aligned<T>,
     tensors: Vec<Option<Tensor>>,
+    /// Addresses of views, which mean something within a tile only.
+    views: Vec<usize>,
 }
 
 /// The number that passes every other operand of `combiner` through unchanged.
@@ -175,9 +182,8 @@ impl<'a, T: Real> Region<'a, T> {
             _ => 0,
         };
         let mask = |b: &bool| if *b { T::ONE } else { T::ZERO };
-        let width = |v: &Value| graph.ty(*v).static_shape().expect("lowered")[1..].iter().product::<usize>();
         let mut masks = Vec::new();
-        let inputs = program.inputs.iter().map(|v| {
+        let inputs = program.inputs.iter().zip(&program.input_widths).map(|(v, &width)| {
             let tensor = slots[v.index()].get();
             let start = match tensor.dtype() {
                 DType::Bool => {
@@ -187,7 +193,7 @@ impl<'a, T: Real> Region<'a, T> {
                 dtype if dtype == T::DTYPE => tensor.values::<T>().as_ptr(),
                 _ => std::ptr::null(),
             };
-            Rows { start: start.cast_mut(), width: width(v), first: first(v) }
+            Rows { start: start.cast_mut(), width, first: first(v) }
         });
         let inputs = inputs.collect();
         let packed = program.packed.iter().map(|&(v, transposed)| {
@@ -201,15 +207,16 @@ impl<'a, T: Real> Region<'a, T> {
         let (stores, stored) = program
             .stores
             .iter()
-            .map(|v| {
-                let (ty, width, first) = (graph.ty(*v), width(v), first(v));
-                let mut shape = ty.static_shape().expect("lowered");
+            .zip(&program.store_shapes)
+            .map(|(v, shape)| {
+                let (ty, width, first) = (graph.ty(*v), shape[1..].iter().product(), first(v));
+                let mut shape = shape.clone();
                 shape[0] = shard.map_or(shape[0], |shard| shard.rows.len());
                 if ty.dtype != T::DTYPE {
                     let tensor = Mutex::new(Tensor::zeros(ty.dtype, shape));
                     return (Rows { start: std::ptr::null_mut(), width, first }, Stored::Other(tensor));
                 }
-                let mut elements = with_huge_pages(Vec::with_capacity(shape[0] * width));
+                let mut elements = room(shape[0] * width);
                 (Rows { start: elements.as_mut_ptr(), width, first }, Stored::Native(elements))
             })
             .unzip();
@@ -261,17 +268,17 @@ impl<'a, T: Real> Region<'a, T> {
                     vec![empty; segment.len]
                 }
             };
-            let shape = self.graph.ty(segment.value).static_shape().expect("lowered");
-            results.push((segment.value, Tensor::new(shape, values)));
+            results.push((segment.value, Tensor::new(segment.shape.clone(), values)));
         }
         if let Some(payload) = payload {
             give(&self.spare.payloads, payload);
         }
         self.packed.into_iter().for_each(|packed| give(&self.spare.packed, packed));
-        for (&value, stored) in self.program.stores.iter().zip(self.stored) {
+        let stores = self.program.stores.iter().zip(&self.program.store_shapes);
+        for ((&value, shape), stored) in stores.zip(self.stored) {
             let tensor = match stored {
                 Stored::Native(mut elements) => {
-                    let mut shape = self.graph.ty(value).static_shape().expect("lowered");
+                    let mut shape = shape.clone();
                     shape[0] = rows;
                     // SAFETY: the tiles have written the elements of all rows.
                     unsafe { elements.set_len(shape.iter().product()) };
@@ -342,6 +349,7 @@ impl<'a, T: Real> Region<'a, T> {
                 lanes: Aligned::zeros(program.lanes_len),
                 scratch: Aligned::zeros(scratch),
                 tensors: vec![None; program.slots],
+                views: vec![0; program.views.len()],
             }
         })
     }
@@ -368,6 +376,7 @@ impl<'a, T: Real> Region<'a, T> {
                 row: rows.start,
                 inputs: &self.inputs,
                 stores: &self.stores,
+                views: work.views.as_mut_ptr(),
             };
             Tile {
                 region: self,
@@ -400,6 +409,10 @@ fn vector<T: Real>(graph: &Graph, slots: &[Slot], node: usize) -> Vec<T> {
     let node = &graph.nodes()[node];
     let Form::Broadcast { dims } = node.op.kernel() else { unreachable!("vectors are broadcasts") };
     let mut x = slots[node.operands[0].index()].get().clone();
+    if x.len() == 1 && x.dtype() == T::DTYPE {
+        let row = graph.ty(node.results[0]).shape[1..].iter().map(|extent| extent.known().expect("lowered"));
+        return vec![x.values::<T>()[0]; row.product()];
+    }
     let mut dims = dims.to_vec();
     if dims.first() == Some(&0) {
         dims.remove(0);
@@ -499,6 +512,20 @@ impl<T: Real> Tile<'_, '_, T> {
                     column += own;
                 }
             }
+            Instruction::Window { view, at, width } => self.window(view, *at, *width),
+            Instruction::Line { x, dot, payload, combiner } => {
+                self.payload[*payload] = self.line(*x, *dot, *combiner);
+            }
+            Instruction::DotLanes { x, lanes } => {
+                let [x, y] = x.map(|x| self.elements(x, 1).as_ptr());
+                // SAFETY: both buffers hold an element for each row of the tile.
+                let [x, y] = [x, y].map(|x| unsafe { std::slice::from_raw_parts(x, rows) });
+                let lanes = &mut self.work.lanes[*lanes..][..T::LAW_LANES];
+                for (row, (x, y)) in x.iter().zip(y).enumerate() {
+                    let lane = &mut lanes[(self.offset + row) % T::LAW_LANES];
+                    *lane = x.fma(*y, *lane);
+                }
+            }
             Instruction::Opaque { node, operands, y } => self.opaque(*node, operands, *y),
             Instruction::Store { x, store } => self.store(*x, *store),
         }
@@ -518,6 +545,69 @@ impl<T: Real> Tile<'_, '_, T> {
             let x = &mut self.work.lanes[at..at + run * width];
             dispatch(level, Combine { combiner, x, y });
             row += run;
+        }
+    }
+
+    /// Law 3 over all rows of the tile.
+    fn line(&self, x: [Buffer; 2], dot: bool, combiner: Function) -> T {
+        let (level, [x, other]) = (self.region.level, x.map(|x| self.elements(x, 1)));
+        let (n, y) = (x.len(), &mut [T::ZERO]);
+        match combiner {
+            _ if dot => lines_of(level, [x, other], n, y, PhantomData::<Sum>),
+            Function::Mul => lines_of(level, [x], n, y, PhantomData::<Prod>),
+            Function::Max => lines_of(level, [x], n, y, PhantomData::<Max>),
+            Function::Min => lines_of(level, [x], n, y, PhantomData::<Min>),
+            _ => lines_of(level, [x], n, y, PhantomData::<Sum>),
+        }
+        y[0]
+    }
+
+    /// Copies the rows of a view, with +0 where its source has no elements.
+    fn window(&self, view: &Window, at: Seen, width: usize) {
+        let source = self.region.slots[view.source.index()].get();
+        let steps = crate::tensor::strides(source.shape());
+        let (x, last) = (source.values::<T>(), view.inside.len() - 1);
+        let y = match at {
+            Seen::Copied(y) => self.buffers.start(y),
+            Seen::InPlace { index, at } => {
+                let inside = view.inside[0].start <= self.rows.start && self.rows.end <= view.inside[0].end;
+                let first = (self.rows.start as isize + view.offset[0]) as usize;
+                let start = match inside {
+                    true => x[first * steps[0]..].as_ptr().cast_mut(),
+                    false => self.buffers.start(Buffer::Arena(at)),
+                };
+                // SAFETY: there is a pointer for each view of the program.
+                unsafe { *self.buffers.views.add(index) = start.expose_provenance() };
+                if inside {
+                    return;
+                }
+                start
+            }
+        };
+        let line = &view.shape;
+        for (at, row) in self.rows.clone().enumerate() {
+            for k in 0..width / line[last].max(1) {
+                // SAFETY: the buffer holds `width` elements for each row of the tile, and is no input.
+                let y =
+                    unsafe { std::slice::from_raw_parts_mut(y.add(at * width + k * line[last]), line[last]) };
+                // The index along each axis but the last, from the last of them to the first.
+                let (mut rest, mut start, mut inside) = (k, 0, view.inside[0].contains(&row));
+                for axis in (1..last).rev() {
+                    let index = rest % line[axis];
+                    rest /= line[axis];
+                    inside &= view.inside[axis].contains(&index);
+                    start += (index as isize + view.offset[axis]) * steps[axis] as isize;
+                }
+                let columns = if inside { view.inside[last].clone() } else { 0..0 };
+                start += (row as isize + view.offset[0]) * steps[0] as isize
+                    + columns.start as isize
+                    + view.offset[last];
+                y[..columns.start].fill(T::ZERO);
+                y[columns.end..].fill(T::ZERO);
+                if !columns.is_empty() {
+                    y[columns.clone()].copy_from_slice(&x[start as usize..][..columns.len()]);
+                }
+            }
         }
     }
 

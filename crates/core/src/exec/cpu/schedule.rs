@@ -8,6 +8,7 @@
 
 use super::group::{Group, GroupBuilder, Source};
 use crate::exec::plan::{Region, constant_of};
+use crate::exec::window::Window;
 use crate::ir::{DType, Graph, Origin, Type, Value};
 use crate::numerics::lanes::Real;
 use crate::numerics::tree::BLOCK;
@@ -45,6 +46,10 @@ fn tile_rows(row: usize, shared: usize, most: usize) -> usize {
 /// one operation to the next, and enough work to pay for a leaf's beginning.
 const LEAF_BYTES: usize = 32 << 10;
 
+/// Bytes of buffers of a leaf whose rows are single elements, where lines of them are reduced: a whole subtree of the law, a power of two of blocks. Beginning
+/// a leaf costs some 0.3 µs, about what a block of 256 elements does.
+const LINE_BYTES: usize = 128 << 10;
+
 /// The fewest rows of a leaf: enough for the register blocks of products.
 const LEAF_ROWS_MIN: usize = 32;
 
@@ -72,6 +77,8 @@ pub(super) enum Buffer {
     Input(usize),
     /// The rows of this stored value.
     Store(usize),
+    /// Where the tile sees this view: in the source itself, or in the arena.
+    View(usize),
 }
 
 /// One instruction of a tile program. Widths are elements per row.
@@ -91,12 +98,27 @@ pub(super) enum Instruction<T> {
     Dots { x: [Buffer; 2], n: usize, lines: usize, y: Buffer },
     /// Columns `start..start + width` of rows of `from` elements.
     Columns { x: Buffer, from: usize, start: usize, y: Buffer, width: usize },
+    /// A view of a whole value.
+    Window { view: Window, at: Seen, width: usize },
+    /// Law 3 over all rows of a leaf, which is one tile: of a buffer of single elements, or of the products of two.
+    Line { x: [Buffer; 2], dot: bool, payload: usize, combiner: Function },
+    /// As `Lanes`, of the products of two buffers of single elements.
+    DotLanes { x: [Buffer; 2], lanes: usize },
     /// Parts side by side.
     Concat { parts: Vec<(Buffer, usize)>, y: Buffer, width: usize },
     /// [`crate::ops::Rule::evaluate`] on the tile's rows.
     Opaque { node: usize, operands: Vec<Operand<T>>, y: Place<T> },
     /// Writes rows to stored value `store`, where they were not made in place.
     Store { x: Place<T>, store: usize },
+}
+
+/// Where the rows of a view are to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Seen {
+    /// Copied to a buffer.
+    Copied(Buffer),
+    /// In the source if all of a tile's are there, else copied to the arena; view `index` of the tile says where.
+    InPlace { index: usize, at: usize },
 }
 
 /// An operand of an opaque instruction.
@@ -112,6 +134,8 @@ pub(super) enum Operand<T> {
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub value: Value,
+    /// Its shape.
+    pub shape: Vec<usize>,
     /// First element in the payload.
     pub at: usize,
     pub len: usize,
@@ -130,12 +154,18 @@ pub(super) struct TileProgram<T> {
     /// Elements per row that the arena holds.
     pub arena_width: usize,
     pub inputs: Vec<Value>,
+    /// Elements in a row of each input.
+    pub input_widths: Vec<usize>,
     pub stores: Vec<Value>,
+    /// Their shapes, over all rows.
+    pub store_shapes: Vec<Vec<usize>>,
     /// Whole values packed for products: value, stored transposed.
     pub packed: Vec<(Value, bool)>,
     /// Broadcasts of whole values: the node.
     pub vectors: Vec<usize>,
     pub slots: usize,
+    /// Views that may lie in their sources: where in the arena they are otherwise.
+    pub views: Vec<usize>,
     /// Slots of the region inputs of other element types.
     pub input_slots: Vec<(Value, usize)>,
     pub instructions: Vec<Instruction<T>>,
@@ -144,9 +174,13 @@ pub(super) struct TileProgram<T> {
     pub lanes_len: usize,
 }
 
+fn shape(graph: &Graph, value: Value) -> Vec<usize> {
+    graph.ty(value).static_shape().expect("lowered")
+}
+
 /// Elements in one row of a value.
 fn width(graph: &Graph, value: Value) -> usize {
-    graph.ty(value).static_shape().expect("lowered")[1..].iter().product()
+    shape(graph, value)[1..].iter().product()
 }
 
 /// Why an alias has no buffer of its own.
@@ -198,10 +232,13 @@ impl<T: Real> TileProgram<T> {
             leaf_rows: BLOCK,
             arena_width: 0,
             inputs: region.inputs.clone(),
+            input_widths: region.inputs.iter().map(|&v| width(graph, v)).collect(),
             stores: region.stores.clone(),
+            store_shapes: region.stores.iter().map(|&v| shape(graph, v)).collect(),
             packed: Vec::new(),
             vectors: Vec::new(),
             slots: 0,
+            views: Vec::new(),
             input_slots: Vec::new(),
             instructions: Vec::new(),
             segments: Vec::new(),
@@ -234,6 +271,12 @@ impl<T: Real> TileProgram<T> {
         };
         if program.segments.is_empty() {
             program.leaf_rows = fitting.max(program.tile_rows);
+        } else if program.instructions.iter().any(|i| matches!(i, Instruction::Line { .. })) {
+            let contracts = program.instructions.iter().any(|i| matches!(i, Instruction::Contract { .. }));
+            let alone = tile_rows.is_some() || region.sharded || contracts;
+            program.leaf_rows =
+                if alone { BLOCK } else { (LINE_BYTES / row_bytes).next_power_of_two().max(BLOCK) };
+            program.tile_rows = program.leaf_rows;
         }
         program
     }
@@ -275,6 +318,18 @@ impl<T: Real> Scheduler<'_, T> {
             },
             _ => None,
         }
+    }
+
+    /// Whether every row is one element, so that a reduction over the rows is one along a line of memory.
+    fn is_line(&self) -> bool {
+        let values = |&i: &usize| {
+            let node = &self.graph.nodes()[i];
+            let rows =
+                node.operands.iter().zip(self.uses(i)).filter(|(_, usage)| *usage == RowUse::Pointwise);
+            rows.map(|(&v, _)| v).chain(node.results.iter().copied().filter(|&y| self.graph.ty(y).ndim() > 0))
+        };
+        let mut all = self.region.nodes.iter().flat_map(values);
+        all.all(|v| self.graph.ty(v).ndim() > 0 && width(self.graph, v) == 1)
     }
 
     fn uses(&self, i: usize) -> Vec<RowUse> {
@@ -324,8 +379,11 @@ impl<T: Real> Scheduler<'_, T> {
                 self.instruction(i);
             }
             for &value in last.get(&wave).into_iter().flatten() {
-                if let Some(Place::Rows { of: Buffer::Arena(at), width }) = self.places.get(&value) {
-                    self.arena.free(*at, *width);
+                let Some(&Place::Rows { of, width }) = self.places.get(&value) else { continue };
+                match of {
+                    Buffer::Arena(at) => self.arena.free(at, width),
+                    Buffer::View(index) => self.arena.free(self.program.views[index], width),
+                    Buffer::Input(_) | Buffer::Store(_) => {}
                 }
             }
         }
@@ -584,6 +642,40 @@ impl<T: Real> Scheduler<'_, T> {
                 let payload = self.segment(y, m * n, Function::Add, false);
                 self.program.instructions.push(Instruction::Contract { a, m, b, n, payload });
             }
+            _ if let Some(view) = Window::of(self.graph, i) => {
+                let (width, of) = (width(self.graph, y), self.allot(y));
+                let at = match of {
+                    Buffer::Arena(at) if view.keeps_lines(self.graph) => {
+                        let index = self.program.views.len();
+                        self.program.views.push(at);
+                        self.places.insert(y, Place::Rows { of: Buffer::View(index), width });
+                        Seen::InPlace { index, at }
+                    }
+                    _ => Seen::Copied(of),
+                };
+                self.program.instructions.push(Instruction::Window { view, at, width });
+            }
+            Kernel::Reduce { reduction, axes: [0], .. } if self.is_line() => {
+                let x = self.buffer(node.operands[0]);
+                let combiner = reduction.combiner();
+                let payload = self.segment(y, 1, combiner, false);
+                self.program.instructions.push(Instruction::Line {
+                    x: [x; 2],
+                    dot: false,
+                    payload,
+                    combiner,
+                });
+            }
+            Kernel::Dot { .. } if ndim == 1 => {
+                let x = [self.buffer(node.operands[0]), self.buffer(node.operands[1])];
+                let (lanes, combiner) = (self.program.lanes_len, Function::Add);
+                let line = self.is_line();
+                let payload = self.segment(y, 1, combiner, !line);
+                self.program.instructions.push(match line {
+                    true => Instruction::Line { x, dot: true, payload, combiner },
+                    false => Instruction::DotLanes { x, lanes },
+                });
+            }
             Kernel::Reduce { reduction, axes: [0], .. } => {
                 let (x, width) = (self.buffer(node.operands[0]), width(self.graph, node.operands[0]));
                 let combiner = reduction.combiner();
@@ -628,7 +720,14 @@ impl<T: Real> Scheduler<'_, T> {
             self.program.lanes_len += len * T::LAW_LANES;
             self.program.lanes_len - len * T::LAW_LANES
         });
-        self.program.segments.push(Segment { value, at, len, combiner, lanes });
+        self.program.segments.push(Segment {
+            value,
+            shape: shape(self.graph, value),
+            at,
+            len,
+            combiner,
+            lanes,
+        });
         at
     }
 

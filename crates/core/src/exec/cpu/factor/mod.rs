@@ -25,7 +25,7 @@ pub(super) use decompose::decompose;
 use super::gemm::{GRAIN, subtract};
 use super::product::{Matrix, Plane};
 use crate::ir::DType;
-use crate::memory::with_huge_pages;
+use crate::memory::room;
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
 use crate::numerics::linalg::Triangle;
@@ -148,8 +148,7 @@ impl Engine<'_> {
     fn lu<T: Real>(&self, x: &Tensor) -> Vec<Tensor> {
         let (batch, n) = (&x.shape()[..x.ndim() - 2], x.shape()[x.ndim() - 1]);
         let count: usize = batch.iter().product();
-        let (mut y, mut rows, mut info) =
-            (x.values::<T>().to_vec(), vec![0i64; count * n], vec![0i64; count]);
+        let (mut y, mut rows, mut info) = (copied(x.values::<T>()), vec![0i64; count * n], vec![0i64; count]);
         let (to, order, status) =
             (Shared(y.as_mut_ptr()), Shared(rows.as_mut_ptr()), Shared(info.as_mut_ptr()));
         self.each(count, n * n * n / 3, |i, work| {
@@ -181,7 +180,7 @@ impl Engine<'_> {
 
 /// A copy of the lower triangles of n×n matrices, with +0 above.
 fn lower_triangles<T: Real>(x: &[T], n: usize) -> Vec<T> {
-    let mut copy = with_huge_pages(Vec::with_capacity(x.len()));
+    let mut copy = room(x.len());
     for (k, row) in x.chunks_exact(n.max(1)).enumerate() {
         let kept = k % n + 1;
         copy.extend_from_slice(&row[..kept]);
@@ -192,7 +191,7 @@ fn lower_triangles<T: Real>(x: &[T], n: usize) -> Vec<T> {
 
 /// A copy that is factored in place.
 fn copied<T: Real>(x: &[T]) -> Vec<T> {
-    let mut copy = with_huge_pages(Vec::with_capacity(x.len()));
+    let mut copy = room(x.len());
     copy.extend_from_slice(x);
     copy
 }

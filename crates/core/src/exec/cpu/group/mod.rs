@@ -89,8 +89,11 @@ impl<T: Real> Kernel for RunGroup<'_, T> {
             match *constant {
                 Constant::Number(number) => y.fill(number),
                 Constant::Vector(index) => {
-                    let x = &self.vectors[index];
-                    y[..CHUNK.min(total)].chunks_exact_mut(x.len()).for_each(|y| y.copy_from_slice(x));
+                    let y = &mut y[..CHUNK.min(total)];
+                    match &self.vectors[index][..] {
+                        &[number] => y.fill(number),
+                        x => y.chunks_exact_mut(x.len()).for_each(|y| y.copy_from_slice(x)),
+                    }
                 }
             }
         }

@@ -119,6 +119,11 @@ impl Builder {
         if self.ty(x).ndim() == 1 { x } else { self.reshape(x, &[-1]) }
     }
 
+    /// As [`Builder::flat`], but a number stays one, whose norm is its size.
+    pub(super) fn line(&mut self, x: Value) -> Value {
+        if self.ty(x).ndim() == 0 { x } else { self.flat(x) }
+    }
+
     /// ⟨x, y⟩ over all elements.
     pub(super) fn inner(&mut self, x: Value, y: Value) -> Value {
         if self.ty(x).ndim() == 0 {

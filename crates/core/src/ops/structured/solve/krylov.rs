@@ -27,6 +27,8 @@ pub(super) struct Krylov<'g> {
     pub max_iter: usize,
     /// Vectors that GMRES keeps.
     pub restart: usize,
+    /// The shape of x.
+    pub shape: Vec<i64>,
     /// Whether the residual after each step is recorded.
     pub history: bool,
 }
@@ -53,7 +55,11 @@ struct Step {
 
 impl Krylov<'_> {
     /// x with ‖b − A x‖ ≤ `target`, from `x` where the residual is `r`. `constants` are those of the maps.
+    ///
+    /// Vectors have one axis within the loop, whatever the shape of x: then sums over them need no reshape and join what precedes them.
     pub fn solve(&self, b: &mut Builder, x: Value, r: Value, target: Value, constants: &[Value]) -> Solution {
+        let like = x;
+        let (x, r) = (b.line(x), b.line(r));
         let norm = b.norm(r);
         let goes_on = b.above(norm, target);
         let (zero, whole) = (b.count(0), goes_on);
@@ -79,8 +85,8 @@ impl Krylov<'_> {
         });
         let reached = b.at_most(end[NORM], target);
         let status = Status::after(b, reached, end[BROKEN], end[NORM]);
-        let history = end.get(state.len()).copied();
-        Solution { x: end[X], status, iterations: end[STEPS], residual: end[NORM], history }
+        let (x, history) = (b.reshape_like(end[X], like), end.get(state.len()).copied());
+        Solution { x, status, iterations: end[STEPS], residual: end[NORM], history }
     }
 
     /// What a method carries besides x and r, at the beginning.
@@ -115,12 +121,23 @@ impl Krylov<'_> {
     }
 
     fn precondition(&self, b: &mut Builder, r: Value, constants: &[Value]) -> Value {
-        self.preconditioner.map_or(r, |map| map.at(b, r, constants))
+        self.preconditioner.map_or(r, |map| self.applied(b, map, r, constants))
+    }
+
+    fn product(&self, b: &mut Builder, v: Value, constants: &[Value]) -> Value {
+        self.applied(b, self.matrix, v, constants)
+    }
+
+    /// A map of vectors in the shape of x, of one that lies along one axis.
+    fn applied(&self, b: &mut Builder, map: Map, v: Value, constants: &[Value]) -> Value {
+        let shaped = b.reshape(v, &self.shape);
+        let image = map.at(b, shaped, constants);
+        b.line(image)
     }
 
     fn conjugate_gradients(&self, b: &mut Builder, s: &[Value], constants: &[Value]) -> Step {
         let (x, r, p, rz) = (s[X], s[R], s[OWN], s[OWN + 1]);
-        let q = self.matrix.at(b, p, constants);
+        let q = self.product(b, p, constants);
         let curvature = b.inner(p, q);
         // A must be positive definite along p.
         let sound = b.is_positive(curvature);
@@ -143,7 +160,7 @@ impl Krylov<'_> {
         // The next vector of Lanczos' basis.
         let inverse = b.reciprocal(g1);
         let z = b.scaled(inverse, z);
-        let az = self.matrix.at(b, z, constants);
+        let az = self.product(b, z, constants);
         let delta = b.inner(az, z);
         let (along, before) = (b.div(delta, g1), b.div(g1, g0));
         let rest = b.minus(az, along, v1);
@@ -189,12 +206,12 @@ impl Krylov<'_> {
         let without = b.minus(p, omega, v);
         let p = b.plus(r, beta, without);
         let y = self.precondition(b, p, constants);
-        let v = self.matrix.at(b, y, constants);
+        let v = self.product(b, y, constants);
         let along = b.inner(shadow, v);
         let alpha = b.div(rho_next, along);
         let half = b.minus(r, alpha, v);
         let z = self.precondition(b, half, constants);
-        let t = self.matrix.at(b, z, constants);
+        let t = self.product(b, z, constants);
         let (ts, tt) = (b.inner(t, half), b.inner(t, t));
         let (quotient, zero) = (b.div(ts, tt), b.scalar_like(tt, 0.0));
         let moves = b.is_positive(tt);
@@ -215,7 +232,7 @@ impl Krylov<'_> {
         let [direction, basis_z, basis_q, position] =
             *<&[Value; 4]>::try_from(&s[OWN..]).expect("as many as at the start");
         let z = self.precondition(b, direction, constants);
-        let q = self.matrix.at(b, z, constants);
+        let q = self.product(b, z, constants);
         let before = b.norm(q);
         let (mut z, mut q) = (b.flat(z), b.flat(q));
         // Twice is enough: the second pass takes away what rounding left of the first.

@@ -297,7 +297,9 @@ impl System<'_> {
             (None, Some(graph)) => Some(Map(graph)),
         };
         let restart = self.options.restart.unwrap_or(30);
-        let krylov = Krylov { method, matrix: map, preconditioner, max_iter, restart, history: self.history };
+        let shape = b.ty(r).static_shape().expect("static by now").iter().map(|&n| n as i64).collect();
+        let history = self.history;
+        let krylov = Krylov { method, matrix: map, preconditioner, max_iter, restart, shape, history };
         krylov.solve(b, x0, r, target, &constants)
     }
 
