@@ -190,7 +190,7 @@ tgraph.adjoint @preconditioned_sum wrt(%b, %k) -> @preconditioned_grad
 // 0 : i64
 // 4 : i64
 // 0 : i64
-// 2 : i64
+// 4 : i64
 // 1 : i64
 // > run @flat a=1.0
 // 3 : i64
