@@ -4,7 +4,8 @@
 #
 #   scripts/install.sh          what the build needs: Rust, a C linker, HDF5, MPI, and libclang, which reads MPI's header
 #   scripts/install.sh --lints  the same, and rustfmt and clippy, which `make test` needs
-#   scripts/install.sh --cluster  the same, and Slurm, which the tests of batch files need (they are left out without it)
+#   scripts/install.sh --cluster  the same, and Slurm and iproute2, which the tests of batch files and of several hosts need (they
+#                                 are left out without it)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,6 +39,7 @@ has_slurm() {
     local program
     for program in munged slurmctld slurmd sbatch; do PATH="$PATH:/usr/sbin" command -v "$program" || return 1; done
 }
+has_hosts() { PATH="$PATH:/usr/sbin:/sbin" command -v ip && PATH="$PATH:/usr/sbin:/sbin" command -v sysctl; }
 
 missing=()
 needs() { "$1" >/dev/null 2>&1 || missing+=("${@:2}"); }
@@ -46,7 +48,10 @@ needs has_pkg_config pkg-config
 needs has_hdf5 libhdf5-dev
 needs has_mpi libopenmpi-dev openmpi-bin
 needs has_libclang libclang-dev
-[ "${1:-}" != --cluster ] || needs has_slurm munge slurmctld slurmd slurm-client
+if [ "${1:-}" = --cluster ]; then
+    needs has_slurm munge slurmctld slurmd slurm-client
+    needs has_hosts iproute2 procps
+fi
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

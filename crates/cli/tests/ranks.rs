@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::text;
 use std::path::Path;
 use std::process::{Command, Output};
 use tessera_dist::checkpoint::read;
@@ -69,10 +70,6 @@ fn alone(folder: &Path) {
     command.args(["train", "case.toml", "--out", "alone.h5"]).current_dir(folder);
     let done = command.output().expect("it starts");
     assert!(done.status.success(), "{}", text(&done));
-}
-
-fn text(output: &Output) -> String {
-    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).join("\n")
 }
 
 fn assert_same(folder: &Path, want: &str, got: &str) {

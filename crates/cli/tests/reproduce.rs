@@ -80,6 +80,24 @@ fn a_run_that_differs_fails_its_test() {
     std::fs::remove_dir_all(Path::new(kept).parent().unwrap()).unwrap();
 }
 
+/// All tests on ranks, and a site that has none agrees.
+#[cfg(feature = "mpi")]
+#[test]
+fn ranks_pass_every_test() {
+    let folder = Folder::with(TINY);
+    let (case, here, there) = (folder.path("case.toml"), folder.path("here.h5"), folder.path("there.h5"));
+    let output = reproduce(&[&case, "--steps", "6", "--ranks", "3", "--threads", "2", "--out", &here]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let said = stdout(&output);
+    for test in ["REP", "ERS", "ERP", "PEM", "PET", "PEA"] {
+        assert!(said.contains(&format!("  {test}   PASS ")), "{said}");
+    }
+    assert!(said.contains("stopped half-way and resumed on 2 ranks of 1 thread each"), "{said}");
+    assert_eq!(read(Path::new(&here)).unwrap().provenance.entries["ranks"], 3_u64.into());
+    folder.train("there.h5", &["--steps", "6", "--quiet"]);
+    assert_eq!(tessera(&["compare", &here, &there]).status.code(), Some(0));
+}
+
 #[cfg(not(feature = "mpi"))]
 #[test]
 fn ranks_need_a_program_that_has_them() {

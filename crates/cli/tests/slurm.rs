@@ -2,69 +2,36 @@
 //! stopped, moved and requeued, its run file has the bits of a run outside.
 //!
 //! Where Slurm is not installed, or these tests do not run as root, they are reported as ignored; with TESSERA_REQUIRE_CLUSTER set,
-//! as CI sets it, they fail. `scripts/install.sh --cluster` installs what they need.
+//! as CI sets it, they fail.
 
 mod common;
 
+use common::cluster::{self, lacks, script};
+use common::job::waited;
 use common::tessera;
 use common::training::{Folder, TINY, assert_equal};
-use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
-
-/// How long a job may take, requeued and waiting for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+use tessera_dist::checkpoint::read;
 
 const NODES: u16 = 3;
 
-type Test = fn(&Slurm);
-
 fn main() {
-    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
-    let required = std::env::var_os("TESSERA_REQUIRE_CLUSTER").is_some();
-    let missing = missing();
-    let ignored = missing.is_some() && !required;
-    if let (Some(missing), false) = (&missing, arguments.list) {
-        eprintln!("{missing}; scripts/install.sh --cluster installs Slurm");
-    }
-    let tests: [(&str, Test); 5] = [
+    let programs = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol"];
+    let mut tests: Vec<(&str, fn())> = vec![
         ("a_job_gives_the_bits_of_a_run_outside", a_job_gives_the_bits_of_a_run_outside),
         ("an_array_trains_a_case_for_each_seed", an_array_trains_a_case_for_each_seed),
         ("a_signalled_job_is_requeued_and_resumed", a_signalled_job_is_requeued_and_resumed),
         ("a_preempted_job_makes_room_and_resumes", a_preempted_job_makes_room_and_resumes),
         ("a_job_whose_node_fails_goes_on_elsewhere", a_job_whose_node_fails_goes_on_elsewhere),
     ];
-    let trials = tests.map(|(name, test)| {
-        let missing = missing.clone();
-        let run = move || match missing {
-            Some(missing) => Err(Failed::from(missing)),
-            None => {
-                test(&Slurm::start());
-                Ok(())
-            }
-        };
-        Trial::test(name, run).with_ignored_flag(ignored)
-    });
-    libtest_mimic::run(&arguments, trials.into()).exit();
-}
-
-/// What there is not, of what these tests need.
-fn missing() -> Option<String> {
-    if !rustix::process::getuid().is_root() {
-        return Some("these tests must run as root, to start slurmctld and slurmd".to_owned());
+    if cfg!(feature = "mpi") {
+        tests.push(("tasks_on_several_nodes_give_the_same_bits", tasks_on_several_nodes_give_the_same_bits));
+        tests.push(("a_chain_outlives_its_time_limit", a_chain_outlives_its_time_limit));
     }
-    let there = |program: &&str| {
-        ["/usr/bin", "/usr/sbin"].iter().any(|folder| Path::new(folder).join(program).exists())
-    };
-    let programs = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol"];
-    programs.iter().find(|program| !there(program)).map(|program| format!("{program} must be installed"))
-}
-
-fn cluster(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cluster").join(name)
+    cluster::run(lacks("start slurmctld and slurmd", &programs), &tests);
 }
 
 /// A Slurm of its own, stopped when dropped.
@@ -75,7 +42,7 @@ struct Slurm {
 impl Slurm {
     fn start() -> Slurm {
         let slurm = Slurm { folder: tempfile::tempdir().unwrap() };
-        let mut up = Command::new(cluster("slurm-up.sh"));
+        let mut up = Command::new(script("slurm-up.sh"));
         // To a file: daemons inherit a pipe and would keep it open.
         let log = std::fs::File::create(slurm.folder.path().join("up.log")).unwrap();
         up.arg(slurm.folder.path()).args([NODES.to_string(), "4".to_owned(), free_ports().to_string()]);
@@ -90,6 +57,9 @@ impl Slurm {
             .args(arguments)
             .env("SLURM_CONF", self.folder.path().join("slurm.conf"))
             .env("TESSERA", env!("CARGO_BIN_EXE_tessera"))
+            // Of mpirun: as root, and between nodes that are one machine by TCP.
+            .envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")])
+            .env("OMPI_MCA_btl", "self,tcp")
             .current_dir(self.folder.path())
             .output()
             .unwrap();
@@ -100,7 +70,7 @@ impl Slurm {
 
     /// Submits a batch file of `cluster/` with `options`, for a case and a run file or folder.
     fn submit(&self, options: &[&str], file: &str, arguments: &[&str]) -> String {
-        let file = cluster(file);
+        let file = script(file);
         let head = [&["--parsable", "--output", "job-%j.log"], options, &[file.to_str().unwrap()], arguments];
         self.command("sbatch", &head.concat())
     }
@@ -122,12 +92,8 @@ impl Slurm {
 
     /// Waits until `reached`.
     fn wait(&self, job: &str, what: &str, reached: impl Fn() -> bool) {
-        let began = Instant::now();
-        while !reached() {
-            let (state, log) = (self.field(job, "JobState"), self.log(job));
-            assert!(began.elapsed() < PATIENCE, "job {job} must {what}, is {state}:\n{log}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let reached = waited(reached);
+        assert!(reached, "job {job} must {what}, is {}:\n{}", self.field(job, "JobState"), self.log(job));
     }
 
     fn complete(&self, job: &str) {
@@ -145,7 +111,7 @@ impl Slurm {
 
 impl Drop for Slurm {
     fn drop(&mut self) {
-        let status = Command::new(cluster("slurm-down.sh")).arg(self.folder.path()).status();
+        let status = Command::new(script("slurm-down.sh")).arg(self.folder.path()).status();
         assert!(status.is_ok_and(|status| status.success()) || std::thread::panicking(), "Slurm must stop");
     }
 }
@@ -176,7 +142,8 @@ fn chain(slurm: &Slurm, folder: &Folder, options: &[&str]) -> String {
     job
 }
 
-fn a_job_gives_the_bits_of_a_run_outside(slurm: &Slurm) {
+fn a_job_gives_the_bits_of_a_run_outside() {
+    let slurm = &Slurm::start();
     let folder = Folder::with(TINY);
     folder.train("plain.h5", &["--quiet"]);
     let (case, out) = (folder.path("case.toml"), folder.path("run.h5"));
@@ -185,7 +152,50 @@ fn a_job_gives_the_bits_of_a_run_outside(slurm: &Slurm) {
     assert_equal(&folder.path("plain.h5"), &out);
 }
 
-fn an_array_trains_a_case_for_each_seed(slurm: &Slurm) {
+fn tasks_on_several_nodes_give_the_same_bits() {
+    let slurm = &Slurm::start();
+    let folder = Folder::with(TINY);
+    folder.train("plain.h5", &["--quiet"]);
+    let shape = ["--nodes=2", "--ntasks-per-node=2"];
+    for (launcher, out) in [("srun --mpi=pmix --kill-on-bad-exit=1", "srun.h5"), ("mpirun", "mpirun.h5")] {
+        let export = format!("--export=ALL,TESSERA_LAUNCHER={launcher}");
+        let (case, out) = (folder.path("case.toml"), folder.path(out));
+        let job = slurm.submit(&[&shape[..], &[&export]].concat(), "train.sbatch", &[&case, &out]);
+        slurm.complete(&job);
+        assert_equal(&folder.path("plain.h5"), &out);
+        let run = read(Path::new(&out)).unwrap();
+        assert_eq!(run.provenance.entries["ranks"], 4_u64.into(), "{launcher}");
+    }
+}
+
+/// Two tasks under a time limit that Slurm itself watches over. However fast the machine is, the training does not end before it.
+fn a_chain_outlives_its_time_limit() {
+    let slurm = &Slurm::start();
+    let folder = Folder::with(&TINY.replace("steps = 120", "steps = 10000000"));
+    let limit = ["--time=2", "--signal=B:USR1@90", "--nodes=2", "--ntasks-per-node=1"];
+    let job = chain(slurm, &folder, &limit);
+    slurm.wait(&job, "be requeued before its time limit", || slurm.field(&job, "Restarts") != "0");
+    assert!(slurm.log(&job).contains("stopped by signal 10 after step "), "{}", slurm.log(&job));
+    let out = folder.path("run.h5");
+    let step = || read(Path::new(&out)).unwrap().header.step;
+    let stopped_at = step();
+    slurm.wait(&job, "go on from its checkpoint", || step() > stopped_at);
+    assert!(slurm.log(&job).contains("run 1 of the chain"), "{}", slurm.log(&job));
+    slurm.command("scancel", &["--full", "--signal=TERM", &job]);
+    slurm.command("scancel", &[&job]);
+    let over = ["CANCELLED", "COMPLETED", "FAILED"];
+    slurm.wait(&job, "end", || over.contains(&slurm.field(&job, "JobState").as_str()));
+    // Both are finished outside, at a step that the chain has not reached.
+    let steps = (step() + 1).to_string();
+    for name in ["run.h5", "plain.h5"] {
+        let done = folder.train(name, &["--resume", "auto", "--quiet", "--steps", &steps]);
+        assert_eq!(done.status.code(), Some(0));
+    }
+    assert_equal(&folder.path("plain.h5"), &out);
+}
+
+fn an_array_trains_a_case_for_each_seed() {
+    let slurm = &Slurm::start();
     let folder = Folder::with(TINY);
     let (case, runs) = (folder.path("case.toml"), folder.path("runs"));
     let job = slurm.submit(&["--array=3-5"], "array.sbatch", &[&case, &runs, "--steps", "20"]);
@@ -201,14 +211,15 @@ fn an_array_trains_a_case_for_each_seed(slurm: &Slurm) {
         assert_equal(&plain, &folder.path(&format!("runs/seed-{seed}.h5")));
     }
     let weights = |name: &str| {
-        let run = tessera_dist::checkpoint::read(Path::new(&folder.path(name))).unwrap();
+        let run = read(Path::new(&folder.path(name))).unwrap();
         run.datasets["network/layer1/weight"].digest()
     };
     assert_eq!(weights("plain3.h5"), weights("runs/seed-3.h5"));
     assert_ne!(weights("runs/seed-3.h5"), weights("runs/seed-4.h5"));
 }
 
-fn a_signalled_job_is_requeued_and_resumed(slurm: &Slurm) {
+fn a_signalled_job_is_requeued_and_resumed() {
+    let slurm = &Slurm::start();
     let folder = long();
     let job = chain(slurm, &folder, &[]);
     // What `--signal=B:USR1@120` sends before the time limit.
@@ -219,7 +230,8 @@ fn a_signalled_job_is_requeued_and_resumed(slurm: &Slurm) {
     assert_equal(&folder.path("plain.h5"), &folder.path("run.h5"));
 }
 
-fn a_preempted_job_makes_room_and_resumes(slurm: &Slurm) {
+fn a_preempted_job_makes_room_and_resumes() {
+    let slurm = &Slurm::start();
     let folder = long();
     let low = chain(slurm, &folder, &["--partition=low", "--nodes=1", "--exclusive", "--nodelist=n1"]);
     let small = Folder::with(TINY);
@@ -233,7 +245,8 @@ fn a_preempted_job_makes_room_and_resumes(slurm: &Slurm) {
     assert_equal(&folder.path("plain.h5"), &folder.path("run.h5"));
 }
 
-fn a_job_whose_node_fails_goes_on_elsewhere(slurm: &Slurm) {
+fn a_job_whose_node_fails_goes_on_elsewhere() {
+    let slurm = &Slurm::start();
     let folder = long();
     let job = chain(slurm, &folder, &[]);
     let node = slurm.field(&job, "BatchHost");

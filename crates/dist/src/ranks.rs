@@ -6,7 +6,7 @@ mod segments;
 mod watch;
 
 pub use segments::remove_stale_segments;
-pub use watch::{Stall, watch};
+pub use watch::{Place, Stall, watch};
 
 use std::sync::Arc;
 use tessera_core::exec::Backend;

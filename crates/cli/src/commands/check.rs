@@ -99,7 +99,7 @@ impl Check {
     fn broken(&self, diagnostics: &Diagnostics) -> Report {
         if !self.json {
             let problems = format!("{}\n", diagnostics.render(Colour::Always));
-            return Report { text: String::new(), problems, exit: Exit::Failed };
+            return Report { problems, exit: Exit::Failed, ..Report::done("") };
         }
         let errors: Vec<Value> = diagnostics
             .list()

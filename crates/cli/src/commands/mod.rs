@@ -15,7 +15,9 @@ use crate::exit::{self, Exit};
 use crate::program::LoadError;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::io::Write as _;
+use std::sync::Arc;
 use tessera_core::diagnostic::Colour;
+use tessera_core::exec::comm::Communicator;
 use tessera_core::numerics::dispatch::Level;
 use tracing_subscriber::EnvFilter;
 
@@ -57,6 +59,8 @@ struct Report {
     /// For stderr.
     problems: String,
     exit: Exit,
+    /// Ranks that must not end before this one has spoken: when one ends with a code other than 0, the launcher kills the others.
+    ranks: Option<Arc<dyn Communicator>>,
 }
 
 /// Why a command ended early.
@@ -64,7 +68,25 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Report {
     fn done(text: impl Into<String>) -> Report {
-        Report { text: text.into(), problems: String::new(), exit: Exit::Done }
+        Report { text: text.into(), problems: String::new(), exit: Exit::Done, ranks: None }
+    }
+
+    fn failed(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Report {
+        Report { problems: rendered(error) + "\n", exit: Exit::BadInput, ..Report::done("") }
+    }
+
+    /// **Collective**, if there are ranks. Says what there is to say.
+    fn say(self) -> Exit {
+        // Where stderr is closed, the exit code still tells.
+        let _ = anstream::stderr().write_all(self.problems.as_bytes());
+        let exit = match print(&self.text) {
+            Ok(()) => self.exit,
+            Err(error) => Report::failed(&*Error::from(error)).say(),
+        };
+        if let Some(ranks) = self.ranks {
+            ranks.greatest(0);
+        }
+        exit
     }
 }
 
@@ -95,15 +117,7 @@ pub fn main() -> Exit {
         Command::Plot(command) => command.run(),
         Command::Explain(command) => command.run(),
     });
-    let said = result.and_then(|report| {
-        // Where stderr is closed, the exit code still tells.
-        let _ = anstream::stderr().write_all(report.problems.as_bytes());
-        print(&report.text).map(|()| report.exit).map_err(Error::from)
-    });
-    said.unwrap_or_else(|error| {
-        let _ = writeln!(anstream::stderr(), "{}", rendered(&*error));
-        Exit::BadInput
-    })
+    result.unwrap_or_else(|error| Report::failed(&*error)).say()
 }
 
 /// An error for stderr, with the lines at fault where it is about a text.

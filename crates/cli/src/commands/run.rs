@@ -105,7 +105,7 @@ impl Run {
             exit = if exit == Exit::Done { Exit::Failed } else { exit };
         }
         let shown = problems.iter().map(|found| found.render(Some(&loaded.source), Colour::Always) + "\n");
-        Ok(Report { text, problems: shown.collect(), exit })
+        Ok(Report { problems: shown.collect(), exit, ..Report::done(text) })
     }
 
     /// The arguments in the order of the inputs, or all that is wrong with them.

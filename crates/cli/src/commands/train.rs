@@ -45,7 +45,8 @@ const BOLD_YELLOW: &str = "\x1b[1;33m";
   tessera train cases/burgers.toml --out burgers.h5 --keep 5 --on-failed-write stop
 
 Exit code 0 if done, 2 for bad input, 3 if the loss ceased to be finite (the last good file stays),
-75 if a signal stopped it and it can be resumed.")]
+75 if a signal stopped it and it can be resumed, 76 if a rank fell silent or the network between
+ranks was lost.")]
 pub struct Train {
     /// The case file
     case: PathBuf,
@@ -64,7 +65,7 @@ pub struct Train {
     /// What to do when a checkpoint cannot be written
     #[arg(long, value_enum, default_value_t = OnFailedWrite::Continue)]
     on_failed_write: OnFailedWrite,
-    /// With several ranks: end them, with exit code 76, when one has been silent for so long
+    /// With several ranks: end them, with exit code 76, when one is silent, or none reaches another, for so long
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     patience: u32,
     /// Stop when so many steps are done in all
@@ -91,13 +92,19 @@ impl Train {
         let ranks = self.watched(ranks::start()?);
         // Behind MPI's own handlers.
         let interrupt = Interrupt::install()?;
-        let session = self.session(&ranks);
+        let report = self.on(&ranks, &interrupt).unwrap_or_else(|error| Report::failed(&*error));
+        Ok(Report { ranks: Some(ranks.communicator), ..report })
+    }
+
+    /// **Collective.** Trains on `ranks`.
+    fn on(&self, ranks: &Ranks, interrupt: &Interrupt) -> Result<Report, Error> {
+        let session = self.session(ranks);
         // A rank that failed would leave the others waiting: all learn of it, and the lowest one says why.
         let [rank, size] = [ranks.communicator.rank(), ranks.communicator.size()];
         let mine = if session.is_err() { (size - rank) as u64 } else { 0 };
         let failed = ranks.communicator.greatest(mine);
         match session {
-            Ok(session) if failed == 0 => session.train(&interrupt),
+            Ok(session) if failed == 0 => session.train(interrupt),
             Err(error) if failed == mine && rank == 0 => Err(error),
             Err(error) if failed == mine => Err(format!("[rank {rank}/{size}] {error}").into()),
             _ => Ok(Report { exit: Exit::BadInput, ..Report::done("") }),

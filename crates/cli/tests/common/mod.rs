@@ -1,6 +1,8 @@
 //! Made-up runs and the program under test.
 #![allow(dead_code)] // Each test file uses a part.
 
+pub mod cluster;
+pub mod job;
 pub mod training;
 
 use std::path::{Path, PathBuf};
@@ -92,4 +94,9 @@ pub fn stdout(output: &Output) -> String {
 
 pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// All that a program said.
+pub fn text(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).join("\n")
 }
