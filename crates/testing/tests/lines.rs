@@ -139,7 +139,7 @@ fn rows(dtype: DType, n: usize) -> Graph {
 #[test]
 fn reductions_of_vectors_have_the_reference_bits() {
     for dtype in [DType::F64, DType::F32] {
-        for n in [1, 31, 256, 257, 4096, 5000, 20_001] {
+        for n in [1, 31, 256, 257, 5000, 100_003] {
             let inputs = [7, 8].map(|seed| rounded(between(-1.0, 1.0, seed, &[n]), dtype));
             assert_reference_bits(&vectors(dtype, n), &inputs);
             assert_reference_bits(&rows(dtype, n), &[rounded(between(-1.0, 1.0, 9, &[n, 5]), dtype)]);

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use std::sync::Arc;
+use tessera_core::ad::backward;
 use tessera_core::exec::comm::{Allreduce, Communicator, Layout, PartialsError, Solo};
 use tessera_core::exec::cpu::Options;
 use tessera_core::exec::{Backend, CallError, Function, ShardError, Sharding};
@@ -9,7 +10,7 @@ use tessera_core::ir::{Builder, Graph, Value};
 use tessera_core::numerics::reduce::State;
 use tessera_core::numerics::reduce::stable::{DoubleDouble, Kahan};
 use tessera_core::numerics::tree;
-use tessera_core::ops::{Cumsum, Reduce, Reduction, Stable};
+use tessera_core::ops::{Cumsum, Distribution, Random, Reduce, Reduction, Stable};
 use tessera_core::{DType, Extent, Tensor, Type};
 use tessera_pinn::case::Case;
 use tessera_pinn::state::State as TrainingState;
@@ -181,6 +182,26 @@ fn sharded_and_whole_values_meet() {
         let inputs = [between(-1.0, 1.0, 1, &[n, 3]), between(-2.0, 1.0, 2, &[n, 3])];
         assert_sharded(&graph, &inputs, &[("x", n)], &format!("one of two inputs, {n} rows"));
         assert_sharded(&graph, &inputs, &[("x", n), ("shift", n)], &format!("both inputs, {n} rows"));
+    }
+}
+
+/// Noise has the numbers of one process on every rank, in a value and in its gradient, whether a shape is given by what is sharded or not.
+#[test]
+fn random_numbers_are_those_of_one_process() {
+    let mut b = Builder::new("noisy");
+    let x = b.input("x", rows(DType::F64, 2));
+    let seed = b.input("seed", Type::scalar(DType::U64));
+    let like = Type::new(DType::F64, [Extent::Dynamic, Extent::Static(2)]);
+    let noise = b.apply(Arc::new(Random::new(Distribution::Normal, 3, like)), &[seed, x]);
+    let y = b.mul(x, noise);
+    let square = b.mul(y, y);
+    let loss = b.sum_all(square);
+    let one = b.ones_like(loss);
+    let gradient = backward(&mut b, &[loss], &[one], &[x]).unwrap()[0].unwrap();
+    let graph = b.finish(vec![y, loss, gradient]);
+    for n in [1, 256, 700] {
+        let inputs = [between(-1.0, 1.0, 1, &[n, 2]), Tensor::scalar(11_u64)];
+        assert_sharded(&graph, &inputs, &[("x", n)], &format!("noise, {n} rows"));
     }
 }
 

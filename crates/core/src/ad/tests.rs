@@ -229,7 +229,7 @@ fn a_users_operation_has_the_derivatives_it_states() {
 fn a_norm_at_zero_has_the_derivative_zero_at_every_order() {
     let mut b = Builder::new("m");
     let x = b.input("x", vector(3));
-    let y = b.apply(std::sync::Arc::new(crate::ops::Norm { axes: None }), &[x]);
+    let y = b.apply(std::sync::Arc::new(crate::ops::Norm::default()), &[x]);
     let graph = b.finish(vec![y]);
     let gradient = adjoint(&graph, &[x]).unwrap();
     let second = hvp(&graph, &[x], &["v".to_string()]).unwrap();

@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod lanes;
 pub mod linalg;
 pub mod math;
+pub mod parallel;
 pub mod random;
 pub mod reduce;
 pub mod tree;

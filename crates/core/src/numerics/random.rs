@@ -19,6 +19,9 @@
 //! | [`below`] | ⌊w n / 2¹²⁸⌋, where w is the 128-bit result, word 0 lowest |
 //! | [`fork`] | result words 2 (low) and 3 (high) |
 
+use super::dispatch::{Kernel, Level, dispatch};
+use super::lanes::Simd;
+
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
@@ -47,6 +50,65 @@ pub fn block(seed: u64, stream: u64, index: u64) -> [u32; 4] {
 pub fn bits(seed: u64, stream: u64, index: u64) -> u64 {
     let [w0, w1, _, _] = block(seed, stream, index);
     u64::from(w0) | (u64::from(w1) << 32)
+}
+
+/// [`bits`] at each index, or [`fork`] where `high`; many at a time.
+pub fn bits_at(level: Level, seed: u64, stream: u64, high: bool, index: &[u64]) -> Vec<u64> {
+    dispatch(level, BitsAt { seed, stream, high, index })
+}
+
+struct BitsAt<'a> {
+    seed: u64,
+    stream: u64,
+    high: bool,
+    index: &'a [u64],
+}
+
+/// Indices whose rounds go together: two vectors of 64 bits a lane at the widest level.
+const TOGETHER: usize = 16;
+
+impl Kernel for BitsAt<'_> {
+    type Output = Vec<u64>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Vec<u64> {
+        let mut bits = Vec::with_capacity(self.index.len());
+        let (groups, rest) = self.index.as_chunks::<TOGETHER>();
+        for index in groups {
+            bits.extend(self.group(index));
+        }
+        if !rest.is_empty() {
+            let mut index = [0; TOGETHER];
+            index[..rest.len()].copy_from_slice(rest);
+            bits.extend(&self.group(&index)[..rest.len()]);
+        }
+        bits
+    }
+}
+
+impl BitsAt<'_> {
+    /// [`block`] at each index, its words as the low halves of 64 bits.
+    #[inline(always)]
+    fn group(&self, index: &[u64; TOGETHER]) -> [u64; TOGETHER] {
+        const LOW: u64 = 0xffff_ffff;
+        let [mut c0, mut c1] = [index.map(|i| i & LOW), index.map(|i| i >> 32)];
+        let [mut c2, mut c3] = [[self.stream & LOW; TOGETHER], [self.stream >> 32; TOGETHER]];
+        let [mut k0, mut k1] = [self.seed as u32, (self.seed >> 32) as u32];
+        for _ in 0..10 {
+            for l in 0..TOGETHER {
+                let p0 = u64::from(MULTIPLIERS[0]) * c0[l];
+                let p1 = u64::from(MULTIPLIERS[1]) * c2[l];
+                c0[l] = (p1 >> 32) ^ c1[l] ^ u64::from(k0);
+                c1[l] = p1 & LOW;
+                c2[l] = (p0 >> 32) ^ c3[l] ^ u64::from(k1);
+                c3[l] = p0 & LOW;
+            }
+            k0 = k0.wrapping_add(WEYL[0]);
+            k1 = k1.wrapping_add(WEYL[1]);
+        }
+        let (low, high) = if self.high { (c2, c3) } else { (c0, c1) };
+        std::array::from_fn(|l| low[l] | (high[l] << 32))
+    }
 }
 
 /// A number in [0, 1): an integer below 2⁵³ times 2⁻⁵³, exactly.
@@ -180,6 +242,20 @@ mod tests {
         assert_eq!(uniform_f32(seed, stream, index), 0x94fdcc as f32 / 2f32.powi(24));
         assert_eq!(fork(seed, stream, index), 0x24126ea1_5001e420);
         assert_eq!(below(seed, stream, index, 1 << 32), 0x24126ea1);
+    }
+
+    #[test]
+    fn many_bits_at_a_time_are_those_of_each() {
+        let index: Vec<u64> = (0..100).map(|i: u64| i.wrapping_mul(0x1234_5678_9abc_def1)).collect();
+        for n in [0, 1, 15, 16, 17, 100] {
+            for level in Level::available() {
+                let (seed, stream) = (0x299f31d0_a4093822, 0x03707344_13198a2e);
+                let low: Vec<u64> = index[..n].iter().map(|&i| bits(seed, stream, i)).collect();
+                let high: Vec<u64> = index[..n].iter().map(|&i| fork(seed, stream, i)).collect();
+                assert_eq!(bits_at(level, seed, stream, false, &index[..n]), low, "{n} at {level}");
+                assert_eq!(bits_at(level, seed, stream, true, &index[..n]), high, "{n} at {level}");
+            }
+        }
     }
 
     #[test]

@@ -126,6 +126,20 @@ pub fn reduce_reference<P: Copy>(x: &[P], lanes: usize, join: impl Fn(P, P) -> P
     reduce_terms(x, lanes, |state, x| state.map_or(x, |state| join(state, x)), &join)
 }
 
+/// Reduces at most as many elements as there are lanes, one in each, by the law; nothing if there are none. `x` is overwritten.
+#[inline(always)]
+pub fn reduce_few<P: Copy>(x: &mut [P], lanes: usize, join: impl Fn(P, P) -> P) -> Option<P> {
+    debug_assert!(x.len() <= lanes);
+    let (mut half, mut n) = (lanes / 2, x.len());
+    while half > 0 {
+        for l in half..n {
+            x[l - half] = join(x[l - half], x[l]);
+        }
+        (half, n) = (half / 2, n.min(half));
+    }
+    x.first().copied()
+}
+
 /// The tree without recursion, for a stream of subtrees: complete ones wait in a stack, like the digits of a binary
 /// counter, and join as soon as their sizes agree.
 pub struct Tree<P> {
@@ -174,6 +188,14 @@ pub fn sum<T: Real>(level: Level, x: &[T]) -> T {
     match x {
         [] => T::ZERO,
         _ => dispatch(level, Line { x: [x], reducer: PhantomData::<Sum> })[0],
+    }
+}
+
+/// The sum of the elements of `x` by the law, the bits of [`sum_reference`], at a SIMD level where they are many; `x` is overwritten.
+pub fn sum_of_line<T: Real>(level: Level, x: &mut [T]) -> T {
+    match x.len() <= T::LAW_LANES {
+        true => reduce_few(x, T::LAW_LANES, |a, b| a + b).unwrap_or(T::ZERO),
+        false => sum(level, x),
     }
 }
 
@@ -272,6 +294,17 @@ mod tests {
         assert!((100..2000).filter(|&n| differs(n)).count() > 1700);
         let reversed: Vec<f64> = x.iter().rev().copied().collect();
         assert_ne!(sum_reference(&x), sum_reference(&reversed));
+    }
+
+    #[test]
+    fn few_elements_are_folded_as_lanes_are() {
+        let x = values(64);
+        for lanes in [32, 64] {
+            for n in 0..=lanes {
+                let few = reduce_few(&mut x[..n].to_vec(), lanes, |a, b| a + b);
+                assert_eq!(few, reduce_reference(&x[..n], lanes, |a, b| a + b), "{n} of {lanes}");
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::reduce::{check_axes, resolve};
 use super::registry::only;
 use super::shape::{bad, ints, naturals};
 use super::*;
-use crate::ir::{DType, Extent};
+use crate::ir::{Attribute, DType, Extent};
 
 fn last_axis(name: &str, id: &'static str, x: &[&Type]) -> Result<Type, Violation> {
     match x {
@@ -34,26 +34,31 @@ pub struct LogSumExp;
 pub struct CrossEntropy;
 
 /// √Σx² over axes, whose derivative at 0 is 0.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Norm {
     /// The axes, ascending; `None` is all.
     pub axes: Option<Vec<usize>>,
+    /// Whether it is m·√Σ(x/m)² with the largest |x| for m: then squares neither overflow nor vanish.
+    pub scaled: bool,
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "norm",
-        summary: "√Σx² over `axes` (all if left out); its derivative where it is 0 is 0. Squares beyond the range make it infinite",
+        summary: "√Σx² over `axes` (all if left out); its derivative where it is 0 is 0. Squares beyond the range make it infinite, or 0; with `scaled` they do not: it is m·√Σ(x/m)² with the largest |x| for m",
         example: "%n = tgraph.norm %x {axes = [1]} : tensor<?xf64>",
         constraints: &[Constraint {
             id: "norm-1",
-            law: "one float operand; `axes` are ascending axes of it",
+            law: "one float operand; `axes` are ascending axes of it; `scaled` is true or false",
             mend: "list each axis once, from 0, or leave `axes` out for all",
         }],
         parse: |name, attributes, _, _| {
-            only(name, "norm-1", attributes, &["axes"])?;
+            only(name, "norm-1", attributes, &["axes", "scaled"])?;
             let axes = attributes.get("axes").map(|_| naturals(attributes, "axes", "norm-1")).transpose()?;
-            Ok(Arc::new(Norm { axes }))
+            match (attributes.get("scaled"), attributes.flag("scaled")) {
+                (Some(_), None) => bad("norm-1", "`scaled` of norm must be true or false".into()),
+                (_, scaled) => Ok(Arc::new(Norm { axes, scaled: scaled.unwrap_or(false) })),
+            }
         },
     },
     Entry {
@@ -212,7 +217,8 @@ impl Rule for Norm {
 
     fn attributes(&self) -> Attributes {
         let stated = self.axes.iter().map(|axes| ("axes", ints(axes)));
-        stated.fold(Attributes::new(), |all, (name, axes)| all.with(name, axes))
+        let attributes = stated.fold(Attributes::new(), |all, (name, axes)| all.with(name, axes));
+        if self.scaled { attributes.with("scaled", Attribute::Bool(true)) } else { attributes }
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
@@ -227,24 +233,75 @@ impl Rule for Norm {
     }
 
     fn calculus(&self) -> Calculus<'_> {
-        Calculus::Expansion
+        if self.scaled { Calculus::Rules(self) } else { Calculus::Expansion }
     }
 
     fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
-        let square = b.mul(x[0], x[0]);
-        let sum = Reduce { reduction: Reduction::Sum, axes: self.axes.clone(), stable: None };
-        let sum = b.apply(Arc::new(sum), &[square]);
-        // The select guards: no derivative passes through √0.
-        let (zero, one) = (b.zeros_like(sum), b.ones_like(sum));
-        let vanishes = b.compare(Direction::Eq, sum, zero);
-        let safe = b.select(vanishes, one, sum);
-        let root = b.sqrt(safe);
-        Some(vec![b.select(vanishes, zero, root)])
+        let axes = resolve(&self.axes, b.ty(x[0]).ndim());
+        let is_empty = axes.iter().any(|&axis| b.ty(x[0]).shape[axis] == Extent::Static(0));
+        if !self.scaled || is_empty {
+            return Some(vec![root_of_squares(b, x[0], &axes)]);
+        }
+        let size = b.abs(x[0]);
+        let largest = b.reduce(Reduction::Max, size, &axes);
+        // By 0 and ∞ nothing is divided.
+        let (zero, one) = (b.zeros_like(largest), b.ones_like(largest));
+        let bound = b.full_like(largest, f64::INFINITY);
+        let is_positive = b.compare(Direction::Gt, largest, zero);
+        let is_finite = b.compare(Direction::Lt, largest, bound);
+        let divides = b.and(is_positive, is_finite);
+        let scale = b.select(divides, largest, one);
+        let spread = b.spread(scale, &axes, x[0]);
+        let ratio = b.div(x[0], spread);
+        let root = root_of_squares(b, ratio, &axes);
+        Some(vec![b.mul(scale, root)])
     }
 
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
         let axes = super::batch::shifted(&resolve(&self.axes, x.types(b)[0].ndim()));
-        x.apply(b, Arc::new(Norm { axes: Some(axes) }))
+        x.apply(b, Arc::new(Norm { axes: Some(axes), scaled: self.scaled }))
+    }
+}
+
+/// √Σx², through which no derivative passes where it is 0.
+fn root_of_squares(b: &mut Builder, x: Value, axes: &[usize]) -> Value {
+    let square = b.mul(x, x);
+    let sum = b.sum(square, axes);
+    // The select guards: no derivative passes through √0.
+    let (zero, one) = (b.zeros_like(sum), b.ones_like(sum));
+    let vanishes = b.compare(Direction::Eq, sum, zero);
+    let safe = b.select(vanishes, one, sum);
+    let root = b.sqrt(safe);
+    b.select(vanishes, zero, root)
+}
+
+/// Of the scaled norm, by x/|x|, which no scale shows in.
+impl HandRules for Norm {
+    fn differential(&self, b: &mut Builder, x: &[Value], y: Value, _: usize, dx: Value) -> Value {
+        let axes = resolve(&self.axes, b.ty(x[0]).ndim());
+        let direction = self.direction(b, x[0], y);
+        let product = b.mul(direction, dx);
+        b.sum(product, &axes)
+    }
+
+    fn adjoint(&self, b: &mut Builder, x: &[Value], y: Value, _: usize, dy: Value, guarded: bool) -> Value {
+        let axes = resolve(&self.axes, b.ty(x[0]).ndim());
+        let direction = self.direction(b, x[0], y);
+        let dy = b.spread(dy, &axes, x[0]);
+        if guarded { b.mul_strong(dy, direction) } else { b.mul(dy, direction) }
+    }
+}
+
+impl Norm {
+    /// x/|x|, and 0 where |x| is.
+    fn direction(&self, b: &mut Builder, x: Value, norm: Value) -> Value {
+        let axes = resolve(&self.axes, b.ty(x).ndim());
+        let norm = b.spread(norm, &axes, x);
+        let (zero, one) = (b.zeros_like(norm), b.ones_like(norm));
+        let vanishes = b.compare(Direction::Eq, norm, zero);
+        let safe = b.select(vanishes, one, norm);
+        let ratio = b.div(x, safe);
+        b.select(vanishes, zero, ratio)
     }
 }
 

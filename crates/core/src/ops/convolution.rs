@@ -12,6 +12,7 @@ use crate::each_dtype;
 use crate::ir::{Attribute, DType, Extent};
 use crate::numerics::tree;
 use crate::tensor::{Data, Element};
+use std::ops::Range;
 
 /// Windows over the last axes of a tensor. In output o, place k of an axis stands for input o·stride + k·dilation − low.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -309,23 +310,121 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// For each element, the law-3 sum of its copies in the windows.
-    fn sums<T: Element>(sources: &[Option<usize>], n: usize, x: &[T], add: impl Fn(T, T) -> T) -> Vec<T> {
-        let mut copies: Vec<(usize, usize)> =
-            sources.iter().enumerate().filter_map(|(from, &to)| Some((to?, from))).collect();
-        copies.sort_by_key(|&(to, _)| to);
-        let problems = if sources.is_empty() { 0 } else { x.len() / sources.len() };
-        let mut y = vec![T::default(); problems * n];
-        let mut line = Vec::new();
-        for problem in 0..problems {
-            for group in copies.chunk_by(|a, b| a.0 == b.0) {
-                line.clear();
-                line.extend(group.iter().map(|&(_, from)| x[problem * sources.len() + from]));
-                let sum = tree::reduce_reference(&line, tree::lanes(T::DTYPE), &add);
-                y[problem * n + group[0].0] = sum.expect("a line is not empty");
+    /// For each element, the law-3 sum of its copies in the windows, in the order of their places; of axes of these extents.
+    fn sums<T: Element>(&self, extents: &[usize], x: &[T], add: impl Fn(T, T) -> T) -> Vec<T> {
+        let Some((&last, leading)) = extents.split_last() else { return x.to_vec() };
+        let (sizes, counts) = (&self.windows.sizes, self.windows.counts_of(extents));
+        let copies: Vec<Vec<Vec<Copy>>> =
+            extents.iter().enumerate().map(|(i, &n)| self.windows.copies(i, n, counts[i])).collect();
+        let runs = runs(&copies[leading.len()]);
+        let windows: usize = counts.iter().product();
+        let all = windows * sizes.iter().product::<usize>();
+        let lines: usize = leading.iter().product();
+        let mut y = vec![T::default(); x.len() / all * lines * last];
+        let mut buffer = Vec::new();
+        for line in 0..lines {
+            let mut before = vec![Copy { place: 0, window: 0 }];
+            let mut below = lines;
+            for (i, &n) in leading.iter().enumerate() {
+                below /= n;
+                let own = &copies[i][line / below % n];
+                before =
+                    before.iter().flat_map(|b| own.iter().map(|c| b.then(c, sizes[i], counts[i]))).collect();
+            }
+            for run in &runs {
+                let own = &copies[leading.len()][run.start];
+                let copies = before
+                    .iter()
+                    .flat_map(|b| own.iter().map(|c| b.then(c, sizes[leading.len()], counts[leading.len()])));
+                let starts: Vec<usize> = copies.map(|c| c.place * windows + c.window).collect();
+                for (x, y) in x.chunks_exact(all).zip(y.chunks_exact_mut(lines * last)) {
+                    let y = &mut y[line * last..][run.clone()];
+                    sum_rows(x, &starts, y, &mut buffer, &add);
+                }
             }
         }
         y
+    }
+}
+
+/// A copy of an element: which place of which window holds it, row-major.
+#[derive(Clone, Debug, PartialEq)]
+struct Copy {
+    place: usize,
+    window: usize,
+}
+
+impl Copy {
+    /// The copy by a further axis, of so many places and windows.
+    fn then(&self, next: &Copy, places: usize, windows: usize) -> Copy {
+        Copy { place: self.place * places + next.place, window: self.window * windows + next.window }
+    }
+}
+
+impl Windows {
+    /// The number of windows along each axis of these extents, into which they fit.
+    fn counts_of(&self, extents: &[usize]) -> Vec<usize> {
+        extents.iter().enumerate().map(|(i, &n)| self.count(i, n).expect("windows fit")).collect()
+    }
+
+    /// For each element along axis `i` of extent `n`, its copies in the order of their places.
+    fn copies(&self, i: usize, n: usize, count: usize) -> Vec<Vec<Copy>> {
+        let copy = |at: usize, place: usize| {
+            let from = (at + self.low[i]).checked_sub(place * self.dilations[i])?;
+            let window = from / self.strides[i];
+            (from % self.strides[i] == 0 && window < count).then_some(Copy { place, window })
+        };
+        (0..n).map(|at| (0..self.sizes[i]).filter_map(|place| copy(at, place)).collect()).collect()
+    }
+}
+
+/// Elements along an axis, one behind the other, that the same places hold in windows one behind the other.
+fn runs(copies: &[Vec<Copy>]) -> Vec<Range<usize>> {
+    let follows = |x: &Vec<Copy>, y: &Vec<Copy>| {
+        x.len() == y.len() && x.iter().zip(y).all(|(x, y)| x.place == y.place && x.window + 1 == y.window)
+    };
+    let mut start = 0;
+    let run = |run: &[Vec<Copy>]| {
+        start += run.len();
+        start - run.len()..start
+    };
+    copies.chunk_by(follows).map(run).collect()
+}
+
+/// `y[i]` becomes the law-3 sum of `x[start + i]` over the `starts`. They are folded side by side, some hundred at a time, if they are not
+/// more than the lanes of a block.
+fn sum_rows<T: Element>(
+    x: &[T],
+    starts: &[usize],
+    y: &mut [T],
+    buffer: &mut Vec<T>,
+    add: &impl Fn(T, T) -> T,
+) {
+    const TOGETHER: usize = 256;
+    let lanes = tree::lanes(T::DTYPE);
+    if starts.is_empty() {
+        return;
+    }
+    if starts.len() > lanes {
+        for (i, y) in y.iter_mut().enumerate() {
+            buffer.clear();
+            buffer.extend(starts.iter().map(|start| x[start + i]));
+            *y = tree::reduce_reference(buffer, lanes, add).expect("a line is not empty");
+        }
+        return;
+    }
+    for (part, y) in y.chunks_mut(TOGETHER).enumerate() {
+        buffer.clear();
+        starts.iter().for_each(|start| buffer.extend_from_slice(&x[start + part * TOGETHER..][..y.len()]));
+        let (mut half, mut n) = (lanes / 2, starts.len());
+        while half > 0 {
+            let (left, right) = buffer.split_at_mut(half.min(n) * y.len());
+            left.iter_mut()
+                .zip(&right[..n.saturating_sub(half) * y.len()])
+                .for_each(|(x, y)| *x = add(*x, *y));
+            (half, n) = (half / 2, n.min(half));
+        }
+        y.copy_from_slice(&buffer[..y.len()]);
     }
 }
 
@@ -358,14 +457,13 @@ impl Rule for Fold {
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
         let shape = x[1].shape();
         let inner = &shape[shape.len() - self.windows.sizes.len()..];
-        let (sources, n) = (self.windows.sources(inner), inner.iter().product::<usize>());
         let data = match x[0].data() {
-            Data::F64(v) => Element::wrap(Self::sums(&sources, n, v, |a, b| a + b)),
-            Data::F32(v) => Element::wrap(Self::sums(&sources, n, v, |a, b| a + b)),
-            Data::I64(v) => Element::wrap(Self::sums(&sources, n, v, i64::wrapping_add)),
-            Data::I32(v) => Element::wrap(Self::sums(&sources, n, v, i32::wrapping_add)),
-            Data::U64(v) => Element::wrap(Self::sums(&sources, n, v, u64::wrapping_add)),
-            Data::U32(v) => Element::wrap(Self::sums(&sources, n, v, u32::wrapping_add)),
+            Data::F64(v) => Element::wrap(self.sums(inner, v, |a, b| a + b)),
+            Data::F32(v) => Element::wrap(self.sums(inner, v, |a, b| a + b)),
+            Data::I64(v) => Element::wrap(self.sums(inner, v, i64::wrapping_add)),
+            Data::I32(v) => Element::wrap(self.sums(inner, v, i32::wrapping_add)),
+            Data::U64(v) => Element::wrap(self.sums(inner, v, u64::wrapping_add)),
+            Data::U32(v) => Element::wrap(self.sums(inner, v, u32::wrapping_add)),
             Data::Bool(_) => unreachable!("refused by fold-1"),
         };
         vec![Tensor::from_data(shape, data)]
@@ -516,5 +614,38 @@ impl Rule for Convolution {
 
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
         x.expansion(b, self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Windows of 3 × 3 and of 9 × 9, more places than lanes, side by side and apart, dilated and padded.
+    #[test]
+    fn each_element_gets_the_sum_of_its_copies_by_the_law() {
+        let windows = |sizes: &[usize], steps: [usize; 4]| {
+            let list = |n: usize| vec![n; sizes.len()];
+            let [strides, dilations, low, high] = steps.map(list);
+            Windows { sizes: sizes.to_vec(), strides, dilations, low, high }
+        };
+        for (windows, extents) in [
+            (windows(&[3, 3], [1, 1, 1, 1]), vec![5, 700]),
+            (windows(&[3, 2], [2, 1, 0, 1]), vec![6, 9]),
+            (windows(&[2, 3], [1, 2, 2, 0]), vec![4, 8]),
+            (windows(&[9, 9], [1, 1, 4, 4]), vec![12, 11]),
+            (windows(&[2, 1, 3], [1, 1, 0, 0]), vec![3, 2, 6]),
+        ] {
+            let (sources, n) = (windows.sources(&extents), extents.iter().product::<usize>());
+            let x: Vec<f64> =
+                (0..2 * sources.len()).map(|i| 1.0 / (1.0 + i as f64) - 0.3 * (i % 7) as f64).collect();
+            let got = Fold { windows }.sums(&extents, &x, |a, b| a + b);
+            for (i, got) in got.iter().enumerate() {
+                let x = &x[i / n * sources.len()..][..sources.len()];
+                let copies: Vec<f64> =
+                    (0..sources.len()).filter(|&k| sources[k] == Some(i % n)).map(|k| x[k]).collect();
+                assert_eq!(got.to_bits(), tree::sum_reference(&copies).to_bits(), "{extents:?}, element {i}");
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::registry::only;
 use super::shape::bad;
 use super::*;
 use crate::ir::{Attribute, DType};
+use crate::numerics::parallel;
 use crate::tensor::{Data, strides};
 
 /// The sum of the elements up to each one, itself included, along an axis.
@@ -39,22 +40,72 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     },
 }];
 
-/// In each run of `n` rows of `width` elements, every row becomes the sum of those up to it.
-fn sums<T: Copy>(x: &mut [T], n: usize, width: usize, add: impl Fn(T, T) -> T) {
-    for line in x.chunks_exact_mut(n * width) {
-        let mut half = 1;
-        while half < n {
-            for start in (0..n).step_by(2 * half) {
-                let middle = (start + half).min(n);
-                let end = (start + 2 * half).min(n);
-                let (left, right) = line[start * width..end * width].split_at_mut((middle - start) * width);
-                let last = &left[left.len() - width..];
-                for row in right.chunks_exact_mut(width) {
-                    row.iter_mut().zip(last).for_each(|(x, &last)| *x = add(last, *x));
+/// Elements of a part whose sums are made at once, in L1.
+const PART: usize = 4096;
+
+/// In a line of rows of `width` elements, every row becomes the sum of those up to it: first in parts, each a subtree of the law; then the
+/// sums of the subtrees to the left of a part are added to it, the smallest first.
+fn sums<T: Copy + Send + Sync>(line: &mut [T], width: usize, add: impl Fn(T, T) -> T + Sync) {
+    let part = (PART / width).max(1).next_power_of_two() * width;
+    parallel::each_part(line, part, |_, part| sums_of_part(part, width, &add));
+    // Last rows: of each part, then of each pair of subtrees of a level.
+    let mut levels = vec![Vec::new()];
+    line.chunks(part).for_each(|part| levels[0].extend_from_slice(&part[part.len() - width..]));
+    while let Some(level) = levels.last()
+        && level.len() > width
+    {
+        let pairs = level.chunks_exact(2 * width).map(|pair| pair.split_at(width));
+        levels.push(pairs.flat_map(|(x, y)| x.iter().zip(y).map(|(&x, &y)| add(x, y))).collect());
+    }
+    parallel::each_part(line, part, |i, part| {
+        for (level, lasts) in levels.iter().enumerate().filter(|(level, _)| i >> level & 1 == 1) {
+            let last = &lasts[((i >> level) - 1) * width..][..width];
+            for row in part.chunks_exact_mut(width) {
+                row.iter_mut().zip(last).for_each(|(x, &last)| *x = add(last, *x));
+            }
+        }
+    });
+}
+
+/// The sums of one part.
+fn sums_of_part<T: Copy>(part: &mut [T], width: usize, add: &impl Fn(T, T) -> T) {
+    let (mut half, n) = (1, part.len() / width);
+    if width == 1 {
+        // The same, of single elements, for subtrees that fit into registers.
+        for eight in part.chunks_exact_mut(EIGHT) {
+            let mut own = [eight[0]; EIGHT];
+            own.copy_from_slice(eight);
+            for (half, ends) in [(1, [2, 4, 6, 8].as_slice()), (2, &[4, 8]), (4, &[8])] {
+                for end in ends {
+                    (end - half..*end).for_each(|i| own[i] = add(own[end - half - 1], own[i]));
                 }
             }
-            half *= 2;
+            eight.copy_from_slice(&own);
         }
+        let rest = n - n % EIGHT;
+        sums_from(&mut part[rest..], 1, 1, add);
+        half = EIGHT;
+    }
+    sums_from(part, width, half, add);
+}
+
+/// Elements of a subtree in registers.
+const EIGHT: usize = 8;
+
+/// The sums of a part, in which those of subtrees of `half` rows are made.
+fn sums_from<T: Copy>(part: &mut [T], width: usize, mut half: usize, add: &impl Fn(T, T) -> T) {
+    let n = part.len() / width;
+    while half < n {
+        for start in (0..n).step_by(2 * half) {
+            let middle = (start + half).min(n);
+            let end = (start + 2 * half).min(n);
+            let (left, right) = part[start * width..end * width].split_at_mut((middle - start) * width);
+            let last = &left[left.len() - width..];
+            for row in right.chunks_exact_mut(width) {
+                row.iter_mut().zip(last).for_each(|(x, &last)| *x = add(last, *x));
+            }
+        }
+        half *= 2;
     }
 }
 
@@ -88,13 +139,18 @@ impl Rule for Cumsum {
         if n * width == 0 {
             return vec![y];
         }
+        macro_rules! lines {
+            ($v:expr, $add:expr) => {
+                $v.chunks_exact_mut(n * width).for_each(|line| sums(line, width, $add))
+            };
+        }
         match y.data_mut() {
-            Data::F64(v) => sums(v, n, width, |a, b| a + b),
-            Data::F32(v) => sums(v, n, width, |a, b| a + b),
-            Data::I64(v) => sums(v, n, width, i64::wrapping_add),
-            Data::I32(v) => sums(v, n, width, i32::wrapping_add),
-            Data::U64(v) => sums(v, n, width, u64::wrapping_add),
-            Data::U32(v) => sums(v, n, width, u32::wrapping_add),
+            Data::F64(v) => lines!(v, |a, b| a + b),
+            Data::F32(v) => lines!(v, |a, b| a + b),
+            Data::I64(v) => lines!(v, i64::wrapping_add),
+            Data::I32(v) => lines!(v, i32::wrapping_add),
+            Data::U64(v) => lines!(v, u64::wrapping_add),
+            Data::U32(v) => lines!(v, u32::wrapping_add),
             Data::Bool(_) => unreachable!("refused by cumsum-1"),
         }
         vec![y]
@@ -155,10 +211,22 @@ mod tests {
 
     #[test]
     fn sums_follow_the_tree() {
-        for n in (1..70).chain([256, 257, 1000]) {
+        for n in (1..70).chain([256, 257, 1000, 4096, 4097, 12_289, 40_961]) {
             let x: Vec<f64> = (0..n).map(|i| 1.0 / (1.0 + i as f64) - 0.01 * i as f64).collect();
             let y = Cumsum { axis: 0, reverse: false }.evaluate(&[&Tensor::new([n], x.clone())]);
             assert_eq!(y[0].values::<f64>(), law(&x), "{n}");
+        }
+    }
+
+    /// Three lines at once, of rows that are no power of two of elements.
+    #[test]
+    fn lines_side_by_side_are_lines() {
+        const N: usize = 5000;
+        let x: Vec<f64> = (0..3 * N).map(|i| 1.0 / (1.0 + i as f64) - 0.01 * i as f64).collect();
+        let y = Cumsum { axis: 0, reverse: false }.evaluate(&[&Tensor::new([N, 3], x.clone())]);
+        for line in 0..3 {
+            let of = |x: &[f64]| x.iter().skip(line).step_by(3).copied().collect::<Vec<_>>();
+            assert_eq!(of(y[0].values::<f64>()), law(&of(&x)), "line {line}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Functions of each element: the enumeration, the value of each (written once, generic over
 //! scalar and SIMD lanes), and the slope of each.
 
-use super::integer::Discrete;
+use super::integer::{self, Discrete};
 use super::registry::only;
 use super::*;
 use crate::each_dtype;
@@ -285,14 +285,16 @@ impl Direction {
         }
     }
 
-    fn holds_between<T: PartialOrd>(self, x: T, y: T) -> bool {
+    /// The relation between each element of `x` and of `y`.
+    fn holds_between<T: PartialOrd>(self, x: &[T], y: &[T]) -> Vec<bool> {
+        let pairs = x.iter().zip(y);
         match self {
-            Direction::Eq => x == y,
-            Direction::Ne => x != y,
-            Direction::Lt => x < y,
-            Direction::Le => x <= y,
-            Direction::Gt => x > y,
-            Direction::Ge => x >= y,
+            Direction::Eq => pairs.map(|(x, y)| x == y).collect(),
+            Direction::Ne => pairs.map(|(x, y)| x != y).collect(),
+            Direction::Lt => pairs.map(|(x, y)| x < y).collect(),
+            Direction::Le => pairs.map(|(x, y)| x <= y).collect(),
+            Direction::Gt => pairs.map(|(x, y)| x > y).collect(),
+            Direction::Ge => pairs.map(|(x, y)| x >= y).collect(),
         }
     }
 }
@@ -420,6 +422,10 @@ impl Elementwise {
         let y = T::slice(second).expect("one dtype");
         Element::wrap(x.iter().zip(y).map(|(&x, &y)| value(self.0, x, y)).collect())
     }
+
+    fn map_discrete<T: Discrete>(self, x: &[T], second: &Data) -> Data {
+        Element::wrap(integer::map(self.0, x, T::slice(second).expect("one dtype")))
+    }
 }
 
 impl Rule for Elementwise {
@@ -449,11 +455,11 @@ impl Rule for Elementwise {
         let data = match x[0].data() {
             Data::F64(v) => self.map(v, second, Function::value),
             Data::F32(v) => self.map(v, second, Function::value),
-            Data::I64(v) => self.map(v, second, Discrete::value),
-            Data::I32(v) => self.map(v, second, Discrete::value),
-            Data::U64(v) => self.map(v, second, Discrete::value),
-            Data::U32(v) => self.map(v, second, Discrete::value),
-            Data::Bool(v) => self.map(v, second, Discrete::value),
+            Data::I64(v) => self.map_discrete(v, second),
+            Data::I32(v) => self.map_discrete(v, second),
+            Data::U64(v) => self.map_discrete(v, second),
+            Data::U32(v) => self.map_discrete(v, second),
+            Data::Bool(v) => self.map_discrete(v, second),
         };
         vec![Tensor::from_data(x[0].shape(), data)]
     }
@@ -672,7 +678,7 @@ impl Rule for Compare {
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
         let holds = each_dtype!(x[0].data(), a => {
             let b = Element::slice(x[1].data()).expect("one dtype");
-            a.iter().zip(b).map(|(a, b)| self.direction.holds_between(a, b)).collect()
+            self.direction.holds_between(a, b)
         });
         vec![Tensor::new(x[0].shape(), holds)]
     }

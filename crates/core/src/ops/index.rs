@@ -11,6 +11,7 @@ use super::shape::bad;
 use super::*;
 use crate::each_dtype;
 use crate::ir::{Attribute, DType, Extent};
+use crate::numerics::dispatch::Level;
 use crate::numerics::tree;
 use crate::tensor::{Data, Element};
 
@@ -241,7 +242,10 @@ impl Rule for Gather {
         let n = extents.inner;
         each_dtype!(y.data_mut(), y => {
             let x = Element::slice(x[0].data()).expect("one dtype");
-            extents.each(&index, |to, from| y[to..to + n].copy_from_slice(&x[from..from + n]));
+            match n {
+                1 => extents.each(&index, |to, from| y[to] = x[from]),
+                _ => extents.each(&index, |to, from| y[to..to + n].copy_from_slice(&x[from..from + n])),
+            }
         });
         vec![y]
     }
@@ -328,22 +332,59 @@ impl ScatterAdd {
         extents: &Extents,
         index: &[Option<usize>],
         parts: &[T],
-        sum: impl Fn(&[T]) -> T,
+        sum: impl Fn(&mut [T]) -> T,
     ) -> Vec<T> {
-        // The parts sorted by where they go; a stable sort keeps their order.
-        let mut places = Vec::new();
-        extents.each(index, |from, to| places.push((to, from)));
-        places.sort_by_key(|&(to, _)| to);
-        let mut y = vec![T::default(); extents.batch * extents.outer * extents.n * extents.inner];
+        let &Extents { batch, outer, n, inner, count } = extents;
+        let mut y = vec![T::default(); batch * outer * n * inner];
         let mut line = Vec::new();
-        for group in places.chunk_by(|a, b| a.0 == b.0) {
-            for i in 0..extents.inner {
-                line.clear();
-                line.extend(group.iter().map(|&(_, from)| parts[from + i]));
-                y[group[0].0 + i] = sum(&line);
+        for problem in 0..batch * outer {
+            // All problems of a batch have its indices.
+            let places = Places::of(&index[problem / outer * count..][..count], n);
+            let parts = &parts[problem * count * inner..][..count * inner];
+            let y = &mut y[problem * n * inner..][..n * inner];
+            for (to, group) in places.groups() {
+                let y = &mut y[to * inner..][..inner];
+                if let &[from] = group {
+                    y.copy_from_slice(&parts[from * inner..][..inner]);
+                    continue;
+                }
+                for (i, y) in y.iter_mut().enumerate() {
+                    line.clear();
+                    line.extend(group.iter().map(|&from| parts[from * inner + i]));
+                    *y = sum(&mut line);
+                }
             }
         }
         y
+    }
+}
+
+/// Indices by the places that they name, those of a place in their order.
+struct Places {
+    /// Where the indices of each place begin, and where the last ones end.
+    starts: Vec<usize>,
+    order: Vec<usize>,
+}
+
+impl Places {
+    /// Those below `n`, by counting.
+    fn of(index: &[Option<usize>], n: usize) -> Places {
+        let mut starts = vec![0; n + 1];
+        index.iter().flatten().for_each(|&i| starts[i + 1] += 1);
+        (0..n).for_each(|i| starts[i + 1] += starts[i]);
+        let mut next = starts.clone();
+        let mut order = vec![0; starts[n]];
+        for (k, i) in index.iter().enumerate().filter_map(|(k, i)| Some((k, (*i)?))) {
+            order[next[i]] = k;
+            next[i] += 1;
+        }
+        Places { starts, order }
+    }
+
+    /// The places that are named, with their indices.
+    fn groups(&self) -> impl Iterator<Item = (usize, &[usize])> {
+        let groups = self.starts.windows(2).map(|ends| &self.order[ends[0]..ends[1]]);
+        groups.enumerate().filter(|(_, group)| !group.is_empty())
     }
 }
 
@@ -382,20 +423,18 @@ impl Rule for ScatterAdd {
         let extents = self.along.extents(&shape, x[1].shape());
         let index = indices(x[1], extents.n);
         macro_rules! sums {
-            ($v:expr, $add:expr) => {
-                Element::wrap(Self::sums(&extents, &index, $v, |line| {
-                    tree::reduce_reference(line, tree::lanes(x[0].dtype()), $add)
-                        .expect("a line is not empty")
-                }))
+            ($v:expr, $sum:expr) => {
+                Element::wrap(Self::sums(&extents, &index, $v, $sum))
             };
         }
+        let level = Level::current();
         let data = match x[0].data() {
-            Data::F64(v) => sums!(v, |a, b| a + b),
-            Data::F32(v) => sums!(v, |a, b| a + b),
-            Data::I64(v) => sums!(v, i64::wrapping_add),
-            Data::I32(v) => sums!(v, i32::wrapping_add),
-            Data::U64(v) => sums!(v, u64::wrapping_add),
-            Data::U32(v) => sums!(v, u32::wrapping_add),
+            Data::F64(v) => sums!(v, |line| tree::sum_of_line(level, line)),
+            Data::F32(v) => sums!(v, |line| tree::sum_of_line(level, line)),
+            Data::I64(v) => sums!(v, |line| line.iter().fold(0, |a, b| a.wrapping_add(*b))),
+            Data::I32(v) => sums!(v, |line| line.iter().fold(0, |a, b| a.wrapping_add(*b))),
+            Data::U64(v) => sums!(v, |line| line.iter().fold(0, |a, b| a.wrapping_add(*b))),
+            Data::U32(v) => sums!(v, |line| line.iter().fold(0, |a, b| a.wrapping_add(*b))),
             Data::Bool(_) => unreachable!("refused by scatter_add-1"),
         };
         vec![Tensor::from_data(shape, data)]
@@ -492,5 +531,34 @@ impl Rule for OneHot {
 
     fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(*self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Places that get nothing, one part, few, more than there are lanes, and many blocks; an index outside adds nothing.
+    #[test]
+    fn each_place_gets_the_sum_of_its_parts_by_the_law() {
+        const N: usize = 3000;
+        const PLACES: usize = 40;
+        let x: Vec<f64> = (0..2 * N).map(|i| 1.0 / (1.0 + i as f64) - 0.3 * (i % 7) as f64).collect();
+        let index: Vec<i64> = (0..N as i64).map(|i| if i % 3 == 0 { 5 } else { (i * i) % 47 - 2 }).collect();
+        let scatter = ScatterAdd::new(0, 0, Some(PLACES));
+        let y = scatter.evaluate(&[&Tensor::new([N, 2], x.clone()), &Tensor::new([N], index.clone())]);
+        for place in 0..PLACES {
+            for column in 0..2 {
+                let parts = index.iter().enumerate().filter(|(_, i)| **i == place as i64);
+                let parts: Vec<f64> = parts.map(|(k, _)| x[2 * k + column]).collect();
+                let got = y[0].values::<f64>()[2 * place + column];
+                assert_eq!(
+                    got.to_bits(),
+                    tree::sum_reference(&parts).to_bits(),
+                    "place {place}, {} parts",
+                    parts.len()
+                );
+            }
+        }
     }
 }

@@ -9,6 +9,8 @@
 //! | `shift_left`, `shift_right` | by y bits, y taken as unsigned; beyond the width every bit is gone; right fills with the sign bit |
 
 use super::Function;
+use crate::numerics::dispatch::{Kernel, Level, dispatch};
+use crate::numerics::lanes::Simd;
 use crate::tensor::Element;
 
 /// An element type that is no float.
@@ -17,9 +19,41 @@ pub(super) trait Discrete: Element + Ord {
     fn value(function: Function, x: Self, y: Self) -> Self;
 }
 
+/// `function` of each element of `x` and of `y`: one loop for each function, at the machine's SIMD level.
+pub(super) fn map<T: Discrete>(function: Function, x: &[T], y: &[T]) -> Vec<T> {
+    dispatch(Level::current(), Map { function, x, y })
+}
+
+struct Map<'a, T> {
+    function: Function,
+    x: &'a [T],
+    y: &'a [T],
+}
+
+impl<T: Discrete> Kernel for Map<'_, T> {
+    type Output = Vec<T>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Vec<T> {
+        macro_rules! each {
+            ($($function:ident)*) => {
+                match self.function {
+                    $(Function::$function => {
+                        let pairs = self.x.iter().zip(self.y);
+                        pairs.map(|(&x, &y)| T::value(Function::$function, x, y)).collect()
+                    })*
+                    _ => unreachable!("refused by elementwise-2"),
+                }
+            };
+        }
+        each!(Neg Abs Sign Not Add Sub Mul Div Rem Max Min And Or Xor ShiftLeft ShiftRight)
+    }
+}
+
 macro_rules! integers {
     ($($t:ty, $unsigned:ty, |$x:ident| $sign:expr, $negative:expr;)*) => {$(
         impl Discrete for $t {
+            #[inline(always)]
             fn value(function: Function, $x: $t, y: $t) -> $t {
                 let x = $x;
                 let count = u32::try_from(y as $unsigned).unwrap_or(u32::MAX);
@@ -57,6 +91,7 @@ integers! {
 }
 
 impl Discrete for bool {
+    #[inline(always)]
     fn value(function: Function, x: bool, y: bool) -> bool {
         match function {
             Function::Not => !x,

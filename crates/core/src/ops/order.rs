@@ -9,8 +9,8 @@ use super::shape::{bad, ints, naturals};
 use super::*;
 use crate::each_dtype;
 use crate::ir::{Attribute, DType, Extent};
-use crate::tensor::strides;
-use std::cmp::Ordering;
+use crate::numerics::parallel;
+use crate::tensor::{Element, strides};
 
 fn axis_of(attributes: &Attributes, name: &str, id: &'static str) -> Result<usize, Violation> {
     match attributes.int("axis").map(usize::try_from) {
@@ -133,17 +133,17 @@ impl Rule for Reverse {
     }
 
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
-        let (shape, own) = (x[0].shape(), strides(x[0].shape()));
-        let mirrored = |i: usize| {
-            let at = |axis: &usize| i / own[*axis] % shape[*axis];
-            self.axes
-                .iter()
-                .fold(i, |j, axis| j - at(axis) * own[*axis] + (shape[*axis] - 1 - at(axis)) * own[*axis])
-        };
-        let data = each_dtype!(x[0].data(), v => {
-            crate::tensor::Element::wrap((0..v.len()).map(|i| v[mirrored(i)]).collect())
-        });
-        vec![Tensor::from_data(shape, data)]
+        let mut y = x[0].clone();
+        for &axis in self.axes.iter().filter(|_| !x[0].is_empty()) {
+            let (n, step) = (x[0].shape()[axis], strides(x[0].shape())[axis]);
+            each_dtype!(y.data_mut(), v => {
+                v.chunks_exact_mut(n * step).for_each(|rows| {
+                    rows.reverse();
+                    rows.chunks_exact_mut(step).filter(|_| step > 1).for_each(<[_]>::reverse);
+                });
+            });
+        }
+        vec![y]
     }
 
     fn calculus(&self) -> Calculus<'_> {
@@ -181,46 +181,99 @@ impl Linear for Reverse {
 // ----------------------------------------------------------------------------- sort, argsort
 
 /// An element type with the order of this file.
-trait Ordered: Copy {
-    fn order(self, other: Self) -> Ordering;
+trait Ordered: Element {
+    /// A number that is larger for an element that stands further behind, and equal for equal ones: every NaN has the largest.
+    fn key(self) -> u64;
+    /// The element that has a key.
+    fn of_key(key: u64) -> Self;
 }
 
 macro_rules! ordered {
-    (float $($t:ty)*) => {$(
+    (float $($t:ty, $bits:ty;)*) => {$(
         impl Ordered for $t {
-            fn order(self, other: $t) -> Ordering {
-                // IEEE's total order puts NaNs of either sign at the ends; here they are all one, the last.
-                match (self.is_nan(), other.is_nan()) {
-                    (false, false) => self.total_cmp(&other),
-                    (a, b) => a.cmp(&b),
-                }
+            fn key(self) -> u64 {
+                const SIGN: $bits = 1 << (<$bits>::BITS - 1);
+                let bits = self.to_bits();
+                let key = if bits & SIGN == 0 { bits | SIGN } else { !bits };
+                if self.is_nan() { <$bits>::MAX.into() } else { key.into() }
+            }
+
+            fn of_key(key: u64) -> $t {
+                const SIGN: $bits = 1 << (<$bits>::BITS - 1);
+                let key = key as $bits;
+                <$t>::from_bits(if key & SIGN == 0 { !key } else { key & !SIGN })
             }
         }
     )*};
-    ($($t:ty)*) => {$(
+    (integer $($t:ty, $unsigned:ty, $smallest:expr;)*) => {$(
         impl Ordered for $t {
-            fn order(self, other: $t) -> Ordering {
-                self.cmp(&other)
+            fn key(self) -> u64 {
+                (self as $unsigned ^ $smallest).into()
+            }
+
+            fn of_key(key: u64) -> $t {
+                (key as $unsigned ^ $smallest) as $t
             }
         }
     )*};
 }
-ordered! { float f64 f32 }
-ordered! { i64 i32 u64 u32 bool }
+ordered! { float f64, u64; f32, u32; }
+ordered! { integer i64, u64, 1 << 63; i32, u32, 1 << 31; u64, u64, 0; u32, u32, 0; }
 
-/// For each element, the index along `axis` of the one that takes its place.
-fn sorted_indices<T: Ordered>(x: &[T], n: usize, step: usize) -> Vec<i64> {
-    let mut y = vec![0; x.len()];
-    let mut line: Vec<usize> = Vec::new();
+impl Ordered for bool {
+    fn key(self) -> u64 {
+        self.into()
+    }
+
+    fn of_key(key: u64) -> bool {
+        key != 0
+    }
+}
+
+/// What `each` makes of every line of n elements, which lie `step` apart.
+fn in_lines<T: Element, R: Element>(
+    x: &[T],
+    n: usize,
+    step: usize,
+    mut each: impl FnMut(&[T], &mut [R]),
+) -> Vec<R> {
+    let mut y = vec![R::default(); x.len()];
+    if step == 1 {
+        x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))).for_each(|(x, y)| each(x, y));
+        return y;
+    }
+    let (mut line, mut made) = (vec![T::default(); n], vec![R::default(); n]);
     for outer in (0..x.len()).step_by((n * step).max(1)) {
         for start in outer..outer + step {
-            line.clear();
-            line.extend(0..n);
-            line.sort_by(|&i, &j| x[start + i * step].order(x[start + j * step]));
-            line.iter().enumerate().for_each(|(k, &i)| y[start + k * step] = i as i64);
+            line.iter_mut().enumerate().for_each(|(i, element)| *element = x[start + i * step]);
+            each(&line, &mut made);
+            made.iter().enumerate().for_each(|(i, element)| y[start + i * step] = *element);
         }
     }
     y
+}
+
+/// For each element, the index along an axis of the one that takes its place.
+fn sorted_indices<T: Ordered>(x: &[T], n: usize, step: usize) -> Vec<i64> {
+    let mut pairs: Vec<u128> = Vec::new();
+    in_lines(x, n, step, |line, y| {
+        // Equal elements by their indices: no two pairs are the same.
+        pairs.clear();
+        pairs.extend(line.iter().enumerate().map(|(i, x)| u128::from(x.key()) << 64 | i as u128));
+        parallel::sort(&mut pairs);
+        y.iter_mut().zip(&pairs).for_each(|(y, &pair)| *y = pair as u64 as i64);
+    })
+}
+
+/// The elements of each line in order.
+fn sorted<T: Ordered>(x: &[T], n: usize, step: usize) -> Vec<T> {
+    let mut keys: Vec<u64> = Vec::new();
+    in_lines(x, n, step, |line, y| {
+        keys.clear();
+        keys.extend(line.iter().map(|x| x.key()));
+        parallel::sort(&mut keys);
+        y.iter_mut().zip(&keys).for_each(|(y, &key)| *y = T::of_key(key));
+    })
 }
 
 /// The indices that sort along an axis.
@@ -286,11 +339,18 @@ impl Rule for Sort {
         Ok(vec![operand("sort-1", self.name(), x, self.axis)?.clone()])
     }
 
+    fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
+        let (n, step) = (x[0].shape()[self.axis], strides(x[0].shape())[self.axis]);
+        let data = each_dtype!(x[0].data(), v => Element::wrap(sorted(v, n, step)));
+        vec![Tensor::from_data(x[0].shape(), data)]
+    }
+
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Expansion
     }
 
-    fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+    /// Derivatives pass to the places that the elements came from.
+    fn expand_for_derivative(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
         // The axis goes last, so that every line is a problem of its own.
         let last = b.ty(x[0]).ndim() - 1;
         let mut permutation: Vec<usize> = (0..=last).collect();
@@ -302,8 +362,16 @@ impl Rule for Sort {
         Some(vec![b.apply(exchange, &[sorted])])
     }
 
+    fn rows(&self, _: &[&Type], _: &Type) -> Option<Rows> {
+        (self.axis > 0).then(|| Rows::pointwise(1))
+    }
+
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
         x.apply(b, Arc::new(Sort { axis: self.axis + 1 }))
+    }
+
+    fn for_one_row(&self, _: &[&Type], _: &Type) -> Option<Op> {
+        Some(Arc::new(Sort { axis: self.axis.checked_sub(1)? }))
     }
 }
 
@@ -368,5 +436,29 @@ impl Rule for ArgExtreme {
 
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
         x.apply(b, Arc::new(ArgExtreme { extreme: self.extreme, axis: self.axis + 1 }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_the_order_and_give_the_element_back() {
+        fn check<T: Ordered>(ascending: &[T]) {
+            assert!(ascending.windows(2).all(|pair| pair[0].key() < pair[1].key()), "{ascending:?}");
+            for &x in ascending {
+                assert!(Tensor::scalar(T::of_key(x.key())).same_bits(&Tensor::scalar(x)), "{x:?}");
+            }
+        }
+        let (tiny, inf) = (f64::from_bits(1), f64::INFINITY);
+        check(&[-inf, f64::MIN, -1.0, -tiny, -0.0, 0.0, tiny, 1.0, f64::MAX, inf, f64::NAN]);
+        check(&[-f32::INFINITY, f32::MIN, -1.0, -0.0, 0.0, 1.0, f32::MAX, f32::INFINITY, f32::NAN]);
+        check(&[i64::MIN, -1, 0, 1, i64::MAX]);
+        check(&[i32::MIN, -1, 0, 1, i32::MAX]);
+        check(&[0, 1, u64::MAX]);
+        check(&[0, 1, u32::MAX]);
+        check(&[false, true]);
+        assert_eq!((-f64::NAN).key(), f64::NAN.key());
     }
 }

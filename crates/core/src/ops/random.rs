@@ -10,6 +10,7 @@ use super::registry::only;
 use super::shape::bad;
 use super::*;
 use crate::ir::{Attribute, DType};
+use crate::numerics::dispatch::Level;
 use crate::numerics::random;
 use crate::tensor::Data;
 
@@ -200,13 +201,12 @@ impl Rule for RandomBits {
     }
 
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
-        let (seeds, n) = (words(x[0]), x[1].len() / x[0].len().max(1));
-        let draw = match self.half {
-            Half::Low => random::bits,
-            Half::High => random::fork,
-        };
-        let index = words(x[1]).into_iter().enumerate();
-        let bits = index.map(|(i, index)| draw(seeds[i / n], self.stream, index)).collect();
+        let (seeds, index) = (words(x[0]), words(x[1]));
+        let n = index.len() / seeds.len().max(1);
+        let (level, high) = (Level::current(), self.half == Half::High);
+        let lines = index.chunks(n.max(1)).zip(&seeds);
+        let bits = lines.flat_map(|(index, &seed)| random::bits_at(level, seed, self.stream, high, index));
+        let bits = bits.collect();
         vec![Tensor::new(x[1].shape(), bits)]
     }
 

@@ -168,7 +168,7 @@ impl<'t> Var<'t> {
     /// √Σx² over `axes`, ascending (`None` is all); its derivative where it is 0 is 0.
     #[track_caller]
     pub fn norm(self, axes: Option<Vec<usize>>) -> Var<'t> {
-        self.one(ops::Norm { axes })
+        self.one(ops::Norm { axes, scaled: false })
     }
 
     /// The sum of products with `y` over named axes, such as `"bij,bjk->bik"`.

@@ -182,7 +182,17 @@ pub(super) fn contractions(s: &mut Samples, dtype: DType) {
     }
     for axes in [None, Some(vec![1]), Some(vec![0])] {
         let what = axes.as_ref().map_or("of all".to_string(), |axes| format!("over {axes:?}"));
-        s.add("norm", &what, &[any(dtype, &[3])], RANGE, true, one(Norm { axes }));
+        for scaled in [false, true] {
+            let norm = Norm { axes: axes.clone(), scaled };
+            s.add(
+                "norm",
+                &format!("{what}{}", if scaled { " scaled" } else { "" }),
+                &[any(dtype, &[3])],
+                RANGE,
+                true,
+                one(norm),
+            );
+        }
     }
     for predicate in [Predicate::IsNan, Predicate::IsFinite] {
         let row = [any(dtype, &[3])];

@@ -16,8 +16,9 @@ use crate::numerics::lanes::{Lanes, Real, Simd};
 use crate::numerics::reduce::line::lines as lines_of;
 use crate::numerics::reduce::{Max, Min, Prod, Sum};
 use crate::numerics::tree;
-use crate::ops::{Function, Kernel as Form};
+use crate::ops::{Function, Kernel as Form, Rule};
 use crate::tensor::{Tensor, copy_elements};
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -639,7 +640,7 @@ impl<T: Real> Tile<'_, '_, T> {
     }
 
     /// The elements of a place as a tensor of the tile's rows.
-    fn gather(&self, place: Place<T>, ty: &crate::ir::Type) -> Tensor {
+    fn gather(&self, place: Place<T>, ty: &crate::ir::Type) -> Cow<'_, Tensor> {
         let mut shape = ty.static_shape().expect("lowered");
         shape[0] = self.rows.len();
         let width: usize = shape[1..].iter().product();
@@ -651,17 +652,19 @@ impl<T: Real> Tile<'_, '_, T> {
                 column.iter().flat_map(|&x| std::iter::repeat_n(x, width)).collect()
             }
             Place::Number(number) => vec![number; width * self.rows.len()],
-            Place::Slot(slot) => return self.work.tensors[slot].clone().expect("written before it is read"),
+            Place::Slot(slot) => {
+                return Cow::Borrowed(self.work.tensors[slot].as_ref().expect("written before it is read"));
+            }
         };
-        match ty.dtype {
+        Cow::Owned(match ty.dtype {
             DType::Bool => Tensor::new(shape, values.iter().map(|&x| x != T::ZERO).collect()),
             _ => Tensor::new(shape, values),
-        }
+        })
     }
 
-    fn opaque(&mut self, node: usize, operands: &[Operand<T>], y: Place<T>) {
-        let node = &self.region.graph.nodes()[node];
-        let rows: Vec<Option<Tensor>> = operands
+    /// The result of an operation by [`crate::ops::Rule::evaluate`], on the tile's rows.
+    fn evaluated(&self, op: &dyn Rule, operands: &[Operand<T>]) -> Tensor {
+        let rows: Vec<Option<Cow<Tensor>>> = operands
             .iter()
             .map(|operand| match operand {
                 Operand::Rows(place, ty) => Some(self.gather(*place, ty)),
@@ -673,12 +676,17 @@ impl<T: Real> Tile<'_, '_, T> {
             .zip(&rows)
             .map(|(operand, rows)| match (operand, rows) {
                 (Operand::Whole(value), _) => self.region.slots[value.index()].get(),
-                (_, rows) => rows.as_ref().expect("gathered"),
+                (_, rows) => rows.as_deref().expect("gathered"),
             })
             .collect();
+        whole::run(self.region.level, None, op, &tensors).remove(0)
+    }
+
+    fn opaque(&mut self, node: usize, operands: &[Operand<T>], y: Place<T>) {
+        let node = &self.region.graph.nodes()[node];
         let op = node.op.for_rows(self.rows.len());
         let op = op.as_ref().unwrap_or(&node.op);
-        let result = whole::run(self.region.level, None, &**op, &tensors).remove(0);
+        let result = self.evaluated(&**op, operands);
         match y {
             Place::Slot(slot) => self.work.tensors[slot] = Some(result),
             Place::Rows { of, width } => {

@@ -3,6 +3,7 @@
 use super::reduce::Reduce;
 use super::{factor, gemm, stable};
 use crate::numerics::dispatch::Level;
+use crate::numerics::parallel;
 use crate::ops::{Kernel, Reduction, Rule};
 use crate::tensor::Tensor;
 
@@ -31,6 +32,12 @@ pub(super) fn run(
         Kernel::Factor(factor) => factor::run(level, pool, factor, operands),
         Kernel::Decompose(decomposition) => factor::decompose(level, pool, decomposition, operands[0]),
         Kernel::Dot { stable } => vec![reduce.dot(stable, operands[0], operands[1])],
-        _ => op.evaluate(operands),
+        // What can be shared is: `numerics::parallel` asks whether it runs in a pool.
+        _ => match pool {
+            Some(pool) if operands.iter().any(|x| parallel::is_large(x.len())) => {
+                pool.install(|| op.evaluate(operands))
+            }
+            _ => op.evaluate(operands),
+        },
     }
 }

@@ -1,9 +1,9 @@
 //! `checkpoint`: a module applied whose inside, or what of it is cheap, is computed again by the adjoint; and `stop_gradient`.
 
-use super::cut::minimum_cut;
+use super::cut::{DYNAMIC_EXTENT, minimum_cut};
 use super::region::{
-    batched, check_operands, cotangents, one_region, operand_types, outputs_for, pick, spread, tangents,
-    without_unused,
+    batched, check_operands, cotangents, natural, one_region, operand_types, outputs_for, pick, spread,
+    tangents, without_unused,
 };
 use super::*;
 use crate::ad::{AdError, dependence, divided, residuals};
@@ -12,12 +12,14 @@ use crate::ir::Attribute;
 pub(super) const ENTRY: Entry = Entry {
     name: "checkpoint",
     summary: "applies a module as `call` does, and keeps nothing of its inside: the adjoint computes it again from the operands. With \
-              `keep = \"cut\"` it keeps the fewest bytes from which it can compute the rest by cheap operations: no product, reduction or loop runs again",
+              `keep = \"cut\"` it keeps the fewest bytes from which it can compute the rest by cheap operations: no product, reduction or loop runs again; \
+              a `?` extent counts as `extent` (1024 if left out)",
     example: "%y = tgraph.checkpoint @f(%x) : tensor<?xf64>",
     constraints: &[
         Constraint {
             id: "checkpoint-1",
-            law: "a checkpoint names one module and has as many operands as that has inputs; its attribute `keep`, if there is one, is \"cut\"",
+            law: "a checkpoint names one module and has as many operands as that has inputs; its attribute `keep`, if there is one, is \"cut\", and \
+                  `extent`, if there is one beside it, an integer of at least 0",
             mend: "pass one value for each `tgraph.arg`, in order; leave `keep` out to keep nothing",
         },
         Constraint {
@@ -27,10 +29,15 @@ pub(super) const ENTRY: Entry = Entry {
         },
     ],
     parse: |name, attributes, _, regions| {
-        only(name, "checkpoint-1", attributes, &["keep"])?;
+        only(name, "checkpoint-1", attributes, &["keep", "extent"])?;
+        let extent = natural(name, "checkpoint-1", attributes, "extent")?;
         let keep = match (attributes.get("keep"), attributes.text("keep")) {
+            (None, _) if extent.is_some() => {
+                let got = "`extent` of checkpoint must stand beside `keep`, got no `keep`";
+                return Err(Violation::new("checkpoint-1", got).help("write `keep = \"cut\"`"));
+            }
             (None, _) => Kept::Nothing,
-            (_, Some("cut")) => Kept::Cut,
+            (_, Some("cut")) => Kept::Cut { extent },
             (_, got) => {
                 let got = format!("keep must be \"cut\", got \"{}\"", got.unwrap_or("no text"));
                 return Err(Violation::new("checkpoint-1", got).help("leave it out to keep nothing"));
@@ -45,7 +52,10 @@ pub(super) const ENTRY: Entry = Entry {
 enum Kept {
     Nothing,
     /// See [`minimum_cut`].
-    Cut,
+    Cut {
+        /// What a `?` extent counts as.
+        extent: Option<usize>,
+    },
 }
 
 /// Applies a module, of whose inside little or nothing outlives it.
@@ -64,7 +74,12 @@ impl Checkpoint {
     /// One that is written out where it stands, and keeps for its adjoint the values of fewest bytes from which the others that it
     /// needs follow by cheap operations.
     pub fn cut(body: Arc<Graph>) -> Checkpoint {
-        Checkpoint { body: [body], keep: Kept::Cut }
+        Checkpoint { body: [body], keep: Kept::Cut { extent: None } }
+    }
+
+    /// The same, where a `?` extent counts as so many.
+    pub fn cut_for(body: Arc<Graph>, extent: usize) -> Checkpoint {
+        Checkpoint { body: [body], keep: Kept::Cut { extent: Some(extent) } }
     }
 
     /// A checkpoint of the same kind around `graph`, if it has an output.
@@ -80,12 +95,11 @@ impl Checkpoint {
     /// `graph`, of inputs for the operands `x` and then others, with what is kept of what follows from `x` alone as inputs between
     /// them; and these values, made of `x`.
     fn divided(&self, b: &mut Builder, graph: Graph, x: &[Value]) -> (Graph, Vec<Value>) {
-        if self.keep == Kept::Nothing {
-            return (graph, Vec::new());
-        }
+        let Kept::Cut { extent } = self.keep else { return (graph, Vec::new()) };
+        let extent = extent.map_or(DYNAMIC_EXTENT, |n| n as u64);
         let inputs = graph.input_values();
         let (points, others) = inputs.split_at(x.len());
-        let kept = minimum_cut(&graph, &residuals(&graph, others));
+        let kept = minimum_cut(&graph, &residuals(&graph, others), extent);
         let made = b.inline(&graph.extract(&graph.name, points, &kept), x).expect("types are as before");
         let sources = [points, &kept, others].concat();
         (graph.extract(&graph.name, &sources, graph.outputs()), made)
@@ -109,8 +123,16 @@ impl Rule for Checkpoint {
     fn attributes(&self) -> Attributes {
         match self.keep {
             Kept::Nothing => Attributes::new(),
-            Kept::Cut => Attributes::new().with("keep", Attribute::Text("cut".into())),
+            Kept::Cut { extent } => {
+                let cut = Attributes::new().with("keep", Attribute::Text("cut".into()));
+                let extent = extent.map(|n| Attribute::Int(n as i64));
+                extent.into_iter().fold(cut, |all, extent| all.with("extent", extent))
+            }
         }
+    }
+
+    fn with_reports(&self, b: &mut Builder, x: &[Value], regions: Vec<Arc<Graph>>) -> Option<Vec<Value>> {
+        b.push(self.with_regions(regions)?, x).ok()
     }
 
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
@@ -134,7 +156,7 @@ impl Rule for Checkpoint {
 
     /// With a cut, the inside is shared with what its adjoint keeps of it.
     fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
-        let is_cut = self.keep == Kept::Cut;
+        let is_cut = self.keep != Kept::Nothing;
         is_cut.then(|| b.inline(&self.body[0], x).expect("verified"))
     }
 

@@ -9,12 +9,12 @@ use super::*;
 use crate::ir::{Extent, Node};
 use std::collections::VecDeque;
 
-/// What a `?` extent counts as.
-const DYNAMIC_EXTENT: u64 = 1024;
+/// What a `?` extent counts as where nobody says.
+pub(super) const DYNAMIC_EXTENT: u64 = 1024;
 
 /// The values of `graph`, no inputs, that are to be kept so that `needed` can be computed from them and the inputs by cheap
-/// operations, in their order.
-pub(super) fn minimum_cut(graph: &Graph, needed: &[Value]) -> Vec<Value> {
+/// operations, in their order. A `?` counts as `extent`.
+pub(super) fn minimum_cut(graph: &Graph, needed: &[Value], extent: u64) -> Vec<Value> {
     let count = graph.value_count();
     let (source, sink) = (2 * count, 2 * count + 1);
     let mut network = Network::new(2 * count + 2);
@@ -23,7 +23,7 @@ pub(super) fn minimum_cut(graph: &Graph, needed: &[Value]) -> Vec<Value> {
     let made = || graph.nodes().iter().filter(is_needed);
     for node in made() {
         for result in &node.results {
-            network.edge(2 * result.index(), 2 * result.index() + 1, bytes(graph.ty(*result)));
+            network.edge(2 * result.index(), 2 * result.index() + 1, bytes(graph.ty(*result), extent));
             if !node.op.kernel().is_cheap() {
                 network.edge(source, 2 * result.index(), UNLIMITED);
                 continue;
@@ -41,8 +41,8 @@ pub(super) fn minimum_cut(graph: &Graph, needed: &[Value]) -> Vec<Value> {
     made().flat_map(|node| node.results.iter().copied()).filter(is_cut).collect()
 }
 
-fn bytes(ty: &Type) -> u64 {
-    let extent = |e: &Extent| e.known().map_or(DYNAMIC_EXTENT, |n| n as u64);
+fn bytes(ty: &Type, dynamic: u64) -> u64 {
+    let extent = |e: &Extent| e.known().map_or(dynamic, |n| n as u64);
     ty.shape.iter().map(extent).fold(ty.dtype.size() as u64, u64::saturating_mul).min(UNLIMITED / 4)
 }
 
@@ -154,10 +154,25 @@ mod tests {
         let d = b.mul(a, c);
         let e = b.exp(d);
         let graph = b.finish(vec![e]);
-        assert_eq!(minimum_cut(&graph, &[a, c, d, e]), [y]);
+        assert_eq!(minimum_cut(&graph, &[a, c, d, e], DYNAMIC_EXTENT), [y]);
         // What is needed itself is as cheap as what it is made of.
-        assert_eq!(minimum_cut(&graph, &[spread]), [y]);
-        assert_eq!(minimum_cut(&graph, &[x]), []);
+        assert_eq!(minimum_cut(&graph, &[spread], DYNAMIC_EXTENT), [y]);
+        assert_eq!(minimum_cut(&graph, &[x], DYNAMIC_EXTENT), []);
+    }
+
+    /// Of a line of 4096 numbers, repeated over ? rows, two columns: which is smaller follows from what ? counts as.
+    #[test]
+    fn the_cut_follows_from_what_an_open_extent_counts_as() {
+        let mut b = Builder::new("open");
+        let x = b.input("x", Type::new(DType::F64, [Extent::Dynamic, Extent::Static(4096)]));
+        let w = b.input("w", Type::new(DType::F64, [64, 64]));
+        let product = b.matmul(w, w);
+        let line = b.reshape(product, &[4096]);
+        let rows = b.broadcast_like(line, &[1], x);
+        let columns = b.slice(rows, 1, 0..2);
+        let graph = b.finish(vec![columns]);
+        assert_eq!(minimum_cut(&graph, &[columns], 10), [columns]);
+        assert_eq!(minimum_cut(&graph, &[columns], 1_000_000), [line]);
     }
 
     /// Two products meet: as few values are kept as can be, and those that leave the least to do.
@@ -171,10 +186,10 @@ mod tests {
         let sum = b.add(a, square);
         let c = b.tanh(sum);
         let graph = b.finish(vec![c]);
-        assert_eq!(minimum_cut(&graph, &[c]), [c]);
-        assert_eq!(minimum_cut(&graph, &[square]), [square]);
-        assert_eq!(minimum_cut(&graph, &[sum, c]), [sum]);
-        assert_eq!(minimum_cut(&graph, &[a, sum, c]), [a, sum]);
-        assert_eq!(minimum_cut(&graph, &[a, cube]), [cube]);
+        assert_eq!(minimum_cut(&graph, &[c], DYNAMIC_EXTENT), [c]);
+        assert_eq!(minimum_cut(&graph, &[square], DYNAMIC_EXTENT), [square]);
+        assert_eq!(minimum_cut(&graph, &[sum, c], DYNAMIC_EXTENT), [sum]);
+        assert_eq!(minimum_cut(&graph, &[a, sum, c], DYNAMIC_EXTENT), [a, sum]);
+        assert_eq!(minimum_cut(&graph, &[a, cube], DYNAMIC_EXTENT), [cube]);
     }
 }
