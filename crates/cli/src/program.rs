@@ -101,9 +101,16 @@ impl Loaded {
     pub fn unsolved(&self, graph: &Graph, found: &Unsolved) -> Diagnostic {
         let name = found.value.as_ref().map_or(String::new(), |name| format!(" (%{name})"));
         let (failed, all) = found.positions;
-        let share = if all > 1 { format!(", at {failed} of {all} positions") } else { String::new() };
+        let place = if found.within.contains(&"scan") { "rounds" } else { "positions" };
+        let share = if all > 1 { format!(", at {failed} of {all} {place}") } else { String::new() };
+        let within: String = found.within.iter().rev().map(|op| format!(" inside a `{op}`")).collect();
+        let condition = found.condition.map_or(String::new(), |condition| {
+            let size =
+                if condition.is_finite() { format!("about {condition:.1e}") } else { "infinite".into() };
+            format!("; the condition of its matrix there is {size}")
+        });
         let message = format!(
-            "`{}`{name} of @{} must converge, got status {} ({}) after {} iterations, residual {:e}{share}",
+            "`{}`{name}{within} of @{} must converge, got status {} ({}) after {} iterations, residual {:e}{share}{condition}",
             found.op, graph.name, found.status as usize, found.status, found.iterations, found.residual
         );
         let diagnostic = Diagnostic::new("converged-2", message).help(found.status.advice());

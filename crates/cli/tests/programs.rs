@@ -128,6 +128,16 @@ tgraph.module @m {
   tgraph.return %x
 }
 tgraph.adjoint @m wrt(%a) -> @m_grad
+tgraph.module @row {
+  %a = tgraph.arg : f64
+  %x = tgraph.call @m(%a)
+  tgraph.return %x
+}
+tgraph.module @all {
+  %a = tgraph.arg : tensor<3xf64>
+  %x = tgraph.scan @row(%a) {rows = 1}
+  tgraph.return %x
+}
 ";
     let file = folder.file("m.mlir", text);
     let run = |entry: &str, a: &str| tessera(&["run", &file, "--entry", entry, "--arg", a, "--find-nan"]);
@@ -137,7 +147,19 @@ tgraph.adjoint @m wrt(%a) -> @m_grad
         (
             "@m",
             "a=1e10",
-            &["`root` (%x) of @m must converge, got status 1 (max_iter reached) after 4 iterations"][..],
+            &[
+                "`root` (%x) of @m must converge, got status 1 (max_iter reached) after 4 iterations",
+                "; the condition of its matrix there is about 1.0e0",
+            ][..],
+        ),
+        (
+            "@all",
+            "a=[2.0, 1e10, 1.5]",
+            &[
+                "`root` (%x) inside a `scan` of @all must converge, got status 1",
+                "at 1 of 3 rounds",
+                "m.mlir:10:",
+            ][..],
         ),
         ("@m_grad", "a=-1.0", &["error[converged-2]", "m.mlir:10:", "error[ad-7]", "`converged`"][..]),
     ] {

@@ -30,7 +30,7 @@ pub use tessera_core::{DType, Data, Extent, Tensor, Type};
 pub use tessera_core::{ad, ir, numerics, ops, passes, text, verify};
 pub use tessera_dist::ranks;
 pub use tessera_pinn as pinn;
-pub use var::{BuildError, BuildErrors, Solved, Solver, Trace, Var};
+pub use var::{BuildError, BuildErrors, LinearSolver, Precondition, Solved, Solver, Trace, Var};
 
 /// The listings of `docs/autodiff.md`, as tests.
 #[cfg(doctest)]

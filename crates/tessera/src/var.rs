@@ -177,7 +177,7 @@ macro_rules! unary {
 mod operations;
 mod solvers;
 
-pub use solvers::{Solved, Solver};
+pub use solvers::{LinearSolver, Precondition, Solved, Solver};
 
 impl<'t> Var<'t> {
     unary! {

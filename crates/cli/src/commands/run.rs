@@ -77,7 +77,9 @@ impl Run {
         let arguments = self.arguments(graph)?;
         let solves = Solves::of(graph);
         let function = Function::new(solves.graph().clone(), self.engine.backend());
-        let (outputs, unsolved) = solves.split(function.call(&arguments.iter().collect::<Vec<_>>())?);
+        let inputs: Vec<&Tensor> = arguments.iter().collect();
+        let (outputs, unsolved) = solves.split(function.call(&inputs)?);
+        let unsolved = solves.with_conditions(unsolved, &inputs, &self.engine.backend());
         let names = result_names(graph);
         if let Some(out) = &self.out {
             let cannot = |cause: &dyn std::fmt::Display| format!("cannot write {}: {cause}", out.display());

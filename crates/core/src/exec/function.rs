@@ -176,7 +176,9 @@ impl Lowering {
 fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
     let mut expanded = false;
     let graph = bound(graph, types, |b, node, operands| {
-        node.op.infer(&operands.iter().map(|&v| b.ty(v)).collect::<Vec<_>>())?;
+        let types: Vec<&Type> = operands.iter().map(|&v| b.ty(v)).collect();
+        let results = node.op.infer(&types)?;
+        keeps_types(graph, node, &types, &results)?;
         match node.op.expand(b, operands) {
             Some(results) => {
                 expanded = true;
@@ -186,6 +188,25 @@ fn pass(graph: &Graph, types: &[Type]) -> Result<(Graph, bool), Violation> {
         }
     })?;
     Ok((graph, expanded))
+}
+
+/// That the types which were inferred when `graph` was built still hold with all extents bound: what follows, a derivative above all, was built on them.
+fn keeps_types(graph: &Graph, node: &Node, operands: &[&Type], results: &[Type]) -> Result<(), Violation> {
+    for (ty, &result) in results.iter().zip(&node.results) {
+        let built = graph.ty(result);
+        if !built.agrees(ty) {
+            let operands: Vec<String> = operands.iter().map(|ty| ty.to_string()).collect();
+            let message = format!(
+                "{} must have a result of the type {built} that it had when its operands were open, got {ty} for {}",
+                node.op.name(),
+                operands.join(", ")
+            );
+            return Err(
+                Violation::new("type-5", message).help("write the extents where the input is declared")
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The live part of `graph` for inputs of `types`, with the results that `each` gives.

@@ -123,6 +123,12 @@ impl Builder {
         self.broadcast_like(number, &[], like)
     }
 
+    /// +0 everywhere, of a static type.
+    pub fn zeros(&mut self, ty: &Type) -> Value {
+        let zero = self.number(ty.dtype, 0.0);
+        self.broadcast(zero, &[], &ty.static_shape().expect("a static type"))
+    }
+
     /// +0 everywhere, with the type of `like`.
     pub fn zeros_like(&mut self, like: Value) -> Value {
         self.full_like(like, 0.0)

@@ -40,7 +40,9 @@ pub use custom::{Custom, custom};
 pub use dot::Dot;
 pub use elementwise::{Compare, Convert, Direction, Elementwise, Function};
 pub use index::{Gather, OneHot, ScatterAdd};
-pub use linalg::{Cholesky, Decomposition, Det, Eigh, Inverse, Logdet, Lstsq, Lu, Qr, Slogdet};
+pub use linalg::{
+    Cholesky, Condition, Decomposition, Det, Eigh, Inverse, Logdet, Lstsq, Lu, Pinv, Qr, Slogdet,
+};
 pub use linalg::{DenseSolve, Structure, Svd, Triangle, TriangularSolve};
 pub use matmul::{Extents, Matmul};
 pub use order::{ArgExtreme, Argsort, Reverse, Sort};
@@ -54,7 +56,7 @@ pub use select::Select;
 pub use shape::{Broadcast, Reshape, Transpose};
 pub use structured::{
     Call, Checkpoint, Cond, Converged, Descent, FixedPoint, Iteration, Keep, Kind, LinearOptions,
-    LinearSolve, Method, Minimize, Nonlinear, Preconditioner, Problem, Root, Scan, Solve, Status,
+    LinearSolve, Method, Minimize, Nonlinear, Preconditioner, Problem, Root, Scan, Search, Solve, Status,
     StopGradient, Task, UNKNOWNS_OF_LU, While,
 };
 pub use window::{DynamicSlice, DynamicUpdateSlice};
@@ -213,6 +215,17 @@ pub trait Rule: Debug + Send + Sync + 'static {
 
     /// Which result says whether the operation found what it looked for: a [`Status`], 0 where it did.
     fn status(&self) -> Option<usize> {
+        None
+    }
+
+    /// The operation on `x` with `regions` in place of its own, which return reports of three values, a [`Status`] first, behind their own results: its results, and the
+    /// reports behind them, of a loop those of all rounds along a leading axis or the first of each that failed. `None` for one that keeps them to itself.
+    fn with_reports(&self, _b: &mut Builder, _x: &[Value], _regions: Vec<Arc<Graph>>) -> Option<Vec<Value>> {
+        None
+    }
+
+    /// An estimate of the condition of the equation that it solved, at its results `y` for operands `x` of static types.
+    fn condition(&self, _b: &mut Builder, _x: &[Value], _y: &[Value]) -> Option<Value> {
         None
     }
 

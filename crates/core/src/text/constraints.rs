@@ -125,6 +125,12 @@ pub const CONSTRAINTS: &[Law] = &[
         "%x = tgraph.arg : tensor<?xf32>",
     ),
     law(
+        "type-5",
+        "a result has the type that was inferred for it also when all extents are known: a matrix of `?` rows counts as one with at least as many rows as columns",
+        "write the extents where the input is declared",
+        "%a = tgraph.arg : tensor<2x5xf64>",
+    ),
+    law(
         "attribute-1",
         "an attribute is given once",
         "remove one of the two",

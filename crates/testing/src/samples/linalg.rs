@@ -4,7 +4,8 @@ use super::{Samples, any};
 use std::sync::Arc;
 use tessera_core::ir::{Builder, Value};
 use tessera_core::ops::{
-    self, DenseSolve, Det, Inverse, Logdet, Lstsq, Op, Slogdet, Structure, Triangle, TriangularSolve,
+    self, Condition, DenseSolve, Det, Inverse, Logdet, Lstsq, Op, Pinv, Slogdet, Structure, Triangle,
+    TriangularSolve,
 };
 use tessera_core::{DType, Tensor, Type};
 
@@ -105,6 +106,8 @@ fn decompositions(s: &mut Samples, dtype: DType) {
         ("batched", any(dtype, &[4, 3])),
         ("alone", Type::new(dtype, [5, 5])),
         ("column", any(dtype, &[2, 1])),
+        ("wide", Type::new(dtype, [2, 5])),
+        ("batched and wide", any(dtype, &[3, 4])),
     ];
     for (what, ty) in shapes {
         let x = std::slice::from_ref(&ty);
@@ -122,9 +125,10 @@ fn decompositions(s: &mut Samples, dtype: DType) {
         let rhs = Type { dtype, shape: [&ty.shape[..ty.ndim() - 1], &[2.into()]].concat() };
         s.add("lstsq", what, &[ty.clone(), rhs], RANGE, true, |b, x| {
             let a = spread_out(b, x[0]);
-            b.apply(Arc::new(Lstsq), &[a, x[1]])
+            b.apply(Arc::new(Lstsq::default()), &[a, x[1]])
         });
     }
+    of_low_rank(s, dtype);
     for (what, ty) in [("batched", any(dtype, &[3, 3])), ("alone", Type::new(dtype, [5, 5]))] {
         let x = std::slice::from_ref(&ty);
         s.add_results("eigh", what, x, RANGE, true, |b, x| {
@@ -132,6 +136,35 @@ fn decompositions(s: &mut Samples, dtype: DType) {
             b.eigh(a)[..2].to_vec()
         });
         s.add_results("eigh", &format!("{what} of any matrix"), x, RANGE, false, |b, x| b.eigh(x[0]).into());
+    }
+}
+
+/// Products of narrow and low matrices, whose rank stays what it is.
+fn of_low_rank(s: &mut Samples, dtype: DType) {
+    let tol = Some(if dtype == DType::F64 { 1e-8 } else { 1e-3 });
+    for (what, m, n) in [("tall", 5, 3), ("wide", 3, 4)] {
+        let inputs = [[m, 2], [2, n], [m, 2]].map(|shape| Type::new(dtype, shape));
+        let product = |b: &mut Builder, x: &[Value]| {
+            let (left, right) = (spread_out(b, x[0]), spread_out(b, x[1]));
+            b.matmul(left, right)
+        };
+        s.add("lstsq", &format!("{what} of rank two"), &inputs, RANGE, true, |b, x| {
+            let a = product(b, x);
+            b.apply(Arc::new(Lstsq { tol }), &[a, x[2]])
+        });
+        s.add("pinv", &format!("{what} of rank two"), &inputs[..2], RANGE, true, |b, x| {
+            let a = product(b, x);
+            b.apply(Arc::new(Pinv { tol }), &[a])
+        });
+    }
+    for (what, ty) in [("batched", any(dtype, &[3, 2])), ("wide", Type::new(dtype, [2, 4]))] {
+        let x = std::slice::from_ref(&ty);
+        s.add("pinv", what, x, RANGE, true, |b, x| {
+            let a = spread_out(b, x[0]);
+            b.apply(Arc::new(Pinv::default()), &[a])
+        });
+        let what = format!("{what} of any matrix");
+        s.add("pinv", &what, x, RANGE, false, |b, x| b.apply(Arc::new(Pinv { tol: Some(0.1) }), x));
     }
 }
 
@@ -155,7 +188,7 @@ fn numbers(s: &mut Samples, dtype: DType) {
             let a = shifted(b, x[0], n, 0);
             b.apply(Arc::new(Logdet), &[a])
         });
-        for op in [Arc::new(Det) as Op, Arc::new(Slogdet), Arc::new(Logdet)] {
+        for op in [Arc::new(Det) as Op, Arc::new(Slogdet), Arc::new(Logdet), Arc::new(Condition)] {
             let what = format!("{what} of any matrix");
             s.add_results(op.name(), &what, x, RANGE, false, |b, x| b.push(op, x).expect("square"));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tessera_core::ir::{Builder, Graph, Value};
 use tessera_core::ops::{
     Converged, Descent, FixedPoint, Iteration, LinearOptions, LinearSolve, Method, Minimize, Nonlinear,
-    Preconditioner, Root, Solve,
+    Preconditioner, Root, Search, Solve,
 };
 use tessera_core::{DType, Tensor, Type};
 
@@ -87,7 +87,7 @@ pub(super) fn add(s: &mut Samples, dtype: DType) {
     let (row, number) = (Type::new(dtype, [3]), Type::scalar(dtype));
     // As exact as the numbers allow, so that differences see the solution and not the tolerance.
     let tol = Some(if dtype == DType::F64 { 1e-14 } else { 1e-6 });
-    let all = [Method::Lu, Method::Cg, Method::Minres, Method::Bicgstab, Method::Gmres];
+    let all = Method::ALL;
     for method in all {
         let graph = Arc::new(matrix(dtype, method.is_symmetric()));
         let options =
@@ -114,6 +114,14 @@ pub(super) fn add(s: &mut Samples, dtype: DType) {
         max_iter: Some(24),
         ..LinearOptions::default()
     };
+    for method in [Method::Cg, Method::Qr] {
+        let options = LinearOptions { method: Some(method), max_iter: Some(5), ..LinearOptions::default() };
+        let op = Solve::new(LinearSolve::new(Arc::new(matrix(dtype, true))).options(options)).with_history();
+        let what = format!("{} with its history", method.name());
+        s.add_results("linear_solve", &what, &[row.clone(), number.clone()], range, false, |b, x| {
+            b.push(Arc::new(op), x).expect("a sample keeps the laws")
+        });
+    }
     let op = LinearSolve::new(Arc::new(matrix(dtype, false))).options(jacobi);
     s.add_results("linear_solve", "jacobi", &[row, number], range, true, |b, x| found(b, op, x));
     nonlinear(s, dtype);
@@ -138,12 +146,19 @@ fn nonlinear(s: &mut Samples, dtype: DType) {
         let from = b.push(Arc::new(tessera_core::ops::StopGradient), &x[..1]).expect("one operand")[0];
         vec![from, x[1]]
     };
-    for krylov in [false, true] {
-        let op = Nonlinear::new(Root { krylov: Some(krylov) }, Arc::new(bent(dtype))).iteration(ends);
-        let what = if krylov { "newton_krylov" } else { "newton" };
-        s.add_results("root", what, &inputs, range, true, |b, x| {
+    for method in [Search::Newton, Search::NewtonKrylov, Search::Dogleg] {
+        let op = Nonlinear::new(Root { method: Some(method) }, Arc::new(bent(dtype))).iteration(ends);
+        s.add_results("root", method.name(), &inputs, range, true, |b, x| {
             let x = guessed(b, x);
             found(b, op, &x)
+        });
+    }
+    let recorded = [(Search::Newton, "newton"), (Search::Dogleg, "dogleg")];
+    for (method, what) in recorded {
+        let op = Nonlinear::new(Root { method: Some(method) }, Arc::new(bent(dtype)))
+            .iteration(Iteration { max_iter: Some(6), ..Iteration::default() });
+        s.add_results("root", &format!("{what} with its history"), &inputs, range, false, |b, x| {
+            b.push(Arc::new(Solve::new(op).with_history()), x).expect("a sample keeps the laws")
         });
     }
     for anderson in [false, true] {

@@ -10,10 +10,12 @@
 //! reverse mode algorithmic differentiation* (2008); I. Murray, *Differentiation of the Cholesky decomposition* (arXiv:1602.07527, 2016).
 
 mod cholesky;
+mod condition;
 mod decomposition;
 mod determinant;
 mod expression;
 mod lu;
+mod pinv;
 mod qr;
 mod solve;
 mod spectral;
@@ -21,9 +23,11 @@ mod triangular;
 
 pub use crate::numerics::linalg::Triangle;
 pub use cholesky::Cholesky;
+pub use condition::Condition;
 pub use decomposition::Decomposition;
 pub use determinant::{Det, Logdet, Slogdet};
 pub use lu::Lu;
+pub use pinv::Pinv;
 pub use qr::{Lstsq, Qr};
 pub use solve::{DenseSolve, Inverse, Structure};
 pub use spectral::{Eigh, Svd};
@@ -45,10 +49,12 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         triangular::ENTRY,
         solve::SOLVE,
         qr::LSTSQ,
+        pinv::ENTRY,
         solve::INVERSE,
         determinant::DET,
         determinant::SLOGDET,
         determinant::LOGDET,
+        condition::ENTRY,
     ]
     .into_iter()
 }

@@ -1,6 +1,6 @@
 //! `eigh` and `svd`: eigenvalues of symmetric matrices, singular values of any.
 
-use super::qr::tall;
+use super::qr::{is_wide, smaller};
 use super::*;
 use crate::numerics::dispatch::Level;
 
@@ -12,8 +12,9 @@ use crate::numerics::dispatch::Level;
 #[derive(Clone, Copy, Debug)]
 pub struct Eigh;
 
-/// U with orthonormal columns, the singular values s, descending, and the orthogonal V of A = U diag(s) Vᵀ, by law 11, of a matrix with at least as many rows as
-/// columns, and the status: 0, or 1 where the iteration failed or an element is not finite; all is NaN then.
+/// U and V with orthonormal columns and the singular values s, descending, of A = U diag(s) Vᵀ, by law 11, and the status: 0, or 1 where the iteration failed or an element
+/// is not finite; all is NaN then. There are as many values as the smaller extent of A has; an extent that is not known when the graph is built is taken to be a number of rows
+/// that is large enough. A matrix with fewer rows than columns has the factors of its transpose, exchanged.
 ///
 /// With C = Uᵀ dA V and Fᵢⱼ = 1/(sⱼ² − sᵢ²), 0 on the diagonal, ds = diag C, dU = U (F ∘ (C S + S Cᵀ)) + (1 − U Uᵀ) dA V S⁻¹, dV = V (F ∘ (S C + Cᵀ S)) (J. Townsend,
 /// *Differentiating the singular value decomposition*, 2016). Equal singular values, and zero ones of a tall matrix, have no derivative of their vectors: NaN.
@@ -40,20 +41,13 @@ pub(super) const EIGH: Entry = Entry {
 
 pub(super) const SVD: Entry = Entry {
     name: "svd",
-    summary: "U with orthonormal columns, the singular values s, descending, and V of A = U·diag(s)·Vᵀ, of a matrix with at least as many rows as columns, and a status: 0, or 1 where all is NaN",
+    summary: "U and V with orthonormal columns and the singular values s, descending, as many as the smaller extent, of A = U·diag(s)·Vᵀ, and a status: 0, or 1 where all is NaN",
     example: "%u, %s, %v, %info = tgraph.svd %a : tensor<5x3xf64>, tensor<3xf64>, tensor<3x3xf64>, i64",
-    constraints: &[
-        Constraint {
-            id: "svd-1",
-            law: "one float operand with 2 or more axes; no attributes",
-            mend: "convert the operand to a float dtype",
-        },
-        Constraint {
-            id: "svd-2",
-            law: "there are at least as many rows as columns",
-            mend: "decompose the transpose, whose U and V are exchanged",
-        },
-    ],
+    constraints: &[Constraint {
+        id: "svd-1",
+        law: "one float operand with 2 or more axes; no attributes",
+        mend: "convert the operand to a float dtype",
+    }],
     parse: |name, attributes, _, _| {
         only(name, "svd-1", attributes, &[])?;
         Ok(Arc::new(Svd))
@@ -155,14 +149,25 @@ impl Rule for Svd {
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Vec<Type>, Violation> {
-        let u = matrix(self.name(), "svd-1", x)?;
-        let [_, n] = tall(self.name(), "svd-2", u)?;
-        let of = |tail: &[Extent]| Type { dtype: u.dtype, shape: [&u.shape[..u.ndim() - 2], tail].concat() };
-        Ok(vec![u.clone(), of(&[n]), of(&[n, n]), status(u)])
+        let a = matrix(self.name(), "svd-1", x)?;
+        let (batch, k) = (a.ndim() - 2, smaller(a));
+        let of = |tail: &[Extent]| Type { dtype: a.dtype, shape: [&a.shape[..batch], tail].concat() };
+        Ok(vec![of(&[a.shape[batch], k]), of(&[k]), of(&[a.shape[batch + 1], k]), status(a)])
     }
 
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
-        Decomposition::Svd.run(Level::Scalar, x[0])
+        match is_wide(&x[0].ty()) {
+            true => crate::exec::reference::evaluate_expansion(self, x),
+            false => Decomposition::Svd.run(Level::Scalar, x[0]),
+        }
+    }
+
+    fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
+        is_wide(b.ty(x[0])).then(|| {
+            let transposed = b.matrix_transposed(x[0]);
+            let [v, s, u, info] = b.svd(transposed);
+            vec![u, s, v, info]
+        })
     }
 
     fn calculus(&self) -> Calculus<'_> {
@@ -206,8 +211,14 @@ impl Factorisation for Svd {
         3
     }
 
-    fn tangents(&self, b: &mut Builder, _: Value, y: &[Value], da: Value) -> Vec<Value> {
-        let &[u, s, v, _] = y else { unreachable!("four results") };
+    fn tangents(&self, b: &mut Builder, a: Value, y: &[Value], da: Value) -> Vec<Value> {
+        let &[u, s, v, info] = y else { unreachable!("four results") };
+        if is_wide(b.ty(a)) {
+            let [a, da] = [a, da].map(|x| b.matrix_transposed(x));
+            let mut dy = self.tangents(b, a, &[v, s, u, info], da);
+            dy.swap(0, 2);
+            return dy;
+        }
         let x = b.matmul(da, v);
         let c = b.product_tn(u, x);
         let (f, own, other) = self.reciprocals(b, s, v);
@@ -224,8 +235,13 @@ impl Factorisation for Svd {
         vec![b.sum_of([Some(du), outside]), ds, dv]
     }
 
-    fn cotangent(&self, b: &mut Builder, _: Value, y: &[Value], dy: &[Option<Value>]) -> Value {
-        let &[u, s, v, _] = y else { unreachable!("four results") };
+    fn cotangent(&self, b: &mut Builder, a: Value, y: &[Value], dy: &[Option<Value>]) -> Value {
+        let &[u, s, v, info] = y else { unreachable!("four results") };
+        if is_wide(b.ty(a)) {
+            let a = b.matrix_transposed(a);
+            let da = self.cotangent(b, a, &[v, s, u, info], &[dy[2], dy[1], dy[0]]);
+            return b.matrix_transposed(da);
+        }
         // F ∘ (Xᵀ X̄ − X̄ᵀ X), scaled by singular values along rows or columns.
         let turned = |b: &mut Builder, x: Value, dx: Value, by_row: bool| {
             let (f, own, other) = self.reciprocals(b, s, v);

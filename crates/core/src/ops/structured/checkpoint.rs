@@ -131,6 +131,10 @@ impl Rule for Checkpoint {
         }
     }
 
+    fn with_reports(&self, b: &mut Builder, x: &[Value], regions: Vec<Arc<Graph>>) -> Option<Vec<Value>> {
+        b.push(self.with_regions(regions)?, x).ok()
+    }
+
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
         vec![x.iter().map(|&ty| ty.clone()).collect()]
     }

@@ -193,6 +193,10 @@ impl Rule for Cond {
         Some(Arc::new(Cond::new(regions).ok()?))
     }
 
+    fn with_reports(&self, b: &mut Builder, x: &[Value], regions: Vec<Arc<Graph>>) -> Option<Vec<Value>> {
+        b.push(self.with_regions(regions)?, x).ok()
+    }
+
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
         let inputs: Vec<Type> = x.iter().skip(1).map(|&ty| ty.clone()).collect();
         vec![inputs; self.branches.len()]

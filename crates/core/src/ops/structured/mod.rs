@@ -19,7 +19,7 @@ pub use cond::Cond;
 pub use scan::{Keep, Scan};
 pub use solve::{
     Converged, Descent, FixedPoint, Iteration, Kind, LinearOptions, LinearSolve, Method, Minimize, Nonlinear,
-    Preconditioner, Problem, Root, Solve, Status, Task, UNKNOWNS_OF_LU,
+    Preconditioner, Problem, Root, Search, Solve, Status, Task, UNKNOWNS_OF_LU,
 };
 pub use while_loop::While;
 

@@ -136,6 +136,40 @@ impl Rule for While {
         Some(Arc::new(While { regions, keep, ..self.clone() }))
     }
 
+    /// Reports are carried: each stays as it is from the first round on in which its status is not 0.
+    fn with_reports(&self, b: &mut Builder, x: &[Value], regions: Vec<Arc<Graph>>) -> Option<Vec<Value>> {
+        let (c, types) = (self.carries, regions[1].output_types());
+        let types: Vec<Type> = types[c..].iter().map(|&ty| ty.clone()).collect();
+        let applied = |graph: &Graph| {
+            let mut b = Builder::new(&graph.name);
+            let mut inputs = b.copy_inputs(graph);
+            let carried: Vec<Value> = types.iter().map(|ty| b.fresh_input("report", ty.clone())).collect();
+            let outputs = b.inline(graph, &inputs).expect("types are as before");
+            inputs.splice(c..c, carried.iter().copied());
+            (b, inputs, carried, outputs)
+        };
+        let (b0, inputs, _, holds) = applied(&regions[0]);
+        let condition = b0.finish(holds[..1].to_vec());
+        let condition = condition.extract(&condition.name, &inputs, condition.outputs());
+        let (mut b1, inputs, carried, mut outputs) = applied(&regions[1]);
+        for (old, new) in carried.chunks(3).zip(outputs[c..].chunks_exact_mut(3)) {
+            let zero = b1.zeros_like(old[0]);
+            let failed = b1.compare(Direction::Ne, old[0], zero);
+            let failed = if b1.ty(failed).ndim() == 0 { failed } else { any(&mut b1, failed) };
+            for (new, &old) in new.iter_mut().zip(old) {
+                let mask = b1.broadcast_like(failed, &[], old);
+                *new = b1.select(mask, old, *new);
+            }
+        }
+        let body = b1.finish(outputs);
+        let body = body.extract(&body.name, &inputs, body.outputs());
+        let regions = [Arc::new(condition), Arc::new(body)];
+        let mut operands = x[..c].to_vec();
+        operands.extend(types.iter().map(|ty| b.zeros(ty)));
+        operands.extend(&x[c..]);
+        b.push(Arc::new(While { regions, carries: c + types.len(), ..self.clone() }), &operands).ok()
+    }
+
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
         vec![x.iter().map(|&ty| ty.clone()).collect(); 2]
     }

@@ -195,6 +195,10 @@ impl Rule for Scan {
         Some(Arc::new(Scan { body, keep, ..self.clone() }))
     }
 
+    fn with_reports(&self, b: &mut Builder, x: &[Value], regions: Vec<Arc<Graph>>) -> Option<Vec<Value>> {
+        b.push(self.with_regions(regions)?, x).ok()
+    }
+
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
         vec![self.inner(x)]
     }

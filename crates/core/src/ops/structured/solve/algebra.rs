@@ -3,7 +3,7 @@
 use super::super::While;
 use super::super::region::operand_types;
 use crate::ir::{Builder, DType, Graph, Value};
-use crate::ops::{Direction, Predicate};
+use crate::ops::{Direction, DynamicUpdateSlice, Predicate};
 use std::sync::Arc;
 
 /// What a solver gives, as values of a graph.
@@ -16,12 +16,15 @@ pub struct Solution {
     pub iterations: Value,
     /// The norm of what is left of the equation at `x`.
     pub residual: Value,
+    /// What that norm was after each step, if it was asked for.
+    pub history: Option<Value>,
 }
 
 impl Solution {
     /// In the order of an operation's results.
     pub fn results(self) -> Vec<Value> {
-        vec![self.x, self.status, self.iterations, self.residual]
+        let all = [self.x, self.status, self.iterations, self.residual];
+        all.into_iter().chain(self.history).collect()
     }
 }
 
@@ -42,7 +45,50 @@ impl Map<'_> {
     }
 }
 
-/// Replaces `state` by what `step` makes of it and of `constants` as long as its first value, a bool, holds, and at most `max` times.
+/// A loop of at most so many steps.
+pub(super) struct Iterate<'n> {
+    pub name: &'n str,
+    pub max: usize,
+    /// Which value of the state is to be recorded after each step.
+    pub record: Option<usize>,
+}
+
+impl Iterate<'_> {
+    /// Replaces `state` by what `step` makes of it and of `constants` as long as its first value, a bool, holds. Gives the last state, and behind it what
+    /// was recorded, one element for each step, NaN for those that were not made.
+    pub fn run(
+        &self,
+        b: &mut Builder,
+        state: &[Value],
+        constants: &[Value],
+        step: impl FnOnce(&mut Builder, &[Value], &[Value]) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let Some(recorded) = self.record else {
+            return iterate(b, self.name, self.max, state, constants, step);
+        };
+        let none = no_history(b, state[recorded], self.max);
+        let state = [state, &[b.count(0), none]].concat();
+        let mut end = iterate(b, self.name, self.max, &state, constants, |b, s, c| {
+            let (s, &[k, history]) = s.split_last_chunk().expect("as at the start");
+            let mut next = step(b, s, c);
+            let element = b.reshape(next[recorded], &[1]);
+            let history = b.apply(Arc::new(DynamicUpdateSlice { axis: 0 }), &[history, element, k]);
+            next.extend([b.next(k), history]);
+            next
+        });
+        let history = end.pop().expect("the last of the state");
+        *end.last_mut().expect("behind the steps") = history;
+        end
+    }
+}
+
+/// NaN for each of `max` steps, of the type of the scalar `like`.
+pub(super) fn no_history(b: &mut Builder, like: Value, max: usize) -> Value {
+    let nan = b.scalar_like(like, f64::NAN);
+    b.broadcast(nan, &[], &[max])
+}
+
+/// [`Iterate`] without a record.
 pub(super) fn iterate(
     b: &mut Builder,
     name: &str,

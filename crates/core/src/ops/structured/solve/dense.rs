@@ -2,9 +2,10 @@
 
 use super::algebra::{Map, Solution};
 use super::krylov::drifted;
+use super::linear::Method;
 use super::status::Status;
 use crate::ir::{Builder, DType, Value};
-use crate::ops::{Batch, DenseSolve, Direction, Lu, Reduction};
+use crate::ops::{Batch, Cholesky, DenseSolve, Direction, Lstsq, Lu, Op, Qr, Reduction, Structure};
 use std::sync::Arc;
 
 /// How many unknowns `x` has.
@@ -49,17 +50,16 @@ pub(super) fn diagonal(b: &mut Builder, map: Map, x: Value, constants: &[Value])
     b.reshape_like(line, x)
 }
 
-/// x with A (x − `x0`) = `r` by the factors of A.
+/// x with A (x − `x0`) = `r` by the factors of A, where a residual of `target` is small enough.
 pub(super) fn correct(
     b: &mut Builder,
+    method: Method,
     map: Map,
-    x0: Value,
-    r: Value,
-    target: Value,
+    [x0, r, target]: [Value; 3],
     constants: &[Value],
 ) -> Solution {
     let a = matrix(b, map, r, constants);
-    let (step, singular) = solve(b, a, r);
+    let (step, singular) = solve(b, method, a, r);
     let x = b.add(x0, step);
     let product = map.at(b, step, constants);
     let left = b.sub(r, product);
@@ -68,18 +68,33 @@ pub(super) fn correct(
     let reached = b.not(drifted);
     let status = Status::after(b, reached, singular, residual);
     let status = Status::Singular.where_(b, singular, status);
-    Solution { x, status, iterations: b.count(1), residual }
+    Solution { x, status, iterations: b.count(1), residual, history: None }
 }
 
-/// x with A x = r, and whether A is singular but for rounding: a pivot of its `lu`, which the solution shares, is below n ε max|A|.
-pub(super) fn solve(b: &mut Builder, a: Value, r: Value) -> (Value, Value) {
+/// x with A x = r, and whether A is singular but for rounding, or not positive definite for `cholesky`: a pivot of the factors, which the solution shares,
+/// is below n ε max|A|.
+pub(super) fn solve(b: &mut Builder, method: Method, a: Value, r: Value) -> (Value, Value) {
     let column = b.reshape(r, &[-1, 1]);
-    let x = b.apply(Arc::new(DenseSolve::default()), &[a, column]);
+    let (op, factors): (Op, Op) = match method {
+        Method::Cholesky => {
+            let structure = Structure::PositiveDefinite;
+            (Arc::new(DenseSolve { structure, transpose: false }), Arc::new(Cholesky))
+        }
+        Method::Qr => (Arc::new(Lstsq::default()), Arc::new(Qr)),
+        _ => (Arc::new(DenseSolve::default()), Arc::new(Lu)),
+    };
+    let x = b.apply(op, &[a, column]);
     let x = b.reshape_like(x, r);
-    let factors = b.push(Arc::new(Lu), &[a]).expect("a square matrix")[0];
+    let factors = b.push(factors, &[a]).expect("a square matrix");
+    let pivots = match method {
+        // The squares of L's diagonal, as A has them.
+        Method::Cholesky => b.mul(factors[0], factors[0]),
+        Method::Qr => b.abs(factors[1]),
+        _ => b.abs(factors[0]),
+    };
     let n = b.ty(a).shape[0].known().expect("static by now");
     let epsilon = if b.ty(a).dtype == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
-    let (size, pivots) = (b.abs(a), b.abs(factors));
+    let size = b.abs(a);
     let size = b.reduce(Reduction::Max, size, &[0, 1]);
     let (epsilon, infinite) = (b.scalar_like(a, n as f64 * epsilon), b.full_like(a, f64::INFINITY));
     let small = b.mul(epsilon, size);

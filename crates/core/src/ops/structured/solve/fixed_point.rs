@@ -1,7 +1,8 @@
 //! `fixed_point`: x with f(x) = x.
 
-use super::algebra::{Map, Solution, iterate};
-use super::linear::{positive, tolerance, word};
+use super::super::region::natural;
+use super::algebra::{Iterate, Map, Solution};
+use super::linear::{in_range, number, word};
 use super::nonlinear::{Kind, Nonlinear, Task};
 use super::*;
 use crate::ir::DType;
@@ -58,16 +59,23 @@ impl Kind for FixedPoint {
 
     fn read(attributes: &Attributes) -> Result<FixedPoint, Violation> {
         let law = Self::LAWS[0];
-        let damping = tolerance(Self::NAME, law, attributes, "damping")?;
-        if let Some(got) = damping.filter(|damping| !(*damping > 0.0 && *damping <= 1.0)) {
-            let got = format!("`damping` of fixed_point must be above 0 and at most 1, got {got}");
-            return Err(Violation::new(law, got));
-        }
         Ok(FixedPoint {
             anderson: word(Self::NAME, law, attributes, "method", &[("plain", false), ("anderson", true)])?,
-            memory: positive(Self::NAME, law, attributes, "memory")?,
-            damping,
+            memory: natural(Self::NAME, law, attributes, "memory")?,
+            damping: number(Self::NAME, law, attributes, "damping")?,
         })
+    }
+
+    fn in_range(&self) -> Result<(), Violation> {
+        let law = Self::LAWS[0];
+        in_range(Self::NAME, law, &[], &[("memory", self.memory)])?;
+        match self.damping.filter(|damping| !(*damping > 0.0 && *damping <= 1.0)) {
+            Some(got) => {
+                let got = format!("`damping` of fixed_point must be above 0 and at most 1, got {got}");
+                Err(Violation::new(law, got).help("write `damping = 0.5`, or leave it out"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn write(&self, attributes: &mut Attributes) {
@@ -84,6 +92,10 @@ impl Kind for FixedPoint {
 
     fn check(&self, x: &Type, output: &Type) -> Result<(), String> {
         if output.agrees(x) { Ok(()) } else { Err(format!("a value of the type {x} of its first input")) }
+    }
+
+    fn steps_max(&self) -> usize {
+        1000
     }
 
     fn derive(&self, _: &Graph) -> Result<Vec<Graph>, AdError> {
@@ -104,8 +116,8 @@ impl Kind for FixedPoint {
         if self.anderson == Some(true) {
             state.extend(self.start(b, step));
         }
-        let max = task.iteration.max_iter.unwrap_or(1000);
-        let end = iterate(b, "fixed_point", max, &state, task.constants, |b, s, constants| {
+        let looped = Iterate { name: "fixed_point", max: task.max, record: task.history.then_some(4) };
+        let end = looped.run(b, &state, task.constants, |b, s, constants| {
             let (x, step) = (s[2], s[3]);
             let (next, own) = match s.len() > 5 {
                 true => self.combined(b, x, step, &s[5..]),
@@ -120,7 +132,8 @@ impl Kind for FixedPoint {
         let (never, finite) = (b.xor(reached, reached), b.is_finite(end[4]));
         let reached = b.and(reached, finite);
         let status = Status::after(b, reached, never, end[4]);
-        Solution { x: end[2], status, iterations: end[1], residual: end[4] }
+        let history = end.get(state.len()).copied();
+        Solution { x: end[2], status, iterations: end[1], residual: end[4], history }
     }
 }
 
@@ -207,5 +220,5 @@ fn least_squares(b: &mut Builder, rows: Value, g: Value) -> Value {
     let unit = dense::identity(b, gram);
     let little = b.scaled(little, unit);
     let gram = b.add(gram, little);
-    dense::solve(b, gram, rhs).0
+    dense::solve(b, Method::Lu, gram, rhs).0
 }

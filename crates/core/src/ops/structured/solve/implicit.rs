@@ -1,6 +1,7 @@
 //! Derivatives of solvers by the implicit function theorem.
 
 use super::super::region::{cotangents, pick, spread, tangents};
+use super::algebra::Map;
 use super::linear_solve::LinearSolve;
 use super::*;
 use crate::ad::{self, Path};
@@ -119,8 +120,34 @@ pub(super) fn transpose(graph: &Graph) -> Result<Graph, AdError> {
     let (transposed, _) = cotangents(graph, &[Some(seed)], &wanted)?;
     let mut inputs = transposed.input_values();
     inputs.rotate_right(1);
-    inputs.remove(1);
-    Ok(transposed.extract(&transposed.name, &inputs, transposed.outputs()))
+    let point = inputs.remove(1);
+    at_zero(&transposed, point, &inputs)
+}
+
+/// `graph` as one of `inputs` alone, with 0 for its input `point`, if it uses that: what is linear has the same tangent and transpose everywhere, but solves in it have a
+/// status only at a point.
+pub(super) fn at_zero(graph: &Graph, point: Value, inputs: &[Value]) -> Result<Graph, AdError> {
+    if !graph.live()[point.index()] {
+        return Ok(graph.extract(&graph.name, inputs, graph.outputs()));
+    }
+    let mut b = Builder::new(&graph.name);
+    let own = inputs.iter().map(|&v| (v, b.fresh_input("x", graph.ty(v).clone())));
+    let own: Vec<(Value, Value)> = own.collect();
+    let ty = graph.ty(point);
+    let alike = own.iter().find(|(v, _)| graph.ty(*v) == ty).map(|(_, new)| *new);
+    let zero = match (alike, ty.static_shape()) {
+        (Some(alike), _) => b.zeros_like(alike),
+        (None, Some(_)) => b.zeros(ty),
+        (None, None) => {
+            let message = format!("the transpose of @{} must have static extents, got {ty}", graph.name);
+            let help = Some("write the extents where the input is declared".to_string());
+            return Err(AdError { id: "type-2", message, help, location: Location::Derived });
+        }
+    };
+    let value = |v: Value| own.iter().find(|(old, _)| *old == v).map_or(zero, |(_, new)| *new);
+    let all: Vec<Value> = graph.input_values().into_iter().map(value).collect();
+    let outputs = b.inline(graph, &all).expect("types are those of the inputs");
+    Ok(b.finish(outputs))
 }
 
 impl Linearized {
@@ -210,6 +237,37 @@ impl<P: Problem> Solve<P> {
     }
 }
 
+/// Unknowns up to which a matrix is written out to estimate its condition.
+const UNKNOWNS_OF_CONDITION: usize = 512;
+
+impl<P: Problem> Solve<P> {
+    /// See [`Rule::condition`]: of ∂F/∂x.
+    pub(super) fn estimated_condition(
+        &self,
+        b: &mut Builder,
+        x: &[Value],
+        y: &[Value],
+    ) -> Result<Option<Value>, AdError> {
+        let Some((inside, level)) = self.inside() else {
+            let unknowns = b.ty(y[0]).static_shape().map(|shape| shape.iter().product::<usize>());
+            if unknowns.is_none_or(|n| n > UNKNOWNS_OF_CONDITION) {
+                return Ok(None);
+            }
+            let equation = self.equation(b, y[0], x)?;
+            let linear = self.linearized(b, &equation, y[0], x)?;
+            let a = dense::matrix(b, Map(&linear.matrix), y[0], &linear.constants);
+            return Ok(Some(b.apply(Arc::new(Condition), &[a])));
+        };
+        let values = [x, y].concat();
+        let over = [padded(level, x.len()), vec![true; y.len()]].concat();
+        let results = at_each_position(b, &Batch { x: &values, over: &over }, |one, inputs| {
+            let (x, y) = inputs.split_at(x.len());
+            Ok(inside.estimated_condition(one, x, y)?.into_iter().collect())
+        })?;
+        Ok(results.first().copied())
+    }
+}
+
 /// The results of a computation at one position of a batch, for all positions.
 fn at_each_position(
     b: &mut Builder,
@@ -235,7 +293,9 @@ fn at_each_position(
 
 impl<P: Problem> Structured for Solve<P> {
     fn depends(&self, active: &[bool]) -> Vec<bool> {
-        vec![self.without_guess(active).contains(&true), false, false, false]
+        let mut depends = vec![false; 4 + usize::from(self.history)];
+        depends[0] = self.without_guess(active).contains(&true);
+        depends
     }
 
     fn differential(
@@ -250,23 +310,23 @@ impl<P: Problem> Structured for Solve<P> {
             Some((inside, level)) => {
                 let given: Vec<bool> = dx.iter().map(Option::is_some).collect();
                 if !self.depends(&given)[0] {
-                    return Ok(vec![None; 4]);
+                    return Ok(vec![None; y.len()]);
                 }
                 let level = padded(level, x.len());
                 let values: Vec<Value> =
                     x.iter().chain(y).copied().chain(dx.iter().copied().flatten()).collect();
-                let over = [&level[..], &[true; 4], &pick(&level, &given)].concat();
+                let over = [&level[..], &vec![true; y.len()], &pick(&level, &given)].concat();
                 let batch = Batch { x: &values, over: &over };
                 let results = at_each_position(b, &batch, |one, inputs| {
                     let (x, rest) = inputs.split_at(x.len());
-                    let (y, dx) = rest.split_at(4);
+                    let (y, dx) = rest.split_at(y.len());
                     let dx = spread(dx.iter().copied(), &given);
                     Ok(inside.differential(one, x, y, &dx)?[0].into_iter().collect())
                 })?;
                 results.first().copied()
             }
         };
-        Ok(vec![dy, None, None, None])
+        Ok(std::iter::once(dy).chain(y[1..].iter().map(|_| None)).collect())
     }
 
     fn adjoint(
@@ -281,13 +341,13 @@ impl<P: Problem> Structured for Solve<P> {
         let Some((inside, level)) = self.inside() else { return self.adjoint_alone(b, x, y, seed, wanted) };
         let level = padded(level, x.len());
         let values = [x, y, &[seed.value]].concat();
-        let over = [&level[..], &[true; 5]].concat();
+        let over = [&level[..], &vec![true; y.len() + 1]].concat();
         let mut made: Vec<Option<bool>> = Vec::new();
         let batch = Batch { x: &values, over: &over };
         let results = at_each_position(b, &batch, |one, inputs| {
             let (x, rest) = inputs.split_at(x.len());
-            let seed = Cotangent { value: rest[4], ..seed };
-            let dx = inside.adjoint(one, x, &rest[..4], &[Some(seed), None, None, None], wanted)?;
+            let (&value, y) = rest.split_last().expect("the seed");
+            let dx = inside.adjoint(one, x, y, &[Some(Cotangent { value, ..seed })], wanted)?;
             made = dx.iter().map(|dx| dx.map(|dx| dx.guarded)).collect();
             Ok(dx.into_iter().flatten().map(|dx| dx.value).collect())
         })?;
@@ -319,7 +379,7 @@ impl<P: Problem> Implicit for Solve<P> {
             return self.coefficient_alone(b, x, y, paths, lower);
         };
         let level = padded(level, x.len());
-        let (mut values, mut over) = ([x, y].concat(), [&level[..], &[true; 4]].concat());
+        let (mut values, mut over) = ([x, y].concat(), [&level[..], &vec![true; y.len()]].concat());
         for (path, over_path) in paths.iter().zip(&level).chain([(&lower.to_vec(), &true)]) {
             values.extend(path.iter().flatten());
             over.extend(path.iter().flatten().map(|_| over_path));
@@ -327,7 +387,7 @@ impl<P: Problem> Implicit for Solve<P> {
         let batch = Batch { x: &values, over: &over };
         let results = at_each_position(b, &batch, |one, inputs| {
             let (x, rest) = inputs.split_at(x.len());
-            let (y, rest) = rest.split_at(4);
+            let (y, rest) = rest.split_at(y.len());
             let mut rest = rest.iter();
             let mut inner = |path: &[Option<Value>]| -> Path {
                 path.iter().map(|c| c.and_then(|_| rest.next().copied())).collect()

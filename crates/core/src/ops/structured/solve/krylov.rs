@@ -8,7 +8,7 @@
 //! (P. Jiránek, M. Rozložník, Numer. Algorithms 53, 2010), in which the residual is minimised by projections on orthonormal vectors q = A z, so that no
 //! Hessenberg matrix is solved with.
 
-use super::algebra::{Map, Solution, iterate};
+use super::algebra::{Iterate, Map, Solution};
 use super::linear::Method;
 use super::status::Status;
 use crate::ir::{Builder, DType, Value};
@@ -29,6 +29,8 @@ pub(super) struct Krylov<'g> {
     pub restart: usize,
     /// The shape of x.
     pub shape: Vec<i64>,
+    /// Whether the residual after each step is recorded.
+    pub history: bool,
 }
 
 /// How far a true residual may be above the target where the recursion's has reached it.
@@ -66,7 +68,8 @@ impl Krylov<'_> {
         state.extend(self.start(b, r, norm, constants));
         let name = self.method.name();
         let loop_constants = [&[target], constants].concat();
-        let end = iterate(b, name, self.max_iter, &state, &loop_constants, |b, s, c| {
+        let looped = Iterate { name, max: self.max_iter, record: self.history.then_some(NORM) };
+        let end = looped.run(b, &state, &loop_constants, |b, s, c| {
             let (target, constants) = (c[0], &c[1..]);
             let step = match self.method {
                 Method::Cg => self.conjugate_gradients(b, s, constants),
@@ -82,8 +85,8 @@ impl Krylov<'_> {
         });
         let reached = b.at_most(end[NORM], target);
         let status = Status::after(b, reached, end[BROKEN], end[NORM]);
-        let x = b.reshape_like(end[X], like);
-        Solution { x, status, iterations: end[STEPS], residual: end[NORM] }
+        let (x, history) = (b.reshape_like(end[X], like), end.get(state.len()).copied());
+        Solution { x, status, iterations: end[STEPS], residual: end[NORM], history }
     }
 
     /// What a method carries besides x and r, at the beginning.

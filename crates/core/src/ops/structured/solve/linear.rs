@@ -2,7 +2,7 @@
 
 use super::super::super::*;
 use super::super::region::natural;
-use super::algebra::{Map, Solution};
+use super::algebra::{Map, Solution, no_history};
 use super::dense;
 use super::krylov::{Krylov, drifted};
 use super::status::Status;
@@ -13,6 +13,10 @@ use crate::ir::{Attribute, DType};
 pub enum Method {
     /// Factors with partial pivoting ([`crate::ops::Lu`]), of the matrix written out.
     Lu,
+    /// The factor of the matrix written out, which is symmetric and positive definite ([`crate::ops::Cholesky`]).
+    Cholesky,
+    /// Orthogonal factors of the matrix written out ([`crate::ops::Qr`]).
+    Qr,
     /// Conjugate gradients: symmetric and positive definite.
     Cg,
     /// Minimal residuals: symmetric.
@@ -24,12 +28,23 @@ pub enum Method {
 }
 
 impl Method {
-    const ALL: [Method; 5] = [Method::Lu, Method::Cg, Method::Minres, Method::Bicgstab, Method::Gmres];
+    /// Each of them.
+    pub const ALL: [Method; 7] = [
+        Method::Lu,
+        Method::Cholesky,
+        Method::Qr,
+        Method::Cg,
+        Method::Minres,
+        Method::Bicgstab,
+        Method::Gmres,
+    ];
 
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
             Method::Lu => "lu",
+            Method::Cholesky => "cholesky",
+            Method::Qr => "qr",
             Method::Cg => "cg",
             Method::Minres => "minres",
             Method::Bicgstab => "bicgstab",
@@ -39,7 +54,12 @@ impl Method {
 
     /// Whether it takes the matrix to be its own transpose.
     pub fn is_symmetric(self) -> bool {
-        matches!(self, Method::Cg | Method::Minres)
+        matches!(self, Method::Cholesky | Method::Cg | Method::Minres)
+    }
+
+    /// Whether it writes the matrix out and factors it, so that there are no steps.
+    pub fn is_dense(self) -> bool {
+        matches!(self, Method::Lu | Method::Cholesky | Method::Qr)
     }
 }
 
@@ -85,35 +105,52 @@ pub(super) const ADJOINT_ATTRIBUTES: [&str; 6] = [
     "adjoint_preconditioner",
 ];
 
-/// The number of at least 0 that attribute `name` gives.
-pub(super) fn tolerance(
+/// As text has it.
+pub(super) fn shown(attribute: &Attribute) -> String {
+    match attribute {
+        Attribute::Bool(value) => value.to_string(),
+        Attribute::Int(value) => value.to_string(),
+        Attribute::Float(value) => value.to_string(),
+        Attribute::Ints(values) => format!("{values:?}"),
+        Attribute::Text(text) => format!("\"{text}\""),
+        Attribute::DType(dtype) => dtype.to_string(),
+        Attribute::Tensor(_) => "a tensor".to_string(),
+    }
+}
+
+/// The number that attribute `name` gives.
+pub(super) fn number(
     op: &str,
     id: &'static str,
     attributes: &Attributes,
     name: &str,
 ) -> Result<Option<f64>, Violation> {
     match (attributes.get(name), attributes.float(name)) {
-        (None, _) => Ok(None),
-        (_, Some(value)) if value >= 0.0 && value.is_finite() => Ok(Some(value)),
-        (Some(got), value) => {
-            let got = value.map_or(format!("{got:?}"), |value| value.to_string());
-            let message = format!("`{name}` of {op} must be a number of at least 0, got {got}");
+        (Some(got), None) => {
+            let message = format!("`{name}` of {op} must be a number of at least 0, got {}", shown(got));
             Err(Violation::new(id, message).help(format!("write `{name} = 1e-8`")))
         }
+        (_, value) => Ok(value),
     }
 }
 
-/// The number of at least 1 that attribute `name` gives.
-pub(super) fn positive(
+/// That each tolerance that is chosen is at least 0, and each count at least 1.
+pub(super) fn in_range(
     op: &str,
     id: &'static str,
-    attributes: &Attributes,
-    name: &str,
-) -> Result<Option<usize>, Violation> {
-    match natural(op, id, attributes, name)? {
-        Some(0) => Err(Violation::new(id, format!("`{name}` of {op} must be at least 1, got 0"))),
-        number => Ok(number),
+    tolerances: &[(&str, Option<f64>)],
+    counts: &[(&str, Option<usize>)],
+) -> Result<(), Violation> {
+    let bad = |value: f64| value < 0.0 || !value.is_finite();
+    if let Some(&(name, Some(got))) = tolerances.iter().find(|(_, value)| value.is_some_and(bad)) {
+        let message = format!("`{name}` of {op} must be a number of at least 0, got {got}");
+        return Err(Violation::new(id, message).help(format!("write `{name} = 1e-8`, or leave it out")));
     }
+    if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
+        let message = format!("`{name}` of {op} must be at least 1, got 0");
+        return Err(Violation::new(id, message).help(format!("write `{name} = 100`, or leave it out")));
+    }
+    Ok(())
 }
 
 /// The word of `choices` that attribute `name` gives.
@@ -128,8 +165,8 @@ pub(super) fn word<T: Copy>(
     let found = choices.iter().find(|(word, _)| attributes.text(name) == Some(word));
     found.map(|(_, choice)| Some(*choice)).ok_or_else(|| {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let got = attributes.text(name).map_or(format!("{attribute:?}"), |text| format!("\"{text}\""));
-        Violation::new(id, format!("`{name}` of {op} must be one of \"{}\", got {got}", words.join("\", \"")))
+        let (words, got) = (words.join("\", \""), shown(attribute));
+        Violation::new(id, format!("`{name}` of {op} must be one of \"{words}\", got {got}"))
     })
 }
 
@@ -145,12 +182,18 @@ impl LinearOptions {
         let kinds = [("identity", Preconditioner::Identity), ("jacobi", Preconditioner::Jacobi)];
         Ok(LinearOptions {
             method: word(op, id, attributes, names[0], &methods)?,
-            tol: tolerance(op, id, attributes, names[1])?,
-            atol: tolerance(op, id, attributes, names[2])?,
-            max_iter: positive(op, id, attributes, names[3])?,
-            restart: positive(op, id, attributes, names[4])?,
+            tol: number(op, id, attributes, names[1])?,
+            atol: number(op, id, attributes, names[2])?,
+            max_iter: natural(op, id, attributes, names[3])?,
+            restart: natural(op, id, attributes, names[4])?,
             preconditioner: word(op, id, attributes, names[5], &kinds)?,
         })
+    }
+
+    /// That all numbers are in their ranges.
+    pub(super) fn check(&self, op: &str, id: &'static str, names: &[&str; 6]) -> Result<(), Violation> {
+        let tolerances = [(names[1], self.tol), (names[2], self.atol)];
+        in_range(op, id, &tolerances, &[(names[3], self.max_iter), (names[4], self.restart)])
     }
 
     /// Adds what is chosen to `attributes`.
@@ -187,6 +230,11 @@ impl LinearOptions {
         }
     }
 
+    /// Steps at most.
+    pub(super) fn steps_max(&self) -> usize {
+        self.max_iter.unwrap_or(1000)
+    }
+
     /// The method for so many unknowns.
     pub(super) fn method_for(&self, unknowns: usize) -> Method {
         let own = if unknowns <= UNKNOWNS_OF_LU { Method::Lu } else { Method::Gmres };
@@ -210,6 +258,8 @@ pub(super) struct System<'g> {
     /// r → M r, then constants: a module's.
     pub preconditioner: Option<&'g Graph>,
     pub constants: &'g [Value],
+    /// Whether the residual after each step is recorded.
+    pub history: bool,
 }
 
 impl System<'_> {
@@ -225,8 +275,15 @@ impl System<'_> {
         let unknowns: usize = b.ty(r).static_shape().expect("static by now").iter().product();
         let method = self.options.method_for(unknowns);
         let map = Map(self.matrix);
-        if method == Method::Lu {
-            return dense::correct(b, map, x0, r, target, self.constants);
+        let max_iter = self.options.steps_max();
+        if method.is_dense() {
+            let solution = dense::correct(b, method, map, [x0, r, target], self.constants);
+            let history = self.history.then(|| {
+                let none = no_history(b, solution.residual, max_iter);
+                let (first, only) = (b.count(0), b.reshape(solution.residual, &[1]));
+                b.apply(Arc::new(DynamicUpdateSlice { axis: 0 }), &[none, only, first])
+            });
+            return Solution { history, ..solution };
         }
         let mut constants = self.constants.to_vec();
         let jacobi;
@@ -239,11 +296,11 @@ impl System<'_> {
             }
             (None, Some(graph)) => Some(Map(graph)),
         };
-        let max_iter = self.options.max_iter.unwrap_or(1000);
         let restart = self.options.restart.unwrap_or(30);
         let shape = b.ty(r).static_shape().expect("static by now").iter().map(|&n| n as i64).collect();
-        Krylov { method, matrix: map, preconditioner, max_iter, restart, shape }
-            .solve(b, x0, r, target, &constants)
+        let history = self.history;
+        let krylov = Krylov { method, matrix: map, preconditioner, max_iter, restart, shape, history };
+        krylov.solve(b, x0, r, target, &constants)
     }
 
     /// `solution` with `r`, the residual computed anew, in place of the recursion's.

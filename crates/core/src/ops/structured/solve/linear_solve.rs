@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 pub(super) const ENTRY: Entry = Entry {
     name: "linear_solve",
     summary: "x with A x = b, for a module @A that is linear in its first input: its operands are b, x to begin with (0 if left out), and the module's other \
-              inputs. A second module of the same inputs is a preconditioner: it takes a residual to an approximation of A⁻¹ of it. `method`: `lu` writes \
-              the matrix out; `cg` (positive definite), `minres` (symmetric), `bicgstab` and `gmres` (with `restart`) need only products; left out, it is `lu` \
-              up to 128 unknowns and `gmres` above. It ends when ‖b − A x‖ is at most `tol` ‖b‖ (1e-10; 1e-5 of f32) or `atol` (0), or after \
+              inputs. A second module of the same inputs is a preconditioner: it takes a residual to an approximation of A⁻¹ of it. `method`: `lu`, \
+              `cholesky` (symmetric and positive definite) and `qr` write the matrix out; `cg` (positive definite), `minres` (symmetric), `bicgstab` and \
+              `gmres` (with `restart`) need only products; left out, it is `lu` up to 128 unknowns and `gmres` above. It ends when ‖b − A x‖ is at most `tol` ‖b‖ (1e-10; 1e-5 of f32) or `atol` (0), or after \
               `max_iter` steps (1000). Derivatives solve with the matrix, and its transpose, in the same way or as `adjoint`, `adjoint_tol`, \
               `adjoint_max_iter`, … say; with respect to x's first value they are 0 by definition, and status (0: converged), iterations and residual are \
               constants",
@@ -20,8 +20,8 @@ pub(super) const ENTRY: Entry = Entry {
     constraints: &[
         Constraint {
             id: "linear_solve-1",
-            law: "a linear_solve names one module, or two, the second a preconditioner; `method` is \"lu\", \"cg\", \"minres\", \"bicgstab\" or \"gmres\", \
-                  `tol` and `atol` are at least 0, `max_iter` and `restart` at least 1, `preconditioner` is \"identity\" or \"jacobi\"; the same behind \
+            law: "a linear_solve names one module, or two, the second a preconditioner; `method` is \"lu\", \"cholesky\", \"qr\", \"cg\", \
+                  \"minres\", \"bicgstab\" or \"gmres\", `tol` and `atol` are at least 0, `max_iter` and `restart` at least 1, `preconditioner` is \"identity\" or \"jacobi\"; the same behind \
                   `adjoint_`; `over` (`over_2`, …) holds the positions of the operands with a batch axis",
             mend: "write `tgraph.linear_solve @A(%b) {method = \"cg\", tol = 1e-8}`",
         },
@@ -37,13 +37,12 @@ pub(super) const ENTRY: Entry = Entry {
         },
         Constraint {
             id: "linear_solve-4",
-            law: "the module is linear in its first input: its tangent does not depend on it (what is added besides belongs to the right-hand side)",
+            law: "the module is linear in its first input: its tangent does not depend on it, but by the status of solves (what is added besides belongs to the right-hand side)",
             mend: "use `root` for an equation that is not linear",
         },
     ],
     parse: |name, attributes, _, regions| {
-        let known: Vec<&str> =
-            ATTRIBUTES.iter().chain(&ADJOINT_ATTRIBUTES).chain(&["over", "over_2"]).copied().collect();
+        let known: Vec<&str> = ATTRIBUTES.iter().chain(&ADJOINT_ATTRIBUTES).chain(&SHARED).copied().collect();
         only(name, "linear_solve-1", attributes, &known)?;
         if !(1..=2).contains(&regions.len()) {
             let got = format!("linear_solve must name one module or two, got {}", regions.len());
@@ -123,18 +122,31 @@ impl LinearSolve {
             let tangent = tangents(operator, &active, &[true]).map_err(|error| bad(error.message))?;
             let mut inputs = tangent.input_values();
             inputs.rotate_right(1);
-            if tangent.live()[inputs[1].index()] {
+            let point = inputs.remove(1);
+            if depends_on(&tangent, point) {
                 let got = format!(
                     "@{} must be linear in its first input, got a tangent that depends on it",
                     operator.name
                 );
                 return Err(bad(got).help("use `root` for an equation that is not linear"));
             }
-            inputs.remove(1);
-            Ok(Arc::new(tangent.extract(&operator.name, &inputs, tangent.outputs())))
+            Ok(Arc::new(implicit::at_zero(&tangent, point, &inputs).map_err(|error| bad(error.message))?))
         });
         made.as_ref().map_err(Violation::clone)
     }
+}
+
+/// Whether an output of `graph` depends on its input `point`, other than by how solves of it end: these are linear where their equations are.
+fn depends_on(graph: &Graph, point: Value) -> bool {
+    let mut depends = vec![false; graph.value_count()];
+    depends[point.index()] = true;
+    for node in graph.nodes() {
+        if node.operands.iter().any(|v| depends[v.index()]) {
+            let results = &node.results[..node.op.status().unwrap_or(node.results.len())];
+            results.iter().for_each(|result| depends[result.index()] = true);
+        }
+    }
+    graph.outputs().iter().any(|output| depends[output.index()])
 }
 
 impl Problem for LinearSolve {
@@ -167,6 +179,8 @@ impl Problem for LinearSolve {
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Type, Violation> {
+        self.options.check(self.name(), self.law(), &ATTRIBUTES)?;
+        self.adjoint.check(self.name(), self.law(), &ADJOINT_ATTRIBUTES)?;
         let inputs = self.operator().inputs().len();
         if inputs == 0 || !(inputs..=inputs + 1).contains(&x.len()) {
             let got = format!(
@@ -205,7 +219,11 @@ impl Problem for LinearSolve {
         Ok(unknown.clone())
     }
 
-    fn solve(&self, b: &mut Builder, x: &[Value]) -> Vec<Value> {
+    fn steps_max(&self) -> usize {
+        self.options.steps_max()
+    }
+
+    fn solve(&self, b: &mut Builder, x: &[Value], history: bool) -> Vec<Value> {
         let (rhs, constants) = (x[0], self.constants(x));
         let matrix = self.matrix().expect("checked by infer").clone();
         let system = System {
@@ -213,6 +231,7 @@ impl Problem for LinearSolve {
             matrix: &matrix,
             preconditioner: self.regions.get(1).map(Arc::as_ref),
             constants,
+            history,
         };
         let operator = Map(self.operator());
         let zeros = b.zeros_like(rhs);

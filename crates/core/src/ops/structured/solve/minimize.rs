@@ -1,7 +1,8 @@
 //! `minimize`: x where an objective, or a sum of squares, is smallest, or at least stationary.
 
-use super::algebra::{Map, Solution, iterate};
-use super::linear::{System, positive, word};
+use super::super::region::natural;
+use super::algebra::{Iterate, Map, Solution, iterate};
+use super::linear::{System, in_range, word};
 use super::nonlinear::{Kind, Nonlinear, Task, tangent_map};
 use super::*;
 use crate::ad;
@@ -66,27 +67,35 @@ pub struct Minimize {
     pub memory: Option<usize>,
 }
 
-const METHODS: [(&str, Descent); 5] = [
-    ("lbfgs", Descent::Lbfgs),
-    ("gradient_descent", Descent::GradientDescent),
-    ("newton", Descent::Newton),
-    ("gauss_newton", Descent::GaussNewton),
-    ("levenberg_marquardt", Descent::LevenbergMarquardt),
-];
+impl Descent {
+    const ALL: [(&str, Descent); 5] = [
+        ("lbfgs", Descent::Lbfgs),
+        ("gradient_descent", Descent::GradientDescent),
+        ("newton", Descent::Newton),
+        ("gauss_newton", Descent::GaussNewton),
+        ("levenberg_marquardt", Descent::LevenbergMarquardt),
+    ];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        Descent::ALL.iter().find(|(_, each)| *each == self).expect("each has one").0
+    }
+}
 
 impl Minimize {
     fn descent(&self) -> Descent {
         self.method.unwrap_or(Descent::Lbfgs)
     }
 
-    fn has_residuals(&self) -> bool {
+    /// Whether the module returns residuals, and not their sum of squares or another objective.
+    pub fn takes_residuals(&self) -> bool {
         matches!(self.descent(), Descent::GaussNewton | Descent::LevenbergMarquardt)
     }
 
     /// The objective at x.
     fn objective(&self, b: &mut Builder, f: Map, x: Value, constants: &[Value]) -> Value {
         let y = f.at(b, x, constants);
-        if !self.has_residuals() {
+        if !self.takes_residuals() {
             return y;
         }
         let (square, half) = (b.inner(y, y), b.scalar_like(y, 0.5));
@@ -106,7 +115,7 @@ impl Minimize {
 
     /// v, x, constants, μ → (H + μ) v, where H is the Hessian, or that of the residuals' linear model.
     fn damped(&self, f: &Graph, gradient: &Graph) -> Result<Graph, AdError> {
-        let map = match self.has_residuals() {
+        let map = match self.takes_residuals() {
             false => tangent_map(gradient, 1)?,
             true => tangent_map(f, 0)?,
         };
@@ -114,7 +123,7 @@ impl Minimize {
         let inputs = b.copy_inputs(&map);
         let mu = b.fresh_input("mu", Type::scalar(b.ty(inputs[0]).dtype));
         let mut along = Map(&map).at(&mut b, inputs[0], &inputs[1..]);
-        if self.has_residuals() {
+        if self.takes_residuals() {
             let transposed = implicit::transpose(&map)?;
             along = Map(&transposed).at(&mut b, along, &inputs[1..]);
         }
@@ -131,15 +140,18 @@ impl Kind for Minimize {
     fn read(attributes: &Attributes) -> Result<Minimize, Violation> {
         let law = Self::LAWS[0];
         Ok(Minimize {
-            method: word(Self::NAME, law, attributes, "method", &METHODS)?,
-            memory: positive(Self::NAME, law, attributes, "memory")?,
+            method: word(Self::NAME, law, attributes, "method", &Descent::ALL)?,
+            memory: natural(Self::NAME, law, attributes, "memory")?,
         })
     }
 
+    fn in_range(&self) -> Result<(), Violation> {
+        in_range(Self::NAME, Self::LAWS[0], &[], &[("memory", self.memory)])
+    }
+
     fn write(&self, attributes: &mut Attributes) {
-        let name = |method| METHODS.iter().find(|(_, each)| *each == method).map(|(name, _)| *name);
-        if let Some(name) = self.method.and_then(name) {
-            attributes.insert("method".into(), Attribute::Text(name.into()));
+        if let Some(method) = self.method {
+            attributes.insert("method".into(), Attribute::Text(method.name().into()));
         }
         if let Some(memory) = self.memory {
             attributes.insert("memory".into(), Attribute::Int(memory as i64));
@@ -147,12 +159,16 @@ impl Kind for Minimize {
     }
 
     fn check(&self, x: &Type, output: &Type) -> Result<(), String> {
-        let fits = output.dtype == x.dtype && (self.has_residuals() || output.ndim() == 0);
-        match (fits, self.has_residuals()) {
+        let fits = output.dtype == x.dtype && (self.takes_residuals() || output.ndim() == 0);
+        match (fits, self.takes_residuals()) {
             (true, _) => Ok(()),
             (false, true) => Err(format!("residuals of {}", x.dtype)),
             (false, false) => Err(format!("one {}, the objective", x.dtype)),
         }
+    }
+
+    fn steps_max(&self) -> usize {
+        if matches!(self.descent(), Descent::Lbfgs | Descent::GradientDescent) { 1000 } else { 100 }
     }
 
     fn derive(&self, f: &Graph) -> Result<Vec<Graph>, AdError> {
@@ -198,10 +214,15 @@ fn started(b: &mut Builder, task: &Task) -> (Vec<Value>, Value) {
     (vec![goes_on, first, never, task.x, all[0], all[1], norm], target)
 }
 
-fn ended(b: &mut Builder, end: &[Value], target: Value) -> Solution {
+/// Of the last state, and the record behind its `len` values.
+fn ended(b: &mut Builder, end: &[Value], len: usize, target: Value) -> Solution {
     let reached = b.at_most(end[NORM], target);
     let status = Status::after(b, reached, end[LOST], end[NORM]);
-    Solution { x: end[X], status, iterations: end[STEPS], residual: end[NORM] }
+    let finite = b.is_finite(end[F]);
+    let wild = b.not(finite);
+    let status = Status::NotFinite.where_(b, wild, status);
+    let history = end.get(len).copied();
+    Solution { x: end[X], status, iterations: end[STEPS], residual: end[NORM], history }
 }
 
 /// Whether f did not rise but for rounding while the gradient's norm fell: near a minimum f says no more than that.
@@ -235,13 +256,19 @@ impl Minimize {
         );
         state.extend([mu, two]);
         let constants = [&[target, scale], task.constants].concat();
-        let max = task.iteration.max_iter.unwrap_or(100);
-        let end = iterate(b, "damped_newton", max, &state, &constants, |b, s, c| {
+        let looped = Iterate { name: "damped_newton", max: task.max, record: task.history.then_some(NORM) };
+        let end = looped.run(b, &state, &constants, |b, s, c| {
             let (target, scale, constants) = (c[0], c[1], &c[2..]);
             let (x, f, g, norm, mu, grows) = (s[X], s[F], s[G], s[NORM], s[OWN], s[OWN + 1]);
             let at = [&[x], constants, &[mu]].concat();
             let options = LinearOptions { method: task.linear.method.or_else(|| small(b, x)), ..task.linear };
-            let system = System { options, matrix: &task.derived[1], preconditioner: None, constants: &at };
+            let system = System {
+                options,
+                matrix: &task.derived[1],
+                preconditioner: None,
+                constants: &at,
+                history: false,
+            };
             let rhs = b.neg(g);
             let step = system.solve(b, rhs).x;
             let moved = b.add(x, step);
@@ -269,7 +296,7 @@ impl Minimize {
             let above = b.above(norm, target);
             vec![b.and(above, bounded), b.next(s[STEPS]), b.not(bounded), x, f, g, norm, mu, grows]
         });
-        ended(b, &end, target)
+        ended(b, &end, state.len(), target)
     }
 }
 
@@ -315,8 +342,8 @@ fn quasi_newton(b: &mut Builder, task: &Task, memory: usize) -> Solution {
     // Steps, changes of the gradient, and 1 / their products, the last one first; 0 where there is none.
     state.extend((0..memory).flat_map(|_| [zeros, zeros, zero]));
     let constants = [&[target], task.constants].concat();
-    let max = task.iteration.max_iter.unwrap_or(1000);
-    let end = iterate(b, "quasi_newton", max, &state, &constants, |b, s, c| {
+    let looped = Iterate { name: "quasi_newton", max: task.max, record: task.history.then_some(NORM) };
+    let end = looped.run(b, &state, &constants, |b, s, c| {
         let (target, constants) = (c[0], &c[1..]);
         let (x, f, g, norm, gamma) = (s[X], s[F], s[G], s[NORM], s[OWN]);
         let kept = &s[OWN + 1..];
@@ -339,7 +366,7 @@ fn quasi_newton(b: &mut Builder, task: &Task, memory: usize) -> Solution {
             vec![b.and(above, found), b.next(s[STEPS]), b.not(found), moved, next_f, next_g, next_norm];
         [next, own].concat()
     });
-    ended(b, &end, target)
+    ended(b, &end, state.len(), target)
 }
 
 /// H g.

@@ -17,6 +17,7 @@
 mod algebra;
 mod converged;
 mod dense;
+mod dogleg;
 mod fixed_point;
 mod implicit;
 mod krylov;
@@ -33,7 +34,7 @@ pub use linear::{LinearOptions, Method, Preconditioner, UNKNOWNS_OF_LU};
 pub use linear_solve::LinearSolve;
 pub use minimize::{Descent, Minimize};
 pub use nonlinear::{Iteration, Kind, Nonlinear, Task};
-pub use root::Root;
+pub use root::{Root, Search};
 pub use status::Status;
 
 use super::*;
@@ -60,8 +61,10 @@ pub trait Problem: Clone + Debug + Send + Sync + 'static {
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>>;
     /// The type of the unknown, or what is wrong.
     fn infer(&self, x: &[&Type]) -> Result<Type, Violation>;
-    /// The solver, as a graph, for operands of static types: x, status, iterations, residual.
-    fn solve(&self, b: &mut Builder, x: &[Value]) -> Vec<Value>;
+    /// Steps at most, the length of a history.
+    fn steps_max(&self) -> usize;
+    /// The solver, as a graph, for operands of static types: x, status, iterations, residual, and the history if it is asked for.
+    fn solve(&self, b: &mut Builder, x: &[Value], history: bool) -> Vec<Value>;
     /// F at the unknown `y`, 0 where `y` is a solution, of the type of `y`.
     fn equation(&self, b: &mut Builder, y: Value, x: &[Value]) -> Result<Value, AdError>;
     /// Which of so many operands is where the search begins.
@@ -78,7 +81,12 @@ pub struct Solve<P> {
     problem: P,
     /// For each batch axis, the outermost first: which operands have it. All results do.
     over: Vec<Vec<bool>>,
+    /// Whether the residual after each step is a fifth result.
+    history: bool,
 }
+
+/// The attributes of every solver that its problem does not read.
+const SHARED: [&str; 3] = ["history", "over", "over_2"];
 
 /// The attribute of batch axis `k`, the outermost being the last.
 fn axis_name(k: usize) -> String {
@@ -88,7 +96,12 @@ fn axis_name(k: usize) -> String {
 impl<P: Problem> Solve<P> {
     /// The operation.
     pub fn new(problem: P) -> Solve<P> {
-        Solve { problem, over: Vec::new() }
+        Solve { problem, over: Vec::new(), history: false }
+    }
+
+    /// With a fifth result: the norm of the residual after each step, of as many elements as there may be steps, NaN for those that were not made.
+    pub fn with_history(self) -> Solve<P> {
+        Solve { history: true, ..self }
     }
 
     /// With the batch axes that `attributes` name: for each the positions of the operands that have it.
@@ -106,7 +119,8 @@ impl<P: Problem> Solve<P> {
                 _ => {
                     let name = problem.name();
                     let got = format!(
-                        "`over` of {name} must be the ascending positions of the operands with a batch axis, got {attribute:?}"
+                        "`over` of {name} must be the ascending positions of the operands with a batch axis, got {}",
+                        linear::shown(attribute)
                     );
                     return Err(
                         Violation::new(problem.law(), got).help("write `over = [0]`, or leave it out")
@@ -114,13 +128,14 @@ impl<P: Problem> Solve<P> {
                 }
             }
         }
-        Ok(Arc::new(Solve { problem, over }))
+        let history = attributes.flag("history").unwrap_or(false);
+        Ok(Arc::new(Solve { problem, over, history }))
     }
 
     /// The same without the outermost batch axis, and which operands have that.
     fn inside(&self) -> Option<(Solve<P>, &[bool])> {
         let (level, rest) = self.over.split_first()?;
-        Some((Solve { problem: self.problem.clone(), over: rest.to_vec() }, level))
+        Some((Solve { over: rest.to_vec(), ..self.clone() }, level))
     }
 
     /// The types of the operands at one position of all batch axes, and the extents of these.
@@ -162,6 +177,9 @@ impl<P: Problem> Rule for Solve<P> {
 
     fn attributes(&self) -> Attributes {
         let mut attributes = self.problem.attributes();
+        if self.history {
+            attributes.insert("history".into(), Attribute::Bool(true));
+        }
         for (k, level) in self.over.iter().rev().enumerate() {
             let positions = (0..level.len()).filter(|&i| level[i]).map(|i| i as i64);
             attributes.insert(axis_name(k), Attribute::Ints(positions.collect()));
@@ -175,7 +193,7 @@ impl<P: Problem> Rule for Solve<P> {
 
     fn with_regions(&self, regions: Vec<Arc<Graph>>) -> Option<Op> {
         let problem = self.problem.with_regions(regions);
-        Some(Arc::new(Solve { problem, over: self.over.clone() }))
+        Some(Arc::new(Solve { problem, ..self.clone() }))
     }
 
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
@@ -192,7 +210,9 @@ impl<P: Problem> Rule for Solve<P> {
             ty.shape.splice(0..0, extents.iter().copied());
             ty
         };
-        Ok([unknown, count.clone(), count, residual].map(led).to_vec())
+        let history = self.history.then(|| Type::new(unknown.dtype, [self.problem.steps_max()]));
+        let results = [unknown, count.clone(), count, residual];
+        Ok(results.into_iter().chain(history).map(led).collect())
     }
 
     fn evaluate(&self, x: &[&Tensor]) -> Vec<Tensor> {
@@ -204,7 +224,7 @@ impl<P: Problem> Rule for Solve<P> {
             return None;
         }
         match self.inside() {
-            None => Some(self.problem.solve(b, x)),
+            None => Some(self.problem.solve(b, x, self.history)),
             Some((inside, level)) => {
                 let over = padded(level, x.len());
                 Some(
@@ -218,7 +238,7 @@ impl<P: Problem> Rule for Solve<P> {
 
     fn batch(&self, b: &mut Builder, x: &Batch) -> Result<Vec<Value>, Violation> {
         let over = [&[x.over.to_vec()], &self.over[..]].concat();
-        b.push(Arc::new(Solve { problem: self.problem.clone(), over }), x.x)
+        b.push(Arc::new(Solve { over, ..self.clone() }), x.x)
     }
 
     fn calculus(&self) -> Calculus<'_> {
@@ -227,5 +247,9 @@ impl<P: Problem> Rule for Solve<P> {
 
     fn status(&self) -> Option<usize> {
         Some(1)
+    }
+
+    fn condition(&self, b: &mut Builder, x: &[Value], y: &[Value]) -> Option<Value> {
+        self.estimated_condition(b, x, y).ok()?
     }
 }

@@ -1,9 +1,9 @@
 //! What solvers of equations that are not linear have in common: a module of the unknown and of constants, a first guess, tolerances, and the linear
 //! solver of their derivatives. What is to hold and how it is found, a [`Kind`] says.
 
-use super::super::region::{check_operands, outputs_for};
+use super::super::region::{check_operands, natural, outputs_for};
 use super::algebra::{Map, Solution};
-use super::linear::{ADJOINT_ATTRIBUTES, positive, tolerance};
+use super::linear::{ADJOINT_ATTRIBUTES, in_range, number};
 use super::*;
 use crate::ir::DType;
 use crate::ops::registry::only;
@@ -41,10 +41,14 @@ pub trait Kind: Clone + Debug + Send + Sync + 'static {
     const ATTRIBUTES: &'static [&'static str];
     /// From the attributes.
     fn read(attributes: &Attributes) -> Result<Self, Violation>;
+    /// That all numbers are in their ranges.
+    fn in_range(&self) -> Result<(), Violation>;
     /// Adds the attributes that are not left out.
     fn write(&self, attributes: &mut Attributes);
     /// Whether a module may return a value of type `output` for an unknown of type `x`; else what it must return.
     fn check(&self, x: &Type, output: &Type) -> Result<(), String>;
+    /// Steps at most, where nothing is said.
+    fn steps_max(&self) -> usize;
     /// The graphs that the method needs besides `f`, made of it.
     fn derive(&self, f: &Graph) -> Result<Vec<Graph>, AdError>;
     /// F at `y`.
@@ -67,6 +71,10 @@ pub struct Task<'g> {
     pub(super) constants: &'g [Value],
     /// When to end.
     pub(super) iteration: Iteration,
+    /// Steps at most.
+    pub(super) max: usize,
+    /// Whether the residual after each step is recorded.
+    pub(super) history: bool,
     /// How linear equations are solved.
     pub(super) linear: LinearOptions,
 }
@@ -117,17 +125,17 @@ impl<K: Kind> Nonlinear<K> {
     /// See [`Entry::parse`].
     pub(super) fn parse(attributes: &Attributes, regions: &[Arc<Graph>]) -> Result<Op, Violation> {
         let (name, law) = (K::NAME, K::LAWS[0]);
-        let own = ["tol", "atol", "max_iter", "over", "over_2"];
-        let known: Vec<&str> = K::ATTRIBUTES.iter().chain(&own).chain(&ADJOINT_ATTRIBUTES).copied().collect();
+        let own = ["tol", "atol", "max_iter"].iter().chain(&SHARED);
+        let known: Vec<&str> = K::ATTRIBUTES.iter().chain(own).chain(&ADJOINT_ATTRIBUTES).copied().collect();
         only(name, law, attributes, &known)?;
         if !(1..=2).contains(&regions.len()) {
             let got = format!("{name} must name one module or two, got {}", regions.len());
             return Err(Violation::new(law, got).help(format!("write `tgraph.{name} @f(%x)`")));
         }
         let iteration = Iteration {
-            tol: tolerance(name, law, attributes, "tol")?,
-            atol: tolerance(name, law, attributes, "atol")?,
-            max_iter: positive(name, law, attributes, "max_iter")?,
+            tol: number(name, law, attributes, "tol")?,
+            atol: number(name, law, attributes, "atol")?,
+            max_iter: natural(name, law, attributes, "max_iter")?,
         };
         let adjoint = LinearOptions::read(name, law, attributes, &ADJOINT_ATTRIBUTES)?;
         let kind = K::read(attributes)?;
@@ -175,7 +183,11 @@ impl<K: Kind> Problem for Nonlinear<K> {
     }
 
     fn infer(&self, x: &[&Type]) -> Result<Type, Violation> {
-        let [_, operands, types, _] = K::LAWS;
+        let [law, operands, types, _] = K::LAWS;
+        let Iteration { tol, atol, max_iter } = self.iteration;
+        in_range(K::NAME, law, &[("tol", tol), ("atol", atol)], &[("max_iter", max_iter)])?;
+        self.kind.in_range()?;
+        self.adjoint.check(K::NAME, law, &ADJOINT_ATTRIBUTES)?;
         check_operands(K::NAME, &self.regions[0], x, operands, types)?;
         let Some(&unknown) = x.first().filter(|ty| ty.dtype.is_float()) else {
             let got = x.first().map_or("no operand".into(), |ty| ty.to_string());
@@ -185,14 +197,15 @@ impl<K: Kind> Problem for Nonlinear<K> {
             ));
         };
         let inputs = self.region_inputs(x);
-        for (graph, inputs) in self.regions.iter().zip(&inputs) {
+        for (k, (graph, inputs)) in self.regions.iter().zip(&inputs).enumerate() {
             let all: Vec<&Type> = inputs.iter().collect();
             check_operands(K::NAME, graph, &all, operands, types)?;
             let outputs = outputs_for(graph, inputs)?;
-            let wanted = match &outputs[..] {
-                [output] if Arc::ptr_eq(graph, &self.regions[0]) => self.kind.check(unknown, output),
-                [output] if output.agrees(unknown) => Ok(()),
-                _ => Err(format!("one value, a preconditioner's of the type {unknown} of the unknown")),
+            let wanted = match (k, &outputs[..]) {
+                (0, [output]) => self.kind.check(unknown, output),
+                (0, _) => Err("one value".to_string()),
+                (_, [output]) if output.agrees(unknown) => Ok(()),
+                _ => Err(format!("a value of the type {unknown} of the unknown, as a preconditioner")),
             };
             if let Err(wanted) = wanted {
                 let outputs: Vec<String> = outputs.iter().map(Type::to_string).collect();
@@ -204,7 +217,11 @@ impl<K: Kind> Problem for Nonlinear<K> {
         Ok(unknown.clone())
     }
 
-    fn solve(&self, b: &mut Builder, x: &[Value]) -> Vec<Value> {
+    fn steps_max(&self) -> usize {
+        self.iteration.max_iter.unwrap_or(self.kind.steps_max())
+    }
+
+    fn solve(&self, b: &mut Builder, x: &[Value], history: bool) -> Vec<Value> {
         let task = Task {
             f: Map(&self.regions[0]),
             derived: self.derived().expect("checked by infer"),
@@ -212,6 +229,8 @@ impl<K: Kind> Problem for Nonlinear<K> {
             x: x[0],
             constants: &x[1..],
             iteration: self.iteration,
+            max: self.steps_max(),
+            history,
             linear: self.adjoint,
         };
         self.kind.solve(b, &task).results()
