@@ -70,6 +70,7 @@ fn all_of_the_grammar_is_read() {
 fn every_id_is_a_law_and_every_law_is_asked() {
     let sources = [
         include_str!("../diagnostic.rs"),
+        include_str!("../exec/function.rs"),
         include_str!("../ir/types.rs"),
         include_str!("../verify.rs"),
         include_str!("lexer.rs"),
