@@ -34,6 +34,7 @@ const WITHOUT_DERIVATIVES: &[&str] = &[
     "argmax",
     "argmin",
     "size",
+    "condition",
     "random.bits",
     "random.uniform",
     "random.normal",

@@ -57,7 +57,22 @@ pub(super) fn tolerance_attribute(tol: Option<f64>) -> Attributes {
 /// A⁺·B for the factors of A: V (S⁺ (Uᵀ B)).
 pub(super) fn applied(b: &mut Builder, a: Value, tol: f64, rhs: Value) -> Value {
     let [u, s, v, _] = b.svd(a);
-    let (last, zero) = (b.ty(s).ndim() - 1, b.zeros_like(s));
+    let reciprocal = reciprocals(b, s, tol);
+    let along = b.product_tn(u, rhs);
+    let axes: Vec<usize> = (0..b.ty(s).ndim()).collect();
+    let reciprocal = b.broadcast_like(reciprocal, &axes, along);
+    let scaled = b.mul(reciprocal, along);
+    b.matmul(v, scaled)
+}
+
+/// 1/s of the singular values above `tol` times the largest, 0 of the others.
+fn reciprocals(b: &mut Builder, s: Value, tol: f64) -> Value {
+    let last = b.ty(s).ndim() - 1;
+    if b.ty(s).shape[last] == Extent::Static(0) {
+        // A matrix without rows or columns has none, and so no largest one.
+        return s;
+    }
+    let zero = b.zeros_like(s);
     let largest = b.reduce(Reduction::Max, s, &[last]);
     let share = b.full_like(largest, tol);
     let cut = b.mul(share, largest);
@@ -67,12 +82,7 @@ pub(super) fn applied(b: &mut Builder, a: Value, tol: f64, rhs: Value) -> Value 
     // A comparison with NaN is false; what is NaN is to stay so.
     let unknown = b.compare(Direction::Ne, s, s);
     let kept = b.or(counts, unknown);
-    let reciprocal = b.select(kept, reciprocal, zero);
-    let along = b.product_tn(u, rhs);
-    let axes: Vec<usize> = (0..=last).collect();
-    let reciprocal = b.broadcast_like(reciprocal, &axes, along);
-    let scaled = b.mul(reciprocal, along);
-    b.matmul(v, scaled)
+    b.select(kept, reciprocal, zero)
 }
 
 impl Pinv {
