@@ -3,8 +3,10 @@
 //! ```text
 //! cargo build --example 09_ranks --features mpi
 //! mpirun -n 4 target/debug/examples/09_ranks
+//! mpirun -n 4 target/debug/examples/09_ranks wave.h5    # keeps the residuals of all points, too
 //! ```
 
+use tessera::checkpoint::{self, Checkpoint, Rows};
 use tessera::{ANY, F64, Sharding, Tensor, Trace};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,16 +23,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ranks = tessera::ranks::start()?;
     let sharding = Sharding::new(ranks.communicator.clone()).rows("t", points).rows("y", points);
     let own: Vec<f64> = sharding.range(points).map(|i| i as f64 / points as f64).collect();
-    let step = trace.compile_sharded([loss, a - 0.1 * da, b - 0.1 * db], ranks.backend(), sharding)?;
+    let step = trace.compile_sharded([loss, a - 0.1 * da, b - 0.1 * db, error], ranks.backend(), sharding)?;
 
     let y = Tensor::new([own.len()], own.iter().map(|t| 2.0 * (3.0 * t).sin()).collect());
     let t = Tensor::new([own.len()], own);
     let (mut a, mut b) = (Tensor::scalar(1.5), Tensor::scalar(2.5));
-    let mut loss = f64::INFINITY;
+    let (mut loss, mut residuals) = (f64::INFINITY, Tensor::zeros(F64, [0]));
     for _ in 0..200 {
-        let mut results = step.call(&[&a, &b, &t, &y])?;
-        (b, a) = (results.remove(2), results.remove(1));
+        let results = step.call(&[&a, &b, &t, &y])?;
         loss = results[0].values::<f64>()[0];
+        [a, b, residuals] = [1, 2, 3].map(|i| results[i].clone());
+    }
+
+    // Each rank has the residuals of its own points; together they write those of all, in order.
+    if let Some(path) = std::env::args_os().nth(1) {
+        let run = Checkpoint::new(0, "", "");
+        let all = Rows { path: "residuals", rows: points, own: &residuals };
+        checkpoint::write_sharded(path.as_ref(), &run, &[all], &*ranks.communicator, checkpoint::KEEP)?;
     }
     let digests = [&a, &b].map(|x| x.digest()[..16].to_string());
     if ranks.communicator.rank() == 0 {

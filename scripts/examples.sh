@@ -19,7 +19,8 @@ done
 printf '\n== example 09_ranks on 3 ranks\n'
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
-timeout 120 mpirun -n 3 "$programs/09_ranks" | tee /dev/stderr | grep digests >"$programs/09_ranks.on3"
-"$programs/09_ranks" | grep digests | diff - "$programs/09_ranks.on3"
+timeout 120 mpirun -n 3 "$programs/09_ranks" "$programs/wave-3.h5" | tee /dev/stderr | grep digests >"$programs/09_ranks.on3"
+"$programs/09_ranks" "$programs/wave-1.h5" | grep digests | diff - "$programs/09_ranks.on3"
+"$programs/../tessera" compare "$programs/wave-1.h5" "$programs/wave-3.h5"
 
 printf '\n%d examples ran\n' "${#sources[@]}"

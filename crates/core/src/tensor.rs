@@ -232,18 +232,48 @@ impl Tensor {
 
     /// Canonical little-endian bytes: every NaN is the one canonical NaN (law 2).
     pub fn canonical_bytes(&self) -> Vec<u8> {
+        self.canonical_bytes_of(0..self.len())
+    }
+
+    /// The [`Tensor::canonical_bytes`] of some elements, in row-major order.
+    ///
+    /// # Panics
+    /// If there are no such elements.
+    pub fn canonical_bytes_of(&self, elements: std::ops::Range<usize>) -> Vec<u8> {
         fn bytes<T: Copy, const N: usize>(v: &[T], f: impl Fn(T) -> [u8; N]) -> Vec<u8> {
             v.iter().flat_map(|&x| f(x)).collect()
         }
         match &self.data.0 {
-            Data::F64(v) => bytes(v, |x| canonical_bits_f64(x).to_le_bytes()),
-            Data::F32(v) => bytes(v, |x| canonical_bits_f32(x).to_le_bytes()),
-            Data::I64(v) => bytes(v, i64::to_le_bytes),
-            Data::I32(v) => bytes(v, i32::to_le_bytes),
-            Data::U64(v) => bytes(v, u64::to_le_bytes),
-            Data::U32(v) => bytes(v, u32::to_le_bytes),
-            Data::Bool(v) => bytes(v, |x| [x as u8]),
+            Data::F64(v) => bytes(&v[elements], |x| canonical_bits_f64(x).to_le_bytes()),
+            Data::F32(v) => bytes(&v[elements], |x| canonical_bits_f32(x).to_le_bytes()),
+            Data::I64(v) => bytes(&v[elements], i64::to_le_bytes),
+            Data::I32(v) => bytes(&v[elements], i32::to_le_bytes),
+            Data::U64(v) => bytes(&v[elements], u64::to_le_bytes),
+            Data::U32(v) => bytes(&v[elements], u32::to_le_bytes),
+            Data::Bool(v) => bytes(&v[elements], |x| [x as u8]),
         }
+    }
+
+    /// The tensor of `dtype` and `shape` whose [`Tensor::canonical_bytes`] are `bytes`. A truth value is any byte but 0.
+    ///
+    /// # Panics
+    /// If there are not as many bytes as the elements have.
+    pub fn from_canonical_bytes(dtype: DType, shape: impl Into<Vec<usize>>, bytes: &[u8]) -> Tensor {
+        fn elements<T, const N: usize>(bytes: &[u8], f: impl Fn([u8; N]) -> T) -> Vec<T> {
+            let (elements, rest) = bytes.as_chunks::<N>();
+            assert!(rest.is_empty(), "bytes must be those of whole elements, got {}", bytes.len());
+            elements.iter().map(|&element| f(element)).collect()
+        }
+        let data = match dtype {
+            DType::F64 => Data::F64(elements(bytes, f64::from_le_bytes)),
+            DType::F32 => Data::F32(elements(bytes, f32::from_le_bytes)),
+            DType::I64 => Data::I64(elements(bytes, i64::from_le_bytes)),
+            DType::I32 => Data::I32(elements(bytes, i32::from_le_bytes)),
+            DType::U64 => Data::U64(elements(bytes, u64::from_le_bytes)),
+            DType::U32 => Data::U32(elements(bytes, u32::from_le_bytes)),
+            DType::Bool => Data::Bool(elements(bytes, |[byte]| byte != 0)),
+        };
+        Tensor::from_data(shape, data)
     }
 
     /// Whether type, shape and canonical bits are the same: `==` in the sense of the law.
@@ -267,10 +297,30 @@ impl Tensor {
     }
 
     fn sha256(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(format!("{} {:?}\n", self.dtype(), self.shape));
-        hash.update(self.canonical_bytes());
-        hash.finalize().into()
+        let mut hash = TensorHash::new(self.dtype(), &self.shape);
+        hash.update(&self.canonical_bytes());
+        hash.0.finalize().into()
+    }
+}
+
+/// A [`Tensor::digest`] in the making, of a tensor that comes piece by piece.
+#[derive(Clone, Debug)]
+pub struct TensorHash(Sha256);
+
+impl TensorHash {
+    /// Of a tensor of `dtype` and `shape`.
+    pub fn new(dtype: DType, shape: &[usize]) -> TensorHash {
+        TensorHash(Sha256::new_with_prefix(format!("{dtype} {shape:?}\n")))
+    }
+
+    /// The next of its [`Tensor::canonical_bytes`].
+    pub fn update(&mut self, canonical_bytes: &[u8]) {
+        self.0.update(canonical_bytes);
+    }
+
+    /// The digest, in hex.
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
     }
 }
 

@@ -28,7 +28,7 @@ pub use tessera_core::exec::{Backend, CallError, Function, ShardError, Sharding}
 pub use tessera_core::ir::Graph;
 pub use tessera_core::{DType, Data, Extent, Tensor, Type};
 pub use tessera_core::{ad, ir, numerics, ops, passes, text, verify};
-pub use tessera_dist::ranks;
+pub use tessera_dist::{checkpoint, ranks};
 pub use tessera_pinn as pinn;
 pub use var::{BuildError, BuildErrors, LinearSolver, Precondition, Solved, Solver, Trace, Var};
 

@@ -4,6 +4,7 @@
 //! cargo build --release -p tessera-bench --features mpi --bin allreduce
 //! mpirun -n 2 target/release/allreduce
 //! target/release/allreduce --model
+//! target/release/allreduce --model --block-us 318    # and of a training whose blocks of 256 points take so long
 //! ```
 
 mod model;
@@ -23,6 +24,12 @@ struct Arguments {
     /// Print a model's times for up to 16,384 ranks instead.
     #[arg(long)]
     model: bool,
+    /// With --model: microseconds of a training step for each block of 256 points, for tables of scaling.
+    #[arg(long, requires = "model")]
+    block_us: Option<f64>,
+    /// With --block-us: numbers in the gradient.
+    #[arg(long, default_value_t = 2497)]
+    parameters: usize,
     /// Bytes of the largest payload.
     #[arg(long, default_value_t = 100_000_000)]
     bytes: usize,
@@ -34,7 +41,10 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     if arguments.model {
-        model::print(arguments.rows, arguments.bytes);
+        match arguments.block_us {
+            Some(micros) => model::print_steps(micros * 1e-6, arguments.parameters),
+            None => model::print(arguments.rows, arguments.bytes),
+        }
         return Ok(());
     }
     let ranks = tessera_dist::ranks::start()?;

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use tessera_core::exec::comm::{Allreduce, Communicator, Incoming, Layout, Outgoing};
+use tessera_core::numerics::tree::BLOCK;
 
 /// A cluster of today: latency and overhead of a message, time of a byte (100 Gbit/s), and of a byte that a core adds from memory
 /// (10 GB/s).
@@ -171,15 +172,47 @@ fn raw(size: usize, bytes: f64) -> f64 {
     doubling.min(halving)
 }
 
-/// Prints the table for `rows` rows of each rank and payloads up to `most` bytes.
-pub fn print(rows: usize, most: usize) {
+fn print_cluster(more: &str) {
     println!(
-        "LogGP: L {:.1} µs, o {:.1} µs, G {:.2} ns/byte, an addition {:.2} ns/byte; {rows} rows of each rank\n",
+        "LogGP: L {:.1} µs, o {:.1} µs, G {:.2} ns/byte, an addition {:.2} ns/byte; {more}\n",
         LATENCY * 1e6,
         OVERHEAD * 1e6,
         PER_BYTE * 1e9,
         PER_ADDED * 1e9
     );
+}
+
+/// Prints what a training step takes whose blocks of points take `block` seconds each, and whose gradient has `parameters` numbers: with
+/// a million points in all, and with 3,072 of each rank. Exchanged are the gradient and three sums.
+pub fn print_steps(block: f64, parameters: usize) {
+    print_cluster(&format!("{:.0} µs a block of {BLOCK} points, {parameters} parameters", block * 1e6));
+    let points: [(&str, fn(usize) -> usize); 2] =
+        [("1,000,000 in all", |_| 1_000_000), ("3,072 of each rank", |size| 3072 * size)];
+    println!(
+        "| points | ranks | most blocks of a rank | a step, ms | exchanges | of the speed of one rank | of the even share's |\n\
+         |---|---|---|---|---|---|---|"
+    );
+    for (name, points) in points {
+        for size in [1, 2, 8, 64, 512, 4096, 16_384] {
+            let layout = Layout::even(points(size), size);
+            let most = (0..size).map(|rank| layout.blocks_of(rank).len()).max().unwrap_or(0);
+            let exchanges = seconds(&recorded(&layout, parameters)) + 3.0 * seconds(&recorded(&layout, 1));
+            let step = most as f64 * block + exchanges;
+            let alone = layout.blocks() as f64 * block;
+            println!(
+                "| {name} | {size} | {most} | {:.3} | {:.1} % | {:.0}× | {:.0} % |",
+                step * 1e3,
+                100.0 * exchanges / step,
+                alone / step,
+                100.0 * alone / step / size as f64
+            );
+        }
+    }
+}
+
+/// Prints the table for `rows` rows of each rank and payloads up to `most` bytes.
+pub fn print(rows: usize, most: usize) {
+    print_cluster(&format!("{rows} rows of each rank"));
     println!(
         "| ranks | subtrees, mean and most | bytes | ours, µs | MPI_Allreduce, µs | ratio |\n|---|---|---|---|---|---|"
     );

@@ -2,20 +2,23 @@
 //! texts of fixed length.
 //!
 //! A file is built in memory and handed to the operating system as bytes, because HDF5 1.10 does
-//! not survive a full disk: a failed flush is tried again when the library closes. Texts have a
+//! not survive a full disk: a failed flush is tried again when the library closes. What is too large for one memory is added to such a
+//! file on the disk, after the operating system has set the room aside. Texts have a
 //! fixed length because those of variable length live in HDF5's global heap, the one structure of
 //! this format version that no checksum covers.
 
 use super::Cause;
 use hdf5::file::{FileAccessBuilder, LibraryVersion};
 use hdf5::types::TypeDescriptor;
-use hdf5::{Attribute, Dataset, File, Group, Location};
+use hdf5::{Attribute, Dataset, Dataspace, File, Group, Hyperslab, Location, SliceOrIndex};
 use hdf5_sys::h5a::{H5Aread, H5Awrite};
 use hdf5_sys::h5d::{H5Dread, H5Dwrite};
 use hdf5_sys::h5f::{H5F_ACC_RDONLY, H5Fget_file_image, H5Fopen};
 use hdf5_sys::h5p::{H5P_DEFAULT, H5Pset_file_image};
 use hdf5_sys::h5s::H5S_ALL;
 use std::ffi::CString;
+use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes by which a file in memory grows.
@@ -74,6 +77,49 @@ pub(super) fn open(bytes: &[u8]) -> Result<File, Cause> {
     }
     // SAFETY: `id` was just returned by `H5Fopen` and nobody else holds it.
     Ok(unsafe { hdf5::from_id::<File>(id) }?)
+}
+
+/// Opens a file on the disk, to read it or to add to it.
+///
+/// A file that is added to must have its room on the disk already (see the module's head).
+pub(super) fn open_path(path: &Path, add: bool) -> Result<File, Cause> {
+    let mut options = File::with_options();
+    options.with_fapl(|fapl| fapl.libver_bounds(LibraryVersion::V110, LibraryVersion::V110));
+    Ok(if add { options.open_rw(path) } else { options.open(path) }?)
+}
+
+/// The spaces of `rows` in memory and in a dataset's file; a dataset without axes is one row.
+fn row_spaces(dataset: &Dataset, rows: &Range<usize>) -> Result<(Dataspace, Dataspace), Cause> {
+    let (space, mut shape) = (dataset.space()?, dataset.shape());
+    let Some(first) = shape.first_mut() else {
+        return Ok((space.copy(), space));
+    };
+    *first = rows.len();
+    let whole = shape[1..].iter().map(|&extent| SliceOrIndex::from(0..extent));
+    let slab: Vec<SliceOrIndex> = std::iter::once(rows.clone().into()).chain(whole).collect();
+    Ok((Dataspace::try_new(&shape)?, space.select(Hyperslab::from(slab))?))
+}
+
+/// Stores `bytes` as the `rows` of `dataset`.
+pub(super) fn write_rows(dataset: &Dataset, rows: Range<usize>, bytes: &[u8]) -> Result<(), Cause> {
+    let ((memory, stored), ty) = (row_spaces(dataset, &rows)?, dataset.dtype()?);
+    assert_eq!(bytes.len(), memory.size() * ty.size(), "as many bytes as the rows have");
+    // SAFETY: `bytes` holds the elements of `memory`, of the dataset's own type.
+    let status = hdf5::sync::sync(|| unsafe {
+        H5Dwrite(dataset.id(), ty.id(), memory.id(), stored.id(), H5P_DEFAULT, bytes.as_ptr().cast())
+    });
+    if status < 0 { Err(last_error()) } else { Ok(()) }
+}
+
+/// Fills `bytes` with the `rows` of `dataset`.
+pub(super) fn read_rows(dataset: &Dataset, rows: Range<usize>, bytes: &mut [u8]) -> Result<(), Cause> {
+    let ((memory, stored), ty) = (row_spaces(dataset, &rows)?, dataset.dtype()?);
+    assert_eq!(bytes.len(), memory.size() * ty.size(), "as many bytes as the rows have");
+    // SAFETY: `bytes` has room for the elements of `memory`, of the dataset's own type.
+    let status = hdf5::sync::sync(|| unsafe {
+        H5Dread(dataset.id(), ty.id(), memory.id(), stored.id(), H5P_DEFAULT, bytes.as_mut_ptr().cast())
+    });
+    if status < 0 { Err(last_error()) } else { Ok(()) }
 }
 
 /// Makes the checksum of the superblock (version 2 or 3) that of the bytes before it.
@@ -150,7 +196,7 @@ pub(super) fn read_text_attribute(attribute: &Attribute, bytes_max: usize) -> Re
 pub(super) fn write_text(group: &Group, name: &str, content: &str) -> Result<(), Cause> {
     let (ty, bytes) = fixed(content);
     let builder = group.new_dataset_builder().empty_as(&ty).shape([1]).chunk([1]);
-    let dataset = builder.deflate(super::write::DEFLATE_LEVEL).fletcher32().create(name)?;
+    let dataset = builder.deflate(super::dataset::DEFLATE_LEVEL).fletcher32().create(name)?;
     let memory = dataset.dtype()?;
     // SAFETY: `memory` is the dataset's own type of `bytes.len()` bytes, and it has one element.
     let status = hdf5::sync::sync(|| unsafe {

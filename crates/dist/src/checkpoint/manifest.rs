@@ -12,6 +12,7 @@
 //! of the text is the content digest, so the order of the lines is content, too.
 
 use super::{Attribute, Cause, Checkpoint, sha256};
+use indexmap::IndexSet;
 use std::collections::HashMap;
 use tessera_core::tensor::canonical_bits_f64;
 
@@ -58,11 +59,15 @@ impl Manifest {
         for (name, attribute) in &origin.entries {
             provenance.push(format!("attribute {name}"), value(attribute));
         }
-        for (path, tensor) in &checkpoint.datasets {
-            let lines = if is_provenance(path) { &mut provenance } else { &mut compared };
-            lines.push(format!("dataset {path}"), tensor.digest());
-        }
-        Manifest { compared, provenance }
+        let mut manifest = Manifest { compared, provenance };
+        checkpoint.datasets.iter().for_each(|(path, tensor)| manifest.list(path, tensor.digest()));
+        manifest
+    }
+
+    /// Lists one more dataset.
+    pub fn list(&mut self, path: &str, digest: String) {
+        let lines = if is_provenance(path) { &mut self.provenance } else { &mut self.compared };
+        lines.push(format!("dataset {path}"), digest);
     }
 }
 
@@ -130,8 +135,11 @@ fn value(attribute: &Attribute) -> String {
     }
 }
 
-/// Checks that a file can hold `checkpoint`: its names and texts.
-pub(super) fn validate(checkpoint: &Checkpoint) -> Result<(), Cause> {
+/// Checks that a file can hold `checkpoint` and datasets at the paths `more`: their names and texts.
+pub(super) fn validate<'a>(
+    checkpoint: &'a Checkpoint,
+    more: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Cause> {
     let header = &checkpoint.header;
     let origin = &checkpoint.provenance;
     let texts = [
@@ -161,10 +169,16 @@ pub(super) fn validate(checkpoint: &Checkpoint) -> Result<(), Cause> {
             "a provenance entry must not take the format's own name {name:?}"
         )));
     }
-    checkpoint.datasets.keys().try_for_each(|path| validate_path(checkpoint, path))
+    let mut paths: IndexSet<&str> = checkpoint.datasets.keys().map(String::as_str).collect();
+    for path in more {
+        if !paths.insert(path) {
+            return Err(Cause::Content(format!("a path must be that of one dataset, got two at {path:?}")));
+        }
+    }
+    paths.iter().try_for_each(|path| validate_path(&paths, path))
 }
 
-fn validate_path(checkpoint: &Checkpoint, path: &str) -> Result<(), Cause> {
+fn validate_path(paths: &IndexSet<&str>, path: &str) -> Result<(), Cause> {
     if !path.split('/').all(is_name) {
         return Err(Cause::Content(format!(
             "a dataset's path must be names joined by single `/`, without white space, got {path:?}"
@@ -178,7 +192,7 @@ fn validate_path(checkpoint: &Checkpoint, path: &str) -> Result<(), Cause> {
     }
     let ancestors = path.match_indices('/').map(|(end, _)| &path[..end]);
     for ancestor in ancestors {
-        if checkpoint.datasets.contains_key(ancestor) {
+        if paths.contains(ancestor) {
             return Err(Cause::Content(format!(
                 "a path must be a dataset or a group, but {ancestor:?} is a dataset and holds {path:?}"
             )));

@@ -30,14 +30,17 @@
 //! the compared part tells how many threads or ranks there were: datasets are in global order. `bool` is stored as `u8`, named by its `dtype`.
 //! Every NaN is stored as the canonical one (law 2).
 
+mod dataset;
 mod h5;
 mod kept;
 mod manifest;
 mod read;
+mod sharded;
 mod write;
 
 pub use kept::{KEEP, Latest, kept_path, kept_paths, previous_path, read_latest, remove_leftovers};
-pub use read::{from_bytes, read};
+pub use read::{from_bytes, read, verify};
+pub use sharded::{Rows, read_rows, write_sharded};
 pub use write::{Outcome, to_bytes, write, write_keeping};
 
 use indexmap::IndexMap;
@@ -218,6 +221,14 @@ pub enum Cause {
     /// The operating system refused.
     #[error("{0}")]
     Io(std::io::Error),
+    /// Another rank could not do its part; it says why.
+    #[error("rank {rank} says: {cause}")]
+    Elsewhere {
+        /// The rank.
+        rank: usize,
+        /// What it says.
+        cause: String,
+    },
     /// The HDF5 library refused.
     #[error("HDF5: {0}")]
     Library(String),

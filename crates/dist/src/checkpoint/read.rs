@@ -5,14 +5,17 @@
 //! by its size before memory is allotted.
 
 use super::manifest::{Lines, Manifest};
-use super::{Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, Header, Provenance, h5, sha256};
+use super::{
+    Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, Header, Provenance, dataset, h5, sha256,
+};
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
-use hdf5::{Dataset, File, Group, H5Type, Location, LocationType};
+use hdf5::{File, Group, H5Type, Location, LocationType};
 use indexmap::IndexMap;
 use std::collections::HashSet;
+use std::io::Read as _;
 use std::path::Path;
-use tessera_core::tensor::Data;
-use tessera_core::{DType, Tensor};
+use tessera_core::Tensor;
+use tessera_core::tensor::TensorHash;
 
 /// The most that deflate can expand (1032 : 1, RFC 1951), with room for small files' overhead.
 const EXPANSION_MAX: usize = 1040;
@@ -32,16 +35,41 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
         .map_err(|cause| CheckpointError { action: "read", path: path.to_owned(), cause })
 }
 
+/// Verifies the run file at `path` as [`read`] does, but holds no more than some mebibytes of it at a time. The file must not change
+/// meanwhile, as no run file does.
+///
+/// # Errors
+/// As [`read`].
+pub fn verify(path: &Path) -> Result<(), CheckpointError> {
+    let verified = || {
+        let mut start = Vec::new();
+        std::fs::File::open(path)?.take(SIGNATURE.len() as u64).read_to_end(&mut start)?;
+        let bytes = usize::try_from(std::fs::metadata(path)?.len()).unwrap_or(usize::MAX);
+        read_all(&start, || h5::open_path(path, false), bytes, false).map(|_| ())
+    };
+    verified().map_err(|cause| CheckpointError { action: "read", path: path.to_owned(), cause })
+}
+
 /// Reads and verifies the bytes of a run file.
 ///
 /// # Errors
 /// As [`read`].
 pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint, Cause> {
-    if !bytes.starts_with(SIGNATURE) {
+    read_all(bytes, || h5::open(bytes), bytes.len(), true)
+}
+
+/// What is in a file that begins with `start` and has `bytes`, verified; without its tensors unless they are to be kept.
+fn read_all(
+    start: &[u8],
+    open: impl FnOnce() -> Result<File, Cause>,
+    bytes: usize,
+    keep: bool,
+) -> Result<Checkpoint, Cause> {
+    if !start.starts_with(SIGNATURE) {
         return Err(Cause::Foreign("it does not begin like an HDF5 file".to_owned()));
     }
-    let file = h5::open(bytes).map_err(|cause| Cause::Altered(vec![format!("the file's frame: {cause}")]))?;
-    let mut reader = Reader { file, bytes: bytes.len(), findings: Vec::new(), unreadable: Vec::new() };
+    let file = open().map_err(|cause| Cause::Altered(vec![format!("the file's frame: {cause}")]))?;
+    let mut reader = Reader { file, bytes, keep, findings: Vec::new(), unreadable: Vec::new() };
     reader.identify()?;
     match reader.checkpoint() {
         Some(checkpoint) if reader.findings.is_empty() => Ok(checkpoint),
@@ -57,6 +85,8 @@ struct Reader {
     file: File,
     /// The file's size.
     bytes: usize,
+    /// Whether tensors are kept once they are verified.
+    keep: bool,
     findings: Vec<String>,
     /// Keys of the manifest that `findings` already accounts for.
     unreadable: Vec<String>,
@@ -90,21 +120,22 @@ impl Reader {
         let header = self.header();
         let attributes = self.attributes("tessera/attributes", "attribute", compared.names("attribute"), &[]);
         let origin = self.provenance(&provenance);
-        let mut datasets = IndexMap::new();
-        for path in compared.names("dataset").chain(provenance.names("dataset")) {
+        let mut checkpoint = Checkpoint { header, provenance: origin, attributes, datasets: IndexMap::new() };
+        let mut found = Manifest::of(&checkpoint);
+        let paths: Vec<&str> = compared.names("dataset").chain(provenance.names("dataset")).collect();
+        for path in &paths {
             match self.tensor(path) {
-                Ok(tensor) => {
-                    datasets.insert(path.to_owned(), tensor);
+                Ok((digest, tensor)) => {
+                    found.list(path, digest);
+                    checkpoint.datasets.extend(tensor.map(|tensor| (path.to_string(), tensor)));
                 }
                 Err(cause) => self.report(format!("dataset {path}"), &cause),
             }
         }
-        let checkpoint = Checkpoint { header, provenance: origin, attributes, datasets };
-        let found = Manifest::of(&checkpoint);
         self.findings.extend(compared.differences(&found.compared, &self.unreadable));
         self.findings.extend(provenance.differences(&found.provenance, &self.unreadable));
         self.expect_attribute("", "software", "tessera");
-        self.strangers(&checkpoint);
+        self.strangers(&paths);
         Some(checkpoint)
     }
 
@@ -200,78 +231,42 @@ impl Reader {
         }
     }
 
-    /// A dataset that agrees with its own digest.
-    fn tensor(&self, path: &str) -> Result<Tensor, Cause> {
+    /// The digest of a dataset that agrees with its own, and the tensor if it is to be kept.
+    fn tensor(&self, path: &str) -> Result<(String, Option<Tensor>), Cause> {
         let dataset = self.file.dataset(path)?;
-        let name = self.text_attribute(&dataset, "dtype")?;
-        let dtype = DType::from_name(&name).ok_or_else(|| {
-            Cause::Library(format!("attribute dtype must be an element type, got {name:?}"))
-        })?;
-        let shape = dataset.get_shape()?;
-        let data = self.data(&dataset, dtype, &shape)?;
-        let tensor = Tensor::from_data(shape, data);
-        let digest = self.text_attribute(&dataset, "sha256")?;
-        let got = tensor.digest();
+        let (dtype, shape) = (dataset::dtype(&dataset, self.bytes)?, dataset.get_shape()?);
+        let bytes = shape.iter().try_fold(dtype.size(), |n, &extent| n.checked_mul(extent));
+        if bytes.is_none_or(|bytes| bytes > self.bytes.saturating_mul(EXPANSION_MAX)) {
+            return Err(Cause::Library(format!(
+                "shape {shape:?} must fit in a file of {} bytes",
+                self.bytes
+            )));
+        }
+        let (mut hash, mut kept) = (TensorHash::new(dtype, &shape), Vec::new());
+        for rows in dataset::pieces(dtype, &shape) {
+            let piece = dataset::read(&dataset, dtype, &shape, rows)?;
+            hash.update(&piece);
+            if self.keep {
+                kept.extend(piece);
+            }
+        }
+        let (digest, got) = (self.text_attribute(&dataset, "sha256")?, hash.finish());
         if digest != got {
             return Err(Cause::Library(format!("digest must be {digest} (attribute sha256), got {got}")));
         }
         let names = dataset.attr_names()?;
         match names.iter().find(|name| !matches!(name.as_str(), "dtype" | "sha256")) {
             Some(name) => Err(Cause::Library(format!("attribute {name} is not in the manifest"))),
-            None => Ok(tensor),
+            None => Ok((digest, self.keep.then(|| Tensor::from_canonical_bytes(dtype, shape, &kept)))),
         }
-    }
-
-    /// The elements of `dataset`, which must be stored as `dtype` is.
-    fn data(&self, dataset: &Dataset, dtype: DType, shape: &[usize]) -> Result<Data, Cause> {
-        let ty = match dtype {
-            DType::F64 => TypeDescriptor::Float(FloatSize::U8),
-            DType::F32 => TypeDescriptor::Float(FloatSize::U4),
-            DType::I64 => TypeDescriptor::Integer(IntSize::U8),
-            DType::I32 => TypeDescriptor::Integer(IntSize::U4),
-            DType::U64 => TypeDescriptor::Unsigned(IntSize::U8),
-            DType::U32 => TypeDescriptor::Unsigned(IntSize::U4),
-            DType::Bool => TypeDescriptor::Unsigned(IntSize::U1),
-        };
-        let stored = dataset.dtype()?.to_descriptor()?;
-        if stored != ty {
-            return Err(Cause::Library(format!("must be stored as {ty}, got {stored}")));
-        }
-        let bytes = shape.iter().try_fold(dtype.size(), |n, &extent| n.checked_mul(extent));
-        let bytes_max = self.bytes.saturating_mul(EXPANSION_MAX);
-        let len = match bytes {
-            Some(bytes) if bytes <= bytes_max => bytes / dtype.size(),
-            _ => {
-                return Err(Cause::Library(format!(
-                    "shape {shape:?} must fit in a file of {} bytes",
-                    self.bytes
-                )));
-            }
-        };
-        Ok(match dtype {
-            DType::F64 => Data::F64(values(dataset, len)?),
-            DType::F32 => Data::F32(values(dataset, len)?),
-            DType::I64 => Data::I64(values(dataset, len)?),
-            DType::I32 => Data::I32(values(dataset, len)?),
-            DType::U64 => Data::U64(values(dataset, len)?),
-            DType::U32 => Data::U32(values(dataset, len)?),
-            DType::Bool => {
-                let bytes: Vec<u8> = values(dataset, len)?;
-                if let Some(byte) = bytes.iter().find(|&&byte| byte > 1) {
-                    return Err(Cause::Library(format!("a truth value must be 0 or 1, got {byte}")));
-                }
-                Data::Bool(bytes.iter().map(|&byte| byte == 1).collect())
-            }
-        })
     }
 
     /// Reports every object that the manifests do not list.
-    fn strangers(&mut self, checkpoint: &Checkpoint) {
+    fn strangers(&mut self, datasets: &[&str]) {
         let mut known: HashSet<&str> =
             HashSet::from(["tessera/manifest", "tessera/case", "tessera/program", "provenance/manifest"]);
         let mut groups: HashSet<&str> = HashSet::from(["", "tessera", "tessera/attributes", "provenance"]);
-        known.extend(checkpoint.datasets.keys().map(String::as_str));
-        known.extend(self.unreadable.iter().filter_map(|key| key.strip_prefix("dataset ")));
+        known.extend(datasets);
         for path in known.clone() {
             groups.extend(path.match_indices('/').map(|(end, _)| &path[..end]));
         }
@@ -360,16 +355,4 @@ fn number<T: H5Type>(location: &Location, name: &str) -> Result<T, Cause> {
         return Err(Cause::Library(format!("attribute {name} is of another type")));
     }
     Ok(attribute.read_scalar::<T>()?)
-}
-
-/// The `len` elements of `dataset`.
-fn values<T: H5Type>(dataset: &Dataset, len: usize) -> Result<Vec<T>, Cause> {
-    if len == 0 {
-        return Ok(Vec::new());
-    }
-    let values: Vec<T> = dataset.read_raw()?;
-    if values.len() != len {
-        return Err(Cause::Library(format!("must hold {len} elements, got {}", values.len())));
-    }
-    Ok(values)
 }

@@ -2,27 +2,14 @@
 
 use super::kept::{self, KEEP};
 use super::manifest::{Lines, Manifest, validate};
-use super::{Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, h5};
-use hdf5::plist::dataset_create::Layout;
+use super::{Attribute, Cause, Checkpoint, CheckpointError, FORMAT_VERSION, dataset, h5};
 use hdf5::{File, Group, H5Type, Location};
 use indexmap::IndexMap;
-use std::collections::HashSet;
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 use tessera_core::Tensor;
-use tessera_core::tensor::{Data, canonical_bits_f32, canonical_bits_f64};
-
-/// Deflate's level. A run of 3.1 MB (L-BFGS pairs, a field, losses), written on one Xeon core:
-/// level 0 makes 3.13 MB in 34 ms, 1 makes 2.62 MB and 4 makes 2.60 MB in about 0.12 s, 9 makes
-/// 2.59 MB in 0.85 s. Reading it back takes 20 to 30 ms at any level.
-pub(super) const DEFLATE_LEVEL: u8 = 1;
-
-/// Datasets up to this size live in the object header, under its checksum, where filters cannot be.
-const COMPACT_BYTES_MAX: usize = 1024;
-
-/// The least size of a chunk, where a dataset has as much.
-const CHUNK_KIB: usize = 256;
+use tessera_core::tensor::canonical_bits_f64;
 
 /// What happened to the file that was there before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,36 +61,43 @@ pub fn write_keeping(path: &Path, checkpoint: &Checkpoint, keep: u32) -> Result<
 /// # Errors
 /// If the checkpoint holds names or texts that a file cannot, or HDF5 fails.
 pub fn to_bytes(checkpoint: &Checkpoint) -> Result<Vec<u8>, Cause> {
-    validate(checkpoint)?;
-    h5::build(|file| fill(file, checkpoint))
+    validate(checkpoint, [])?;
+    h5::build(|file| {
+        write_frame(file, checkpoint)?;
+        write_manifests(file, &Manifest::of(checkpoint))
+    })
 }
 
 /// Puts a file of `bytes` in the place of `path`.
 fn replace(path: &Path, bytes: &[u8], keep: u32) -> Result<Outcome, Cause> {
-    if path.is_dir() {
-        return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory).into());
-    }
-    let prefix = kept::temporary_prefix(kept::file_name(path)?);
-    let folder = kept::folder(path);
-    // Dropped without `persist`, the temporary file is removed.
-    let mut temporary = temporary_file(folder, &prefix)?;
+    let mut temporary = temporary_file(path)?;
     temporary.write_all(bytes)?;
+    publish(temporary, path, keep)
+}
+
+/// Gives a whole temporary file the name `path`.
+pub(super) fn publish(temporary: NamedTempFile, path: &Path, keep: u32) -> Result<Outcome, Cause> {
     temporary.as_file().sync_all()?;
     let outcome = keep_old(path, keep)?;
     temporary.persist(path).map_err(|error| error.error)?;
-    std::fs::File::open(folder)?.sync_all()?;
+    std::fs::File::open(kept::folder(path))?.sync_all()?;
     kept::remove_older(path, keep)?;
     Ok(outcome)
 }
 
-/// A new file in `folder`, with the permissions that the user's umask gives to any new file.
-fn temporary_file(folder: &Path, prefix: &OsString) -> std::io::Result<tempfile::NamedTempFile> {
+/// A new file beside `path`, with the permissions that the user's umask gives to any new file. Dropped before it is published, it is
+/// removed.
+pub(super) fn temporary_file(path: &Path) -> Result<NamedTempFile, Cause> {
     use std::os::unix::fs::PermissionsExt;
-    tempfile::Builder::new()
-        .prefix(prefix)
+    if path.is_dir() {
+        return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory).into());
+    }
+    let file = tempfile::Builder::new()
+        .prefix(&kept::temporary_prefix(kept::file_name(path)?))
         .suffix(kept::TEMPORARY_SUFFIX)
         .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)
+        .tempfile_in(kept::folder(path))?;
+    Ok(file)
 }
 
 /// Gives the file at `path`, if there is one, a second name: the previous one if it is good, and
@@ -112,7 +106,7 @@ fn keep_old(path: &Path, keep: u32) -> Result<Outcome, Cause> {
     if !path.try_exists()? {
         return Ok(Outcome::Created);
     }
-    let good = super::read(path).is_ok();
+    let good = super::verify(path).is_ok();
     if good && keep == 0 {
         return Ok(Outcome::Replaced);
     }
@@ -137,10 +131,9 @@ fn keep_old(path: &Path, keep: u32) -> Result<Outcome, Cause> {
     Ok(if good { Outcome::Kept(old) } else { Outcome::Moved(old) })
 }
 
-/// Stores everything in `file`.
-fn fill(file: &File, checkpoint: &Checkpoint) -> Result<(), Cause> {
+/// Stores everything but the manifests.
+pub(super) fn write_frame(file: &File, checkpoint: &Checkpoint) -> Result<(), Cause> {
     let header = &checkpoint.header;
-    let manifest = Manifest::of(checkpoint);
     let own = new_group(file, "tessera")?;
     let provenance = new_group(file, "provenance")?;
     let attributes = new_group(file, "tessera/attributes")?;
@@ -160,16 +153,27 @@ fn fill(file: &File, checkpoint: &Checkpoint) -> Result<(), Cause> {
     write_attributes(&attributes, &checkpoint.attributes)?;
     write_attributes(&provenance, &checkpoint.provenance.entries)?;
 
-    let mut groups = HashSet::new();
     for (path, tensor) in &checkpoint.datasets {
-        for (end, _) in path.match_indices('/') {
-            let group = &path[..end];
-            if group != "provenance" && groups.insert(group) {
-                new_group(file, group)?;
-            }
-        }
+        make_groups(file, path)?;
         write_tensor(file, path, tensor)?;
     }
+    Ok(())
+}
+
+/// Makes the groups that the dataset at `path` lies in, as far as they are not there.
+pub(super) fn make_groups(file: &File, path: &str) -> Result<(), Cause> {
+    let groups = path.match_indices('/').map(|(end, _)| &path[..end]);
+    for group in groups {
+        if !file.link_exists(group) {
+            new_group(file, group)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores the manifests, after all that they list.
+pub(super) fn write_manifests(file: &File, manifest: &Manifest) -> Result<(), Cause> {
+    let (own, provenance) = (file.group("tessera")?, file.group("provenance")?);
     write_manifest(&own, file, &manifest.compared)?;
     write_manifest(&provenance, &provenance, &manifest.provenance)
 }
@@ -204,46 +208,7 @@ fn new_group(file: &File, path: &str) -> Result<Group, Cause> {
 
 fn write_tensor(file: &File, path: &str, tensor: &Tensor) -> Result<(), Cause> {
     let shape = tensor.shape();
-    let dataset = match tensor.data() {
-        Data::F64(v) => {
-            let v: Vec<f64> = v.iter().map(|&x| f64::from_bits(canonical_bits_f64(x))).collect();
-            write_values(file, path, shape, &v)
-        }
-        Data::F32(v) => {
-            let v: Vec<f32> = v.iter().map(|&x| f32::from_bits(canonical_bits_f32(x))).collect();
-            write_values(file, path, shape, &v)
-        }
-        Data::I64(v) => write_values(file, path, shape, v),
-        Data::I32(v) => write_values(file, path, shape, v),
-        Data::U64(v) => write_values(file, path, shape, v),
-        Data::U32(v) => write_values(file, path, shape, v),
-        Data::Bool(v) => {
-            let v: Vec<u8> = v.iter().map(|&x| u8::from(x)).collect();
-            write_values(file, path, shape, &v)
-        }
-    }?;
-    h5::write_text_attribute(&dataset, "dtype", tensor.dtype().name())?;
-    h5::write_text_attribute(&dataset, "sha256", &tensor.digest())
-}
-
-fn write_values<T: H5Type>(
-    file: &File,
-    path: &str,
-    shape: &[usize],
-    values: &[T],
-) -> Result<hdf5::Dataset, Cause> {
-    let bytes = std::mem::size_of_val(values);
-    let empty = file.new_dataset::<T>();
-    let builder = if shape.is_empty() { empty.shape(()) } else { empty.shape(shape) };
-    let builder = match bytes {
-        // Nothing to store, and a chunk cannot be empty.
-        0 => builder,
-        1..=COMPACT_BYTES_MAX => builder.layout(Layout::Compact),
-        _ => builder.chunk_min_kb(CHUNK_KIB).shuffle().deflate(DEFLATE_LEVEL).fletcher32(),
-    };
-    let dataset = builder.create(path)?;
-    if bytes > 0 {
-        dataset.as_writer().write_raw(values)?;
-    }
-    Ok(dataset)
+    let stored = dataset::create(file, path, tensor.dtype(), shape)?;
+    dataset::write(&stored, 0..shape.first().copied().unwrap_or(1), &tensor.canonical_bytes())?;
+    dataset::label(&stored, tensor.dtype(), &tensor.digest())
 }

@@ -18,15 +18,17 @@ pub struct CutsError {
     pub cuts: Vec<usize>,
 }
 
-/// The part of an even share by which a rank may hold more, where that lets it hold fewer and larger subtrees. A block is also allowed.
-const UNEVEN: f64 = 1.0 / 16.0;
+/// The part of an even share by which a rank may hold more, where that lets it hold fewer and larger subtrees. It is little, because a block costs more than a
+/// message: its gradient takes a core some hundred times as long as its bytes take on the network (77 ns to 0.64 ns for a parameter of a dense network, at
+/// 100 GFLOP/s and 100 Gbit/s), and all wait for the rank that has the most. A share of fewer than 128 blocks has the freedom of its last block only.
+const UNEVEN: f64 = 1.0 / 128.0;
 
 /// The part of its freedom that a cut takes; the rest is left to the cuts on both sides of it. Of the parts tried (1/3 to 1) it leaves the fewest
 /// subtrees on 4 to 1,024 ranks of 36 to 1,000 blocks.
 const FREEDOM: f64 = 2.0 / 3.0;
 
 impl Layout {
-    /// `rows` rows over `size` ranks (0 is taken as 1): none has more than 1/16, or less than a block, above an even share.
+    /// `rows` rows over `size` ranks (0 is taken as 1): none has more than 1/128, or less than a block, above an even share.
     ///
     /// Ranks are halved, and each cut between halves lies where the law's tree has its highest node, as far as the shares allow: so a
     /// rank, and a group of ranks, holds few subtrees and sends little.
@@ -154,7 +156,7 @@ mod tests {
                     assert_eq!(range.start, next);
                     next = range.end;
                     let share = rows as f64 / size as f64;
-                    assert!(range.len() as f64 <= share * (1.0 + 1.0 / 16.0) + 256.0, "{rows} over {size}");
+                    assert!(range.len() as f64 <= share * (1.0 + 1.0 / 128.0) + 256.0, "{rows} over {size}");
                 }
                 assert_eq!(next, rows);
             }
@@ -166,15 +168,15 @@ mod tests {
         for (start, end, want) in [(0, 7, 0), (5, 5, 5), (5, 6, 6), (5, 8, 8), (9, 15, 12), (75, 82, 80)] {
             assert_eq!(highest(start..=end), want, "{start} to {end}");
         }
-        // 157 blocks: a share is 39.25 and may have 41.
-        assert_eq!(Layout::even(40_000, 4).cuts, [0, 40, 80, 120, 157]);
+        // 157 blocks: a share is 39.25 and may have 40.
+        assert_eq!(Layout::even(40_000, 4).cuts, [0, 40, 78, 118, 157]);
         let most = |rows: usize, size: usize| {
             let layout = Layout::even(rows, size);
             (0..size).map(|rank| layout.subtrees(rank..rank + 1).len()).max()
         };
         assert_eq!(most(32 * 256 * 1024, 1024), Some(1));
-        assert_eq!(most(1000 * 256 * 8, 8), Some(1)); // 1,024 blocks each but for the last
-        assert!(most(10_000 * 1024, 1024) <= Some(3));
+        assert_eq!(most(1022 * 256 * 8, 8), Some(1)); // 1,024 blocks each but for the last
+        assert!(most(10_000 * 1024, 1024) <= Some(6));
     }
 
     #[test]
