@@ -18,7 +18,8 @@
 
 use super::aligned::Room;
 use super::product::{
-    Begin, Left, Matrix, PANEL_COLUMNS, Plane, Right, Sums, panel, panel_columns, strip, waiting_planes,
+    Ahead, Begin, Left, Matrix, PANEL_COLUMNS, Plane, Right, Sums, panel, panel_columns, strip,
+    waiting_planes,
 };
 use crate::ir::DType;
 use crate::memory::room;
@@ -43,6 +44,9 @@ pub(super) const GRAIN: usize = 1 << 20;
 
 /// Rows of the left operand that are copied together.
 const ROWS_COPIED: usize = 64;
+
+/// The most of a slab that is asked for while the one before it is computed; both stay in L2.
+const AHEAD_BYTES: usize = 512 << 10;
 
 /// Rows up to which the right operand is read where it stands.
 const ROWS_DIRECT: usize = 24;
@@ -303,6 +307,42 @@ impl<T: Real> Part<T> {
     }
 }
 
+/// What the next slab reads of both operands, where it lies in one piece: it is asked for while this slab is computed, a share
+/// with each panel. Without that memory and arithmetic take turns where an operand serves few rows or columns.
+struct Next<T> {
+    /// Start and elements.
+    pieces: [(*const T, usize); 2],
+    share: usize,
+}
+
+impl<T: Real> Next<T> {
+    /// The terms from `first` on of the operands of `part`, in as many shares as there are `panels`.
+    #[inline(always)]
+    fn new(part: &Part<T>, first: usize, panels: usize) -> Next<T> {
+        let Part { a, b, m, n, k, .. } = *part;
+        let terms = BLOCK.min(k - first);
+        let piece = |by_term: Matrix<T>, width: usize| match by_term.column == 1 && by_term.row == width {
+            true => (by_term.start.wrapping_add(first * width), terms * width),
+            false => (by_term.start, 0),
+        };
+        let pieces = [piece(a.transposed(), m), piece(b, n)];
+        let elements = pieces[0].1 + pieces[1].1;
+        let share =
+            if elements * size_of::<T>() > AHEAD_BYTES { 0 } else { elements.div_ceil(panels.max(1)) };
+        Next { pieces, share }
+    }
+
+    /// The next share, for a panel over `terms` terms.
+    #[inline(always)]
+    fn next(&mut self, terms: usize) -> Ahead<T> {
+        let Next { pieces: [one, other], share } = self;
+        let piece = if one.1 > 0 { one } else { other };
+        let ahead = Ahead { start: piece.0, step: if piece.1 > 0 { *share / terms.max(1) } else { 0 } };
+        *piece = (piece.0.wrapping_add(*share), piece.1.saturating_sub(*share));
+        ahead
+    }
+}
+
 /// Room for the copies and partial results of one product after the other.
 struct Rooms<T> {
     left: Room<T>,
@@ -379,6 +419,7 @@ impl<T: Real> Part<T> {
             let (target, waiting) = (rooms.planes[joined.start], &rooms.planes[joined]);
             // SAFETY: slab, panels and results lie in the operands, and the copies have their room.
             unsafe {
+                let mut next = Next::new(&self, first + terms, m.div_ceil(strip::<T>()) * panels().count());
                 let b = b.at(first, 0);
                 if !direct {
                     for start in panels() {
@@ -395,12 +436,19 @@ impl<T: Real> Part<T> {
                         for start in panels() {
                             let step = panel_columns(n - start, V::WIDTH);
                             let columns = step.min(n - start);
+                            let ahead = Some(next.next(terms));
                             let right = match direct {
-                                true => Right { start: b.at(0, start).start, step: b.row, readable: columns },
+                                true => Right {
+                                    start: b.at(0, start).start,
+                                    step: b.row,
+                                    readable: columns,
+                                    ahead,
+                                },
                                 false => Right {
                                     start: rooms.right.start().add(start * terms),
                                     step,
                                     readable: step,
+                                    ahead,
                                 },
                             };
                             let sums = Sums { begin, target, waiting, row: group + i, column: start };
