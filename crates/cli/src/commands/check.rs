@@ -17,30 +17,32 @@ use tessera_core::diagnostic::{Colour, Diagnostics};
 /// derivatives with each other by ⟨u, H v⟩ = ⟨v, H u⟩, and each position of a batch with the module
 /// alone; the table shows the error of the worst element and the bound it must keep.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("derivatives").multiple(true))]
 #[command(after_help = "Examples:
   tessera check heat.mlir
   tessera check heat.mlir --gradients
   tessera check heat.mlir --gradients --extent 8 --range 0.5,2
+  tessera check heat.mlir --find-nan          # the same, and where NaN and infinities come from
 
 Exit code 0 if all is well, 1 if a law is broken or a derivative is wrong, 2 if the file cannot be read.")]
 pub struct Check {
     /// The program; - for stdin
     file: PathBuf,
     /// Compare every derivative with finite differences
-    #[arg(long)]
+    #[arg(long, group = "derivatives")]
     gradients: bool,
     /// What every `?` extent is while derivatives are checked
-    #[arg(long, value_name = "N", default_value_t = 3, requires = "gradients",
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "derivatives",
           value_parser = clap::value_parser!(u16).range(1..))]
     extent: u16,
     /// The seed of inputs and directions
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "gradients")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "derivatives")]
     seed: u64,
     /// Where float inputs lie [default: -1,1, or 0.25,1.25 where that is outside a domain]
-    #[arg(long, value_name = "LOW,HIGH", requires = "gradients", value_parser = range, allow_hyphen_values = true)]
+    #[arg(long, value_name = "LOW,HIGH", requires = "derivatives", value_parser = range, allow_hyphen_values = true)]
     range: Option<(f64, f64)>,
-    /// Where a derivative is not finite, name the operation that NaN or the infinity comes from
-    #[arg(long, requires = "gradients")]
+    /// Check derivatives, and where one is not finite name the operation that NaN or the infinity comes from
+    #[arg(long, group = "derivatives")]
     find_nan: bool,
     /// Print what was found as JSON
     #[arg(long)]
@@ -64,7 +66,7 @@ impl Check {
             Err(LoadError::Wrong(diagnostics)) => return Ok(self.broken(&diagnostics)),
             Err(error) => return Err(error.into()),
         };
-        let reports = if self.gradients { self.gradients(&loaded)? } else { Vec::new() };
+        let reports = if self.checks_derivatives() { self.gradients(&loaded)? } else { Vec::new() };
         let passed = reports.iter().all(GradientReport::passed);
         let exit = if passed { Exit::Done } else { Exit::Failed };
         let text = if self.json {
@@ -75,6 +77,10 @@ impl Check {
         };
         let problems = if self.find_nan { self.origins(&loaded, &reports)? } else { String::new() };
         Ok(Report { exit, problems, ..Report::done(text) })
+    }
+
+    fn checks_derivatives(&self) -> bool {
+        self.gradients || self.find_nan
     }
 
     /// Where NaN and infinities come from in the targets of `reports` that are not finite.
@@ -143,7 +149,7 @@ impl Check {
         }
         let (modules, statements) = (loaded.written.modules.len(), loaded.written.transforms.len());
         let counts = format!("{} and {}", counted(modules, "module"), counted(statements, "derivative"));
-        let verdict = match (passed, self.gradients) {
+        let verdict = match (passed, self.checks_derivatives()) {
             (true, true) if statements == 0 => "well formed; no statement asks for a derivative".to_owned(),
             (true, true) => {
                 let unclear = reports.iter().flat_map(|r| &r.checks).any(|c| c.verdict() == Verdict::Unclear);
