@@ -294,6 +294,7 @@ fn opt_carries_out_statements_and_runs_passes() {
     assert!(generic.contains("\"tgraph.reduce\"("), "{generic}");
     let plan = stdout(&tessera(&["opt", &file, "--plan", "--extent", "4096"]));
     assert!(plan.contains("plan of @heat_grad") && plan.contains("region of 4096 rows"), "{plan}");
+    assert_eq!(stdout(&tessera(&["opt", &file, "--generic", "--pass", "share,dead"])), generic);
     let unknown = tessera(&["opt", &file, "--pass", "everything"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(stderr(&unknown).contains("must be one of expand, canonical, fold, share, dead, collapse, all"));

@@ -26,7 +26,7 @@ pub struct Opt {
     #[arg(long, conflicts_with = "generic")]
     hex: bool,
     /// Run this pass, in the order given; `all` runs every exact pass until nothing changes
-    #[arg(long = "pass", value_name = "NAME", value_parser = known_pass)]
+    #[arg(long = "pass", value_name = "NAME", value_parser = known_pass, value_delimiter = ',')]
     passes: Vec<String>,
     /// Print how the CPU engine would run each module instead: regions of rows, reductions, stores
     #[arg(long)]
@@ -49,7 +49,7 @@ fn help() -> String {
         "Passes:\n{}\n\nRewrites:\n{}\n\nExamples:
   tessera opt heat.mlir
   tessera opt heat.mlir --pass all --generic
-  tessera opt heat.mlir --pass expand --pass share
+  tessera opt heat.mlir --pass expand,share
   tessera opt heat.mlir --plan --extent 4096
   tessera opt heat.mlir --explain-memory --extent 4096
 

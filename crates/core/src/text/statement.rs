@@ -397,10 +397,8 @@ fn unknown_op(word: Name) -> Diagnostic {
     let diagnostic = Diagnostic::new("op-1", message).at(word.span);
     let syntax = ["arg", "tangent", "return"];
     if let Some(entry) = described_by(word.text) {
-        return diagnostic.help(format!(
-            "`tgraph.{}` is described by this word, as in `{}`",
-            entry.name, entry.example
-        ));
+        return diagnostic
+            .help(format!("`tgraph.{}` is described by this word, as in `{}`", entry.name, entry.example));
     }
     match nearest(word.text, ops::entries().iter().map(|entry| entry.name).chain(syntax)) {
         Some(known) => diagnostic.help(format!("an operation with a similar name is `tgraph.{known}`")),
@@ -414,7 +412,11 @@ fn described_by(word: &str) -> Option<&'static ops::Entry> {
         let mut words = entry.summary.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         words.position(|said| said == word).map(|place| (place, *entry))
     };
-    ops::entries().iter().filter_map(|entry| place(&entry)).min_by_key(|&(place, _)| place).map(|(_, entry)| entry)
+    ops::entries()
+        .iter()
+        .filter_map(|entry| place(&entry))
+        .min_by_key(|&(place, _)| place)
+        .map(|(_, entry)| entry)
 }
 
 /// The operation, if it read every attribute as it was meant. An operation that does not print an
