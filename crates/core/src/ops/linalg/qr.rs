@@ -182,6 +182,19 @@ impl Factorisation for Qr {
     }
 }
 
+/// The shortest of the least squares solutions of a matrix of full rank.
+fn by_qr(b: &mut Builder, a: Value, rhs: Value) -> Value {
+    if is_wide(b.ty(a)) {
+        let transposed = b.matrix_transposed(a);
+        let [q, r, _] = b.qr(transposed);
+        let y = b.triangular_solve(Triangle::UPPER.transposed(), r, rhs);
+        return b.matmul(q, y);
+    }
+    let [q, r, _] = b.qr(a);
+    let rhs = b.product_tn(q, rhs);
+    b.triangular_solve(Triangle::UPPER, r, rhs)
+}
+
 impl Rule for Lstsq {
     fn name(&self) -> &'static str {
         "lstsq"
@@ -217,24 +230,17 @@ impl Rule for Lstsq {
     }
 
     fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
-        let (a, rhs) = (x[0], x[1]);
-        if let Some(tol) = self.tol {
-            return b.ty(a).static_shape().map(|_| vec![applied(b, a, tol, rhs)]);
-        }
-        if is_wide(b.ty(a)) {
-            let transposed = b.matrix_transposed(a);
-            let [q, r, _] = b.qr(transposed);
-            let y = b.triangular_solve(Triangle::UPPER.transposed(), r, rhs);
-            return Some(vec![b.matmul(q, y)]);
-        }
-        let [q, r, _] = b.qr(a);
-        let rhs = b.product_tn(q, rhs);
-        Some(vec![b.triangular_solve(Triangle::UPPER, r, rhs)])
+        // Which way it is solved follows from the extents.
+        b.ty(x[0]).static_shape()?;
+        Some(vec![match self.tol {
+            Some(tol) => applied(b, x[0], tol, x[1]),
+            None => by_qr(b, x[0], x[1]),
+        }])
     }
 
     fn expand_for_derivative(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
         if self.tol.is_none() {
-            return self.expand(b, x);
+            return Some(vec![by_qr(b, x[0], x[1])]);
         }
         let inverse = b.apply(Arc::new(Pinv { tol: self.tol }), &x[..1]);
         Some(vec![b.matmul(inverse, x[1])])
