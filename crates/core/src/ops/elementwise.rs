@@ -285,6 +285,11 @@ impl Direction {
         }
     }
 
+    /// The relation between two integers.
+    pub(crate) fn of_integers(self, x: i64, y: i64) -> bool {
+        self.holds_between(&[x], &[y])[0]
+    }
+
     /// The relation between each element of `x` and of `y`.
     fn holds_between<T: PartialOrd>(self, x: &[T], y: &[T]) -> Vec<bool> {
         let pairs = x.iter().zip(y);

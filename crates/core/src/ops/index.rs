@@ -278,6 +278,10 @@ impl Rule for Gather {
     fn for_one_row(&self, x: &[&Type], _: &Type) -> Option<Op> {
         Some(Arc::new(Gather { along: self.along.on_one_row(x[1])? }))
     }
+
+    fn kernel(&self) -> Kernel<'_> {
+        if self.along.axis == 0 { Kernel::Gather } else { Kernel::Opaque }
+    }
 }
 
 impl Linear for Gather {

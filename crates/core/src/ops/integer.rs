@@ -24,6 +24,13 @@ pub(super) fn map<T: Discrete>(function: Function, x: &[T], y: &[T]) -> Vec<T> {
     dispatch(Level::current(), Map { function, x, y })
 }
 
+impl Function {
+    /// The value on i64, for which it must be defined.
+    pub(crate) fn of_integers(self, x: i64, y: i64) -> i64 {
+        Discrete::value(self, x, y)
+    }
+}
+
 struct Map<'a, T> {
     function: Function,
     x: &'a [T],

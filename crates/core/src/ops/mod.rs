@@ -188,6 +188,12 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether each element of the result is one of the operands', or +0, which one depending on nothing but where it stands: the same for all
+    /// element types, and for operands of one.
+    fn moves(&self) -> bool {
+        false
+    }
+
     /// The operation for a tile of `rows` rows, where an attribute states the row extent.
     fn for_rows(&self, _rows: usize) -> Option<Op> {
         None
@@ -484,6 +490,32 @@ pub enum Kernel<'a> {
     },
     /// Side by side along the last axis.
     ConcatColumns,
+    /// The parts of the first operand along its leading axis at the integers of the second; +0 for one outside.
+    Gather,
+    /// The only region, applied to the operands.
+    Call,
+    /// The region that the first operand chooses, applied to the others: the first where it is true, or that of its number, the nearest for one
+    /// outside.
+    Choice,
+    /// The second region applied to the carried values, the first `carries` operands, and all others while the first gives true, `max` times at most.
+    While {
+        /// Carried values.
+        carries: usize,
+        /// The most rounds.
+        max: Option<usize>,
+    },
+    /// The only region applied to `carries` carried values, the next row of each of `rows` sequences, and all other operands; what it gives
+    /// beside the carried values is stacked.
+    Scan {
+        /// Carried values.
+        carries: usize,
+        /// Sequences.
+        rows: usize,
+        /// Rounds where there is no sequence.
+        length: Option<usize>,
+        /// From the last row to the first.
+        reverse: bool,
+    },
     /// [`Rule::evaluate`].
     Opaque,
 }

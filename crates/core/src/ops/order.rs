@@ -146,6 +146,10 @@ impl Rule for Reverse {
         vec![y]
     }
 
+    fn moves(&self) -> bool {
+        true
+    }
+
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Linear(self)
     }

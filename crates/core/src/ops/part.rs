@@ -219,6 +219,10 @@ impl Rule for Slice {
         vec![x[0].gathered(&shape, &steps, offset)]
     }
 
+    fn moves(&self) -> bool {
+        true
+    }
+
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Linear(self)
     }
@@ -358,6 +362,10 @@ impl Rule for Pad {
         vec![y]
     }
 
+    fn moves(&self) -> bool {
+        true
+    }
+
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Linear(self)
     }
@@ -468,6 +476,10 @@ impl Rule for Concat {
             at += part.shape()[self.axis];
         }
         vec![y]
+    }
+
+    fn moves(&self) -> bool {
+        true
     }
 
     fn calculus(&self) -> Calculus<'_> {

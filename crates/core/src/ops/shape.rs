@@ -199,6 +199,10 @@ impl Rule for Broadcast {
         vec![x[0].gathered(&shape, &steps, 0)]
     }
 
+    fn moves(&self) -> bool {
+        true
+    }
+
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Linear(self)
     }
@@ -525,6 +529,10 @@ impl Rule for Transpose {
         let shape: Vec<usize> = self.permutation.iter().map(|&p| x[0].shape()[p]).collect();
         let steps: Vec<usize> = self.permutation.iter().map(|&p| own[p]).collect();
         vec![x[0].gathered(&shape, &steps, 0)]
+    }
+
+    fn moves(&self) -> bool {
+        true
     }
 
     fn calculus(&self) -> Calculus<'_> {

@@ -84,22 +84,7 @@ fn product<T: Real>(
     let Extents { batch, m, n, k } = e;
     assert_eq!((a.len(), b.len()), (batch * m * k, batch * k * n), "operands must have the extents");
     let mut y: Vec<T> = room(batch * m * n);
-    let strides = |transposed: bool, rows: usize, columns: usize| match transposed {
-        true => (1, rows),
-        false => (columns, 1),
-    };
-    let (a_row, a_column) = strides(op.transpose_a, m, k);
-    let (b_row, b_column) = strides(op.transpose_b, k, n);
-    let first = Part {
-        a: Matrix { start: a.as_ptr(), row: a_row, column: a_column },
-        b: Matrix { start: b.as_ptr(), row: b_row, column: b_column },
-        y: Plane { start: y.as_mut_ptr(), row: n },
-        m,
-        n,
-        k,
-        begin: Begin::Zero,
-    };
-    let batch = Batch { first, count: batch };
+    let batch = Batch::new(op, e, a.as_ptr(), b.as_ptr(), y.as_mut_ptr());
     match pool {
         Some(pool) if is_shared(e) => {
             // The law's subtrees of slabs are uneven: more of them than threads even this out.
@@ -112,6 +97,59 @@ fn product<T: Real>(
     // SAFETY: the parts have written all results.
     unsafe { y.set_len(batch.count * m * n) };
     y
+}
+
+/// The products of extents `e` of the elements at `a` and `b`, written to `y`, on this thread.
+///
+/// # Safety
+/// They must hold that many elements, and those of `y` be this call's alone.
+pub(super) unsafe fn matmul_at<T: Real>(
+    level: Level,
+    op: &Matmul,
+    e: Extents,
+    a: *const T,
+    b: *const T,
+    y: *mut T,
+) {
+    let batch = Batch::new(op, e, a, b, y);
+    let first = batch.first;
+    match first.reads_directly() && first.a.column == 1 && first.k <= BLOCK {
+        true => dispatch(level, InPlace(batch)),
+        false => batch.run(level, 1),
+    }
+}
+
+/// Products of one slab whose operands are read where they stand.
+struct InPlace<T>(Batch<T>);
+
+impl<T: Real> Kernel for InPlace<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let InPlace(Batch { first, count }) = self;
+        for i in 0..count {
+            // SAFETY: the products lie in the operands, and the panels in the product.
+            unsafe {
+                let Part { a, b, y, m, n, k, begin } = first.product(i);
+                for row in (0..m).step_by(strip::<T>()) {
+                    let left =
+                        Left { start: a.at(row, 0).start, strip: strip::<T>() * a.row, row: a.row, step: 1 };
+                    let mut column = 0;
+                    while column < n {
+                        let step = panel_columns(n - column, <T::Vector<S> as Lanes>::WIDTH);
+                        let columns = step.min(n - column);
+                        let start = b.at(0, column).start;
+                        let right = Right { start, step: b.row, readable: columns, ahead: None };
+                        let sums = Sums { begin, target: y, waiting: &[], row, column };
+                        let rows = strip::<T>().min(m - row);
+                        panel::<T::Vector<S>>(left, right, k, sums, rows, columns);
+                        column += step;
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// `c[m × n] − a[m × k]·b[k × n]` over `c`, for `size` [m, n, k], by as many threads of a pool: every result is one chain, which goes on at the number
@@ -205,6 +243,25 @@ fn first_part(whole: usize, shares: usize, unit: usize) -> usize {
 }
 
 impl<T: Real> Batch<T> {
+    /// The products of extents `e` of the elements at `a` and `b`, to be written to `y`.
+    fn new(op: &Matmul, e: Extents, a: *const T, b: *const T, y: *mut T) -> Batch<T> {
+        let Extents { batch, m, n, k } = e;
+        let matrix = |start: *const T, transposed: bool, rows: usize, columns: usize| match transposed {
+            true => Matrix { start, row: 1, column: rows },
+            false => Matrix { start, row: columns, column: 1 },
+        };
+        let first = Part {
+            a: matrix(a, op.transpose_a, m, k),
+            b: matrix(b, op.transpose_b, k, n),
+            y: Plane { start: y, row: n },
+            m,
+            n,
+            k,
+            begin: Begin::Zero,
+        };
+        Batch { first, count: batch }
+    }
+
     fn run(self, level: Level, shares: usize) {
         match self.count {
             0 => {}
@@ -364,7 +421,11 @@ impl<T: Real> Rooms<T> {
             *plane = Plane { start: unsafe { partial.start().add(i * m * n) }, row: n };
         }
         Rooms {
-            left: Room::new(if a.column == 1 { 0 } else { ROWS_COPIED * BLOCK }),
+            left: Room::new(if a.column == 1 {
+                0
+            } else {
+                m.min(ROWS_COPIED).next_multiple_of(strip::<T>()) * k.min(BLOCK)
+            }),
             right: Room::new(if part.reads_directly() {
                 0
             } else {

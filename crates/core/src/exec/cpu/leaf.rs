@@ -78,6 +78,11 @@ pub(super) struct Buffers<'a, T> {
 }
 
 impl<T: Real> Buffers<'_, T> {
+    /// Buffers of one row in an arena alone.
+    pub fn of_arena(arena: *mut T) -> Self {
+        Buffers { arena, tile_rows: 1, row: 0, inputs: &[], stores: &[], views: std::ptr::null_mut() }
+    }
+
     /// The start of the tile's elements. Inputs must not be written.
     #[inline(always)]
     pub fn start(&self, buffer: Buffer) -> *mut T {
@@ -435,6 +440,16 @@ fn vector<T: Real>(graph: &Graph, slots: &[Slot], node: usize) -> Vec<T> {
     }
 }
 
+/// Law 3 over lines of n terms, at least 1, which stand one behind the other.
+pub(super) fn reduce_lines<T: Real>(level: Level, combiner: Function, x: &[T], n: usize, y: &mut [T]) {
+    match combiner {
+        Function::Mul => lines_of(level, [x], n, y, PhantomData::<Prod>),
+        Function::Max => lines_of(level, [x], n, y, PhantomData::<Max>),
+        Function::Min => lines_of(level, [x], n, y, PhantomData::<Min>),
+        _ => lines_of(level, [x], n, y, PhantomData::<Sum>),
+    }
+}
+
 /// One tile of a leaf.
 struct Tile<'a, 'r, T> {
     region: &'a Region<'r, T>,
@@ -472,6 +487,7 @@ impl<T: Real> Tile<'_, '_, T> {
             Instruction::Group(group) => dispatch(
                 level,
                 RunGroup {
+                    level,
                     group,
                     rows,
                     buffers: &self.buffers,
@@ -555,12 +571,9 @@ impl<T: Real> Tile<'_, '_, T> {
     fn line(&self, x: [Buffer; 2], dot: bool, combiner: Function) -> T {
         let (level, [x, other]) = (self.region.level, x.map(|x| self.elements(x, 1)));
         let (n, y) = (x.len(), &mut [T::ZERO]);
-        match combiner {
-            _ if dot => lines_of(level, [x, other], n, y, PhantomData::<Sum>),
-            Function::Mul => lines_of(level, [x], n, y, PhantomData::<Prod>),
-            Function::Max => lines_of(level, [x], n, y, PhantomData::<Max>),
-            Function::Min => lines_of(level, [x], n, y, PhantomData::<Min>),
-            _ => lines_of(level, [x], n, y, PhantomData::<Sum>),
+        match dot {
+            true => lines_of(level, [x, other], n, y, PhantomData::<Sum>),
+            false => reduce_lines(level, combiner, x, n, y),
         }
         y[0]
     }
@@ -620,12 +633,9 @@ impl<T: Real> Tile<'_, '_, T> {
         let x = self.elements(x, n * lines);
         // SAFETY: the result's buffer holds `lines` elements per row and is not the operand's.
         let y = unsafe { std::slice::from_raw_parts_mut(target, count) };
-        match combiner {
-            _ if n == 0 => y.fill(if combiner == Function::Mul { T::ONE } else { T::ZERO }),
-            Function::Mul => lines_of(level, [x], n, y, PhantomData::<Prod>),
-            Function::Max => lines_of(level, [x], n, y, PhantomData::<Max>),
-            Function::Min => lines_of(level, [x], n, y, PhantomData::<Min>),
-            _ => lines_of(level, [x], n, y, PhantomData::<Sum>),
+        match n {
+            0 => y.fill(if combiner == Function::Mul { T::ONE } else { T::ZERO }),
+            _ => reduce_lines(level, combiner, x, n, y),
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod aligned;
 mod factor;
+mod flat;
 mod gemm;
 mod group;
 mod leaf;
@@ -28,6 +29,7 @@ use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
 use crate::ops::Kernel;
 use crate::tensor::{Tensor, copy_elements};
+use flat::Flat;
 use leaf::{Region, Spare};
 use rayon::prelude::*;
 use reduce::Reduce;
@@ -43,7 +45,7 @@ pub struct Options {
     pub threads: usize,
     /// SIMD level; `None` is the best one.
     pub level: Option<Level>,
-    /// Rows in a tile; `None` fits a tile's buffers into the L2 cache.
+    /// Rows in a tile; `None` fits a tile's buffers into the L2 cache, and runs graphs of small values without tiles.
     pub tile_rows: Option<usize>,
 }
 
@@ -130,6 +132,8 @@ enum Stage {
     Batch(Batch, Box<Engine>),
     /// A node, and an engine for each of its regions.
     Nested(usize, Vec<Arc<Engine>>),
+    /// A node with small regions.
+    Flat(usize, Flat),
 }
 
 impl Stage {
@@ -151,6 +155,7 @@ impl Stage {
             Stage::F32(tiles) => tiles.program.has_many_leaves(),
             Stage::Batch(batch, _) => batch.count > 1,
             Stage::Nested(_, engines) => engines.iter().any(|engine| engine.stays_in_pool),
+            Stage::Flat(..) => false,
         }
     }
 }
@@ -166,6 +171,8 @@ impl<T: Real> Tiles<T> {
 /// A graph prepared for the CPU.
 pub struct Engine {
     plan: Plan,
+    /// The whole graph's program, if it is small; there are no stages then.
+    flat: Option<Flat>,
     stages: Vec<Stage>,
     /// For each stage the values that no later one reads.
     spent: Vec<Vec<Value>>,
@@ -212,9 +219,10 @@ impl Engine {
         sharding: Option<&Sharding>,
         known: &mut HashMap<*const Plan, Arc<Engine>>,
     ) -> Engine {
-        let stages: Vec<Stage> = plan
-            .steps
-            .iter()
+        let flat = Some(&plan.graph).filter(|_| sharding.is_none() && options.tile_rows.is_none());
+        let flat = flat.and_then(Flat::new);
+        let stages: Vec<Stage> = (plan.steps.iter())
+            .filter(|_| flat.is_none())
             .map(|step| match step {
                 Step::Whole(node) => match (plan.own_rows(*node), sharding) {
                     (Some(rows), Some(sharding)) => {
@@ -230,6 +238,11 @@ impl Engine {
                 Step::Batch(batch) => {
                     let engine = Engine::new((*batch.plan).clone(), options.clone());
                     Stage::Batch(batch.clone(), Box::new(engine))
+                }
+                Step::Nested(Nested { node, .. })
+                    if let (None, Some(flat)) = (options.tile_rows, Flat::of_node(&plan.graph, *node)) =>
+                {
+                    Stage::Flat(*node, flat)
                 }
                 Step::Nested(Nested { node, plans }) => {
                     let mut engine = |plan: &Arc<Plan>| match known.get(&Arc::as_ptr(plan)) {
@@ -250,12 +263,17 @@ impl Engine {
         let stays_in_pool =
             sharding.is_none() && stages.iter().filter(|stage| stage.is_shared(&plan.graph)).count() > 1;
         let spent = plan.spent();
-        Engine { plan, stages, spent, level, pool: pool(options.threads()), stays_in_pool }
+        Engine { plan, flat, stages, spent, level, pool: pool(options.threads()), stays_in_pool }
     }
 
     /// The plan it runs.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Whether the whole graph is small and runs as one list of instructions, without tiles and threads.
+    pub fn is_flat(&self) -> bool {
+        self.flat.is_some()
     }
 
     fn run_stages<'a>(&'a self, slots: &mut [Slot<'a>]) {
@@ -268,6 +286,7 @@ impl Engine {
                 Stage::F32(tiles) => self.run_region(tiles, slots),
                 Stage::Batch(batch, engine) => self.run_batch(batch, engine, slots),
                 Stage::Nested(node, engines) => self.run_nested(*node, engines, slots),
+                Stage::Flat(node, flat) => self.run_flat(*node, flat, slots),
             }
             spent.iter().for_each(|value| slots[value.index()] = Slot::Empty);
         }
@@ -315,6 +334,15 @@ impl Engine {
         let node = &self.plan.graph.nodes()[node];
         let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
         let results = node.op.evaluate_with(&operands, &|i, inputs| engines[i].run(inputs));
+        for (value, tensor) in node.results.iter().zip(results) {
+            slots[value.index()] = Slot::Owned(tensor);
+        }
+    }
+
+    fn run_flat(&self, node: usize, flat: &Flat, slots: &mut [Slot]) {
+        let node = &self.plan.graph.nodes()[node];
+        let operands: Vec<&Tensor> = node.operands.iter().map(|v| slots[v.index()].get()).collect();
+        let results = flat.run(self.level, &operands);
         for (value, tensor) in node.results.iter().zip(results) {
             slots[value.index()] = Slot::Owned(tensor);
         }
@@ -381,6 +409,9 @@ impl Executable for Engine {
     }
 
     fn run(&self, inputs: &[&Tensor]) -> Vec<Tensor> {
+        if let Some(flat) = &self.flat {
+            return flat.run(self.level, inputs);
+        }
         let graph = &self.plan.graph;
         if self.stages.is_empty() {
             // Such is the condition of most loops: one of the carried values.

@@ -12,7 +12,10 @@ pub fn cholesky<T: Real>(a: &mut [T], n: usize) -> i64 {
     let mut info = 0;
     for j in 0..n {
         for i in j..n {
-            let sum = (0..j).fold(a[i * n + j], |sum, k| a[i * n + k].fnma(a[j * n + k], sum));
+            let mut sum = a[i * n + j];
+            for k in 0..j {
+                sum = a[i * n + k].fnma(a[j * n + k], sum);
+            }
             a[i * n + j] = match i == j {
                 true => root(sum, j, &mut info),
                 false => sum / a[j * n + j],
@@ -59,11 +62,13 @@ pub fn lu<T: Real>(a: &mut [T], n: usize, rows: &mut [i64]) -> i64 {
             rows.swap(k, pivot);
         }
         note_pivot(a[k * n + k], k, &mut info);
-        for i in k + 1..n {
-            let l = quotient(a[i * n + k], a[k * n + k]);
-            a[i * n + k] = l;
-            for j in k + 1..n {
-                a[i * n + j] = l.fnma(a[k * n + j], a[i * n + j]);
+        let (above, below) = a.split_at_mut((k + 1) * n);
+        let row = &above[k * n..];
+        for other in below.chunks_exact_mut(n) {
+            let l = quotient(other[k], row[k]);
+            other[k] = l;
+            for (x, &u) in other[k + 1..].iter_mut().zip(&row[k + 1..]) {
+                *x = l.fnma(u, *x);
             }
         }
     }

@@ -41,14 +41,18 @@ impl Triangle {
 /// they became known, and is then divided by op(T)ᵢᵢ.
 #[inline(always)]
 pub fn triangular_solve<T: Real>(triangle: Triangle, t: &[T], n: usize, x: &mut [T], columns: usize) {
-    let element = |i: usize, k: usize| if triangle.transpose { t[k * n + i] } else { t[i * n + k] };
-    let order = |step: usize| if triangle.is_forward() { step } else { n - 1 - step };
+    // No closures: one that is not inlined leaves the level that it runs at, and calls a function for every fma.
+    let (row, column) = if triangle.transpose { (1, n) } else { (n, 1) };
+    let forward = triangle.is_forward();
     for step in 0..n {
-        let i = order(step);
+        let i = if forward { step } else { n - 1 - step };
         for j in 0..columns {
-            let known = (0..step).map(order);
-            let sum = known.fold(x[i * columns + j], |sum, k| element(i, k).fnma(x[k * columns + j], sum));
-            x[i * columns + j] = if triangle.unit { sum } else { sum / element(i, i) };
+            let mut sum = x[i * columns + j];
+            for known in 0..step {
+                let k = if forward { known } else { n - 1 - known };
+                sum = t[i * row + k * column].fnma(x[k * columns + j], sum);
+            }
+            x[i * columns + j] = if triangle.unit { sum } else { sum / t[i * n + i] };
         }
     }
 }

@@ -83,4 +83,8 @@ impl Rule for Call {
     fn expand(&self, b: &mut Builder, x: &[Value]) -> Option<Vec<Value>> {
         Some(b.inline(self.callee(), x).expect("the call was verified"))
     }
+
+    fn kernel(&self) -> Kernel<'_> {
+        Kernel::Call
+    }
 }

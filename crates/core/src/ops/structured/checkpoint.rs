@@ -163,6 +163,10 @@ impl Rule for Checkpoint {
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Structured(self)
     }
+
+    fn kernel(&self) -> Kernel<'_> {
+        Kernel::Call
+    }
 }
 
 impl Structured for Checkpoint {

@@ -286,6 +286,10 @@ impl Rule for Cond {
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Structured(self)
     }
+
+    fn kernel(&self) -> Kernel<'_> {
+        Kernel::Choice
+    }
 }
 
 impl Structured for Cond {

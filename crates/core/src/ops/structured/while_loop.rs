@@ -255,6 +255,10 @@ impl Rule for While {
     fn calculus(&self) -> Calculus<'_> {
         Calculus::Structured(self)
     }
+
+    fn kernel(&self) -> Kernel<'_> {
+        Kernel::While { carries: self.carries, max: self.max }
+    }
 }
 
 impl Structured for While {

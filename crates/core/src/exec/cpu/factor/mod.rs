@@ -90,6 +90,25 @@ pub(super) fn run(
     }
 }
 
+/// P A = L U over `a`, n×n, on this thread: writes to `rows` which row stands where, and gives the status.
+pub(super) fn lu_of<T: Real>(level: Level, a: &mut [T], n: usize, rows: &mut [i64]) -> i64 {
+    assert_eq!((a.len(), rows.len()), (n * n, n), "a matrix and its rows");
+    // SAFETY: the matrix is borrowed for this call.
+    unsafe { lu::lu(Work { level, threads: 1 }, Plane { start: a.as_mut_ptr(), row: n }, n, rows) }
+}
+
+/// op(T) X = B over `x`, n rows of `columns`, on this thread.
+pub(super) fn solve_of<T: Real>(
+    level: Level,
+    triangle: Triangle,
+    t: &[T],
+    n: usize,
+    x: &mut [T],
+    columns: usize,
+) {
+    solve::solve(Work { level, threads: 1 }, triangle, t, n, x, columns);
+}
+
 struct Engine<'a> {
     level: Level,
     pool: Option<&'a rayon::ThreadPool>,

@@ -16,11 +16,11 @@ pub(super) use build::{GroupBuilder, Source};
 
 use super::leaf::Buffers;
 use super::schedule::Buffer;
-use crate::numerics::dispatch::Kernel;
+use crate::numerics::dispatch::{Kernel, Level};
 use crate::numerics::lanes::{Lanes, Number, Real, Simd};
 use crate::numerics::math::atan::Atan2;
 use crate::numerics::math::pow::Pow;
-use crate::numerics::math::{Elementary, UnaryFn, map_pair_lanes, map_unary_lanes};
+use crate::numerics::math::{Elementary, UnaryFn, map_pair, map_unary};
 use crate::ops::{Direction, Function};
 use chain::Link;
 
@@ -68,6 +68,7 @@ pub(super) struct Group<T> {
 
 /// One group over one tile.
 pub(super) struct RunGroup<'a, T> {
+    pub level: Level,
     pub group: &'a Group<T>,
     pub rows: usize,
     pub buffers: &'a Buffers<'a, T>,
@@ -138,7 +139,7 @@ impl<T: Real> RunGroup<'_, T> {
                 Step::Chain(links) => self.chain::<V>(links, start, count),
                 Step::Function(function, [a, b], y) => {
                     let (a, b) = (self.read(*a, start), self.read(*b, start));
-                    function_loop::<T, V>(*function, a, b, self.write(*y, start), count);
+                    function_loop::<T, V>(self.level, *function, a, b, self.write(*y, start), count);
                 }
                 Step::Compare(direction, [a, b], y) => {
                     let (a, b) = (self.read(*a, start), self.read(*b, start));
@@ -215,13 +216,15 @@ unsafe fn each<T: Real, V: Lanes<Scalar = T>>(
 
 #[inline(always)]
 unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
+    level: Level,
     function: Function,
     a: *const T,
     b: *const T,
     y: *mut T,
     count: usize,
 ) {
-    // The long ones run two vectors at a time, which hides the latency of their chains.
+    // The long ones run two vectors at a time, which hides the latency of their chains; as functions of their own, so that a group without them does not
+    // begin with loading their tables.
     macro_rules! twins {
         ($($name:ident)*; $($pair:ident = $value:ty),*) => {
             match function {
@@ -229,14 +232,14 @@ unsafe fn function_loop<T: Real, V: Elementary<Scalar = T>>(
                     // SAFETY: the caller's pointers are valid for `count` elements; a step never
                     // writes where it reads.
                     let (x, y) = unsafe { (std::slice::from_raw_parts(a, count), std::slice::from_raw_parts_mut(y, count)) };
-                    return map_unary_lanes::<V>(UnaryFn::$name, x, y);
+                    return map_unary(level, UnaryFn::$name, x, y);
                 })*
                 $(Function::$pair => {
                     // SAFETY: as above.
                     let (a, b) = unsafe { (std::slice::from_raw_parts(a, count), std::slice::from_raw_parts(b, count)) };
                     // SAFETY: as above.
                     let y = unsafe { std::slice::from_raw_parts_mut(y, count) };
-                    return map_pair_lanes::<V, $value>(a, b, y);
+                    return map_pair::<T, $value>(level, a, b, y);
                 })*
                 _ => {}
             }

@@ -314,6 +314,11 @@ impl Rule for Scan {
         let other = Scan::read(&other.attributes(), other.regions()).ok()?;
         merge::merge(graph, self, x, &other, y)
     }
+
+    fn kernel(&self) -> Kernel<'_> {
+        let Scan { carries, rows, length, reverse, .. } = *self;
+        Kernel::Scan { carries, rows, length, reverse }
+    }
 }
 
 impl Structured for Scan {

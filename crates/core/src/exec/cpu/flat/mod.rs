@@ -1,0 +1,243 @@
+//! Graphs of small values as one list of instructions over one arena.
+//!
+//! A tile program pays for what it does not know: how many rows there are, where its operands lie, how many threads share
+//! it. For a few hundred elements that is most of the time: a round of Newton's method with eight unknowns is some fifty
+//! operations of a few nanoseconds each. Where every value is small, everything is therefore decided beforehand:
+//!
+//! - every value has its place in one arena, for good; what only moves elements in order (a reshape, rows that stand one
+//!   behind the other) is the same place;
+//! - what depends on constants alone is computed when the program is made, by the operations' own laws;
+//! - loops, choices and calls are jumps inside the program, and their bodies part of it;
+//! - elementwise operations are the groups of [`super::group`], products and factors the kernels of [`super::gemm`] and
+//!   [`super::factor`], reductions those of [`crate::numerics::reduce`]. Whatever has no kernel is evaluated by its law.
+//!
+//! - `compile` makes the program of a graph.
+//! - `run` runs it.
+
+mod compile;
+mod run;
+
+use super::group::Group;
+use crate::ir::{Builder, DType, Graph, Type, Value};
+use crate::numerics::dispatch::Level;
+use crate::numerics::lanes::Real;
+use crate::numerics::linalg::Triangle;
+use crate::ops::{Direction, Extents, Function, Kernel, Matmul, Op};
+use crate::tensor::Tensor;
+use run::Workspace;
+use std::sync::Mutex;
+
+/// Elements of a value up to which a graph is small: what is done to more is worth threads, and tiles in L1.
+const VALUE_MAX: usize = 1024;
+
+/// Elements of all values up to which a graph is small: 128 KiB of f64, to stay in L2.
+const ARENA_MAX: usize = 16 << 10;
+
+/// Multiply-adds of a product, and rows of a matrix that is factored, up to which one thread does it at once.
+const WORK_MAX: usize = 32 * 32 * 32;
+
+/// Nodes up to which a graph is small: making a program takes time in the square of their number.
+const NODES_MAX: usize = 1024;
+
+/// The program of a graph, or of one of its nodes.
+pub(super) enum Flat {
+    /// Its floats are f64, or it has none.
+    F64(Program<f64>),
+    /// Its floats are f32.
+    F32(Program<f32>),
+}
+
+impl Flat {
+    /// The program of a lowered graph, if that is small enough and of operations that can stand in one.
+    pub fn new(graph: &Graph) -> Option<Flat> {
+        let mut size = Size::default();
+        size.add(graph)?;
+        match (size.has_f64, size.has_f32) {
+            (true, true) => None,
+            (false, true) => Some(Flat::F32(compile::program(graph)?)),
+            _ => Some(Flat::F64(compile::program(graph)?)),
+        }
+    }
+
+    /// The program of one node of a lowered graph.
+    pub fn of_node(graph: &Graph, node: usize) -> Option<Flat> {
+        let node = &graph.nodes()[node];
+        let mut b = Builder::verbatim(&graph.name);
+        let operands: Vec<Value> = node.operands.iter().map(|&v| b.input("", graph.ty(v).clone())).collect();
+        let results = b.push(node.op.clone(), &operands).ok()?;
+        Flat::new(&b.finish(results))
+    }
+
+    /// The outputs for `inputs`.
+    pub fn run(&self, level: Level, inputs: &[&Tensor]) -> Vec<Tensor> {
+        match self {
+            Flat::F64(program) => program.run(level, inputs),
+            Flat::F32(program) => program.run(level, inputs),
+        }
+    }
+}
+
+/// What a graph and those inside it amount to.
+#[derive(Default)]
+struct Size {
+    nodes: usize,
+    elements: usize,
+    has_f64: bool,
+    has_f32: bool,
+}
+
+impl Size {
+    /// Adds a graph; nothing if it is not small.
+    fn add(&mut self, graph: &Graph) -> Option<()> {
+        let inputs = graph.inputs().iter().map(|input| input.value);
+        inputs.chain(graph.nodes().iter().flat_map(|node| node.results.iter().copied())).try_for_each(
+            |value| {
+                let ty = graph.ty(value);
+                let len = elements(ty)?;
+                self.elements += len;
+                self.has_f64 |= ty.dtype == DType::F64;
+                self.has_f32 |= ty.dtype == DType::F32;
+                (0 < len && len <= VALUE_MAX && self.elements <= ARENA_MAX).then_some(())
+            },
+        )?;
+        self.nodes += graph.nodes().len();
+        for node in graph.nodes() {
+            let shape = |i: usize| graph.ty(node.operands[i]).static_shape();
+            let work = match node.op.kernel() {
+                Kernel::Matmul(op) => op.extents(&shape(0)?, &shape(1)?).work(),
+                Kernel::Factor(_) | Kernel::Decompose(_) => shape(0)?.last()?.pow(3),
+                _ => 0,
+            };
+            if self.nodes > NODES_MAX || work > WORK_MAX {
+                return None;
+            }
+            node.op.regions().iter().try_for_each(|region| self.add(region))?;
+        }
+        Some(())
+    }
+}
+
+/// How many elements a value of a static type has.
+fn elements(ty: &Type) -> Option<usize> {
+    Some(ty.static_shape()?.iter().product())
+}
+
+/// Where a value lies: `len` elements from `at` on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Place {
+    kind: Kind,
+    at: usize,
+    len: usize,
+}
+
+/// Which part of the arena.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    /// Floats, and truth values as 1 and 0.
+    Number,
+    /// Integers of every width, as i64 with the same value or, for u64, the same bits.
+    Integer,
+}
+
+impl Kind {
+    fn of(dtype: DType) -> Kind {
+        if dtype.is_integer() { Kind::Integer } else { Kind::Number }
+    }
+}
+
+/// Where the elements of a result come from, positions in the arena.
+#[derive(Debug)]
+enum Source {
+    /// All from one.
+    Splat(usize),
+    /// Runs of `len` elements that stand one behind the other, from each of `starts` on.
+    Runs { len: usize, starts: Box<[u32]> },
+    /// Each of `of`, `len` times.
+    Repeats { len: usize, of: Box<[u32]> },
+    /// Each from its own; +0 for [`NONE`].
+    Each(Box<[u32]>),
+}
+
+/// No position: +0.
+const NONE: u32 = u32::MAX;
+
+/// One instruction. Numbers and integers are positions in the arena.
+#[derive(Debug)]
+enum Instruction<T> {
+    /// Elementwise operations on numbers.
+    Group(Group<T>),
+    /// The elements of one place once more at another, such as where a loop carries them, one after the other.
+    Copy(Vec<(Place, Place)>),
+    /// Elements from other places.
+    Move { from: Source, y: Place },
+    /// A function of i64.
+    Integers { function: Function, x: [usize; 2], y: Place },
+    /// A comparison of i64, a truth value at each of `len` from `y` on.
+    CompareIntegers { direction: Direction, x: [usize; 2], y: usize, len: usize },
+    /// i64 chosen by truth values.
+    SelectIntegers { mask: usize, x: [usize; 2], y: Place },
+    /// Truth values as integers.
+    TruthToInteger { x: usize, y: Place },
+    /// A matrix product.
+    Matmul { op: Matmul, extents: Extents, x: [usize; 2], y: usize },
+    /// Each of `y` from `n` terms that stand one behind the other: combined, or of two factors and added.
+    Lines { x: [usize; 2], dot: bool, combiner: Function, n: usize, y: Place },
+    /// Factors of `count` matrices n×n: numbers, rows, statuses.
+    Lu { x: usize, n: usize, count: usize, y: usize, rows: usize, info: usize },
+    /// Solutions of `count` systems with triangles n×n for `columns` right-hand sides.
+    Solve { triangle: Triangle, t: usize, x: usize, n: usize, columns: usize, count: usize, y: usize },
+    /// `y.len / width` parts of `width` elements of `x`, which has `rows` of them, at the integers from `index` on.
+    Gather { x: Place, width: usize, rows: usize, index: usize, y: Place },
+    /// An operation by its law.
+    Evaluate { op: Op, operands: Vec<(Place, Type)>, results: Vec<Place> },
+    /// Goes to `to`.
+    Jump { to: usize },
+    /// Goes to `to` where a truth value does not hold.
+    Unless { holds: usize, to: usize },
+    /// Goes to the branch that a predicate chooses, the last one for all beyond.
+    Choose { predicate: Place, branches: Vec<usize> },
+    /// Begins to count rounds.
+    Begin { counter: usize },
+    /// Goes to `to` after `rounds` rounds, else counts one more.
+    Round { counter: usize, rounds: usize, to: usize },
+    /// Row `counter - 1` of a sequence, from the last one on if `reverse`.
+    Take { row: Row, y: Place },
+    /// The same row of a stack.
+    Put { x: Place, row: Row },
+}
+
+/// A row of a sequence of `rounds` rows, which a loop counts.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    sequence: usize,
+    counter: usize,
+    rounds: usize,
+    reverse: bool,
+}
+
+/// A list of instructions.
+pub(super) struct Program<T> {
+    instructions: Vec<Instruction<T>>,
+    /// What the arena holds before the first call: the constants. No instruction writes to them.
+    numbers: Vec<T>,
+    integers: Vec<i64>,
+    /// Registers of the group that has the most.
+    registers: usize,
+    inputs: Vec<Place>,
+    outputs: Vec<(Place, Type)>,
+    spare: Mutex<Vec<Workspace<T>>>,
+}
+
+impl<T: Real> Program<T> {
+    fn run(&self, level: Level, inputs: &[&Tensor]) -> Vec<Tensor> {
+        let spare = self.spare.lock().expect("no panic while held").pop();
+        let mut work = spare.unwrap_or_else(|| Workspace::new(self));
+        for (place, tensor) in self.inputs.iter().zip(inputs) {
+            work.write(*place, tensor);
+        }
+        work.run(self, level);
+        let outputs = self.outputs.iter().map(|(place, ty)| work.tensor(*place, ty)).collect();
+        self.spare.lock().expect("no panic while held").push(work);
+        outputs
+    }
+}

@@ -1,0 +1,284 @@
+//! Running a program.
+
+use super::{Instruction, Kind, NONE, Place, Program, Row, Source};
+use crate::exec::cpu::aligned::Aligned;
+use crate::exec::cpu::group::{CHUNK, RunGroup};
+use crate::exec::cpu::leaf::{Buffers, reduce_lines};
+use crate::exec::cpu::reduce::Reduce;
+use crate::exec::cpu::{factor, gemm, whole};
+use crate::ir::{DType, Type};
+use crate::numerics::dispatch::{Level, dispatch};
+use crate::numerics::lanes::Real;
+use crate::numerics::reduce::Sum;
+use crate::numerics::reduce::line::lines;
+use crate::tensor::{Data, Tensor};
+use std::marker::PhantomData;
+
+/// The arena of one call.
+pub(super) struct Workspace<T> {
+    numbers: Aligned<T>,
+    integers: Vec<i64>,
+    registers: Aligned<T>,
+}
+
+/// The elements of a tensor of floats or truth values.
+pub(super) fn write_numbers<T: Real>(to: &mut [T], tensor: &Tensor) {
+    match tensor.data() {
+        Data::Bool(x) => to.iter_mut().zip(x).for_each(|(y, &x)| *y = if x { T::ONE } else { T::ZERO }),
+        _ => to.copy_from_slice(tensor.values::<T>()),
+    }
+}
+
+/// The elements of a tensor of integers.
+pub(super) fn write_integers(to: &mut [i64], tensor: &Tensor) {
+    macro_rules! write {
+        ($x:expr) => {
+            to.iter_mut().zip($x).for_each(|(y, &x)| *y = x as i64)
+        };
+    }
+    match tensor.data() {
+        Data::I64(x) => write!(x),
+        Data::I32(x) => write!(x),
+        Data::U64(x) => write!(x),
+        Data::U32(x) => write!(x),
+        _ => unreachable!("integers"),
+    }
+}
+
+impl<T: Real> Workspace<T> {
+    pub fn new(program: &Program<T>) -> Workspace<T> {
+        let mut numbers = Aligned::zeros(program.numbers.len());
+        numbers.copy_from_slice(&program.numbers);
+        let registers = Aligned::zeros(program.registers * CHUNK);
+        Workspace { numbers, integers: program.integers.clone(), registers }
+    }
+
+    fn numbers(&self, place: Place) -> &[T] {
+        &self.numbers[place.at..place.at + place.len]
+    }
+
+    fn integers(&self, place: Place) -> &[i64] {
+        &self.integers[place.at..place.at + place.len]
+    }
+
+    /// Writes a tensor to its place.
+    pub fn write(&mut self, place: Place, tensor: &Tensor) {
+        let range = place.at..place.at + place.len;
+        match place.kind {
+            Kind::Number => write_numbers(&mut self.numbers[range], tensor),
+            Kind::Integer => write_integers(&mut self.integers[range], tensor),
+        }
+    }
+
+    /// The value at a place as a tensor.
+    pub fn tensor(&self, place: Place, ty: &Type) -> Tensor {
+        let shape = ty.static_shape().expect("lowered");
+        match ty.dtype {
+            DType::Bool => Tensor::new(shape, self.numbers(place).iter().map(|&x| x != T::ZERO).collect()),
+            DType::F64 | DType::F32 => Tensor::new(shape, self.numbers(place).to_vec()),
+            DType::I64 => Tensor::new(shape, self.integers(place).to_vec()),
+            DType::I32 => Tensor::new(shape, self.integers(place).iter().map(|&x| x as i32).collect()),
+            DType::U64 => Tensor::new(shape, self.integers(place).iter().map(|&x| x as u64).collect()),
+            DType::U32 => Tensor::new(shape, self.integers(place).iter().map(|&x| x as u32).collect()),
+        }
+    }
+
+    /// `len` numbers from `at` on, to be written while others are read: a program never writes where the same instruction reads.
+    ///
+    /// # Safety
+    /// What is borrowed meanwhile must lie elsewhere.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the arena is this call's alone, and values have places of their own"
+    )]
+    unsafe fn target(&self, at: usize, len: usize) -> &mut [T] {
+        let all = &self.numbers[at..at + len];
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(all.as_ptr().cast_mut(), len) }
+    }
+
+    /// Runs all instructions.
+    pub fn run(&mut self, program: &Program<T>, level: Level) {
+        let mut at = 0;
+        while let Some(instruction) = program.instructions.get(at) {
+            at += 1;
+            match instruction {
+                Instruction::Jump { to } => at = *to,
+                Instruction::Unless { holds, to } => {
+                    if self.numbers[*holds] == T::ZERO {
+                        at = *to;
+                    }
+                }
+                Instruction::Choose { predicate, branches } => {
+                    let last = branches.len() - 1;
+                    let branch = match predicate.kind {
+                        Kind::Number => usize::from(self.numbers[predicate.at] == T::ZERO),
+                        Kind::Integer => self.integers[predicate.at].clamp(0, last as i64) as usize,
+                    };
+                    at = branches[branch.min(last)];
+                }
+                Instruction::Begin { counter } => self.integers[*counter] = 0,
+                Instruction::Round { counter, rounds, to } => {
+                    let count = &mut self.integers[*counter];
+                    match *count as usize == *rounds {
+                        true => at = *to,
+                        false => *count += 1,
+                    }
+                }
+                _ => self.compute(instruction, level),
+            }
+        }
+    }
+
+    fn compute(&mut self, instruction: &Instruction<T>, level: Level) {
+        match *instruction {
+            Instruction::Group(ref group) => {
+                let buffers = Buffers::of_arena(self.numbers.as_mut_ptr());
+                let registers = self.registers.as_mut_ptr();
+                dispatch(
+                    level,
+                    RunGroup { level, group, rows: 1, buffers: &buffers, vectors: &[], registers },
+                );
+            }
+            Instruction::Copy(ref copies) => copies.iter().for_each(|&(x, y)| self.copy(x, y)),
+            Instruction::Move { ref from, y } => match y.kind {
+                Kind::Number => moved(&mut self.numbers, from, y),
+                Kind::Integer => moved(&mut self.integers, from, y),
+            },
+            Instruction::Integers { function, x: [a, b], y } => {
+                for i in 0..y.len {
+                    self.integers[y.at + i] =
+                        function.of_integers(self.integers[a + i], self.integers[b + i]);
+                }
+            }
+            Instruction::CompareIntegers { direction, x: [a, b], y, len } => {
+                for i in 0..len {
+                    let holds = direction.of_integers(self.integers[a + i], self.integers[b + i]);
+                    self.numbers[y + i] = if holds { T::ONE } else { T::ZERO };
+                }
+            }
+            Instruction::SelectIntegers { mask, x: [a, b], y } => {
+                for i in 0..y.len {
+                    let from = if self.numbers[mask + i] != T::ZERO { a } else { b };
+                    self.integers[y.at + i] = self.integers[from + i];
+                }
+            }
+            Instruction::TruthToInteger { x, y } => {
+                for i in 0..y.len {
+                    self.integers[y.at + i] = i64::from(self.numbers[x + i] != T::ZERO);
+                }
+            }
+            Instruction::Matmul { ref op, extents, x: [a, b], y } => {
+                let start = self.numbers.as_mut_ptr();
+                // SAFETY: the places hold the operands and the result, which lies elsewhere.
+                unsafe { gemm::matmul_at(level, op, extents, start.add(a), start.add(b), start.add(y)) };
+            }
+            Instruction::Lines { x: [a, b], dot, combiner, n, y } => {
+                let len = n * y.len;
+                let [a, b] = [a, b].map(|at| &self.numbers[at..at + len]);
+                // SAFETY: a result lies elsewhere than its operands.
+                let y = unsafe { self.target(y.at, y.len) };
+                match dot {
+                    true => lines(level, [a, b], n, y, PhantomData::<Sum>),
+                    false => reduce_lines(level, combiner, a, n, y),
+                }
+            }
+            Instruction::Lu { x, n, count, y, rows, info } => {
+                self.numbers.copy_within(x..x + count * n * n, y);
+                for i in 0..count {
+                    let a = &mut self.numbers[y + i * n * n..][..n * n];
+                    let order = &mut self.integers[rows + i * n..][..n];
+                    let status = factor::lu_of(level, a, n, order);
+                    self.integers[info + i] = status;
+                }
+            }
+            Instruction::Solve { triangle, t, x, n, columns, count, y } => {
+                self.numbers.copy_within(x..x + count * n * columns, y);
+                for i in 0..count {
+                    let t = &self.numbers[t + i * n * n..][..n * n];
+                    // SAFETY: a result lies elsewhere than its operands.
+                    let x = unsafe { self.target(y + i * n * columns, n * columns) };
+                    factor::solve_of(level, triangle, t, n, x, columns);
+                }
+            }
+            Instruction::Gather { x, width, rows, index, y } => {
+                for k in 0..y.len / width {
+                    let row = usize::try_from(self.integers[index + k]).ok().filter(|&row| row < rows);
+                    let to = y.at + k * width;
+                    match (y.kind, row) {
+                        (Kind::Number, Some(row)) => {
+                            let from = x.at + row * width;
+                            self.numbers.copy_within(from..from + width, to);
+                        }
+                        (Kind::Number, None) => self.numbers[to..to + width].fill(T::ZERO),
+                        (Kind::Integer, Some(row)) => {
+                            let from = x.at + row * width;
+                            self.integers.copy_within(from..from + width, to);
+                        }
+                        (Kind::Integer, None) => self.integers[to..to + width].fill(0),
+                    }
+                }
+            }
+            Instruction::Evaluate { ref op, ref operands, ref results } => {
+                let operands: Vec<Tensor> =
+                    operands.iter().map(|(place, ty)| self.tensor(*place, ty)).collect();
+                let reduce = Reduce { level, pool: None, shard: None };
+                let values = whole::run(&reduce, &**op, &operands.iter().collect::<Vec<_>>());
+                for (&place, tensor) in results.iter().zip(&values) {
+                    self.write(place, tensor);
+                }
+            }
+            Instruction::Take { row, y } => self.copy(self.row(row, y), y),
+            Instruction::Put { x, row } => self.copy(x, self.row(row, x)),
+            Instruction::Jump { .. }
+            | Instruction::Unless { .. }
+            | Instruction::Choose { .. }
+            | Instruction::Begin { .. }
+            | Instruction::Round { .. } => unreachable!("done where instructions follow each other"),
+        }
+    }
+
+    #[inline]
+    fn copy(&mut self, x: Place, y: Place) {
+        match x.kind {
+            Kind::Number if x.len == 1 => self.numbers[y.at] = self.numbers[x.at],
+            Kind::Integer if x.len == 1 => self.integers[y.at] = self.integers[x.at],
+            Kind::Number => self.numbers.copy_within(x.at..x.at + x.len, y.at),
+            Kind::Integer => self.integers.copy_within(x.at..x.at + x.len, y.at),
+        }
+    }
+
+    /// The row that the loop is at, as large as `like`.
+    fn row(&self, row: Row, like: Place) -> Place {
+        let round = self.integers[row.counter] as usize - 1;
+        let i = if row.reverse { row.rounds - 1 - round } else { round };
+        Place { at: row.sequence + i * like.len, ..like }
+    }
+}
+
+/// Moves elements within an arena.
+fn moved<E: Copy + Default>(all: &mut [E], from: &Source, y: Place) {
+    match from {
+        Source::Splat(at) => {
+            let x = all[*at];
+            all[y.at..y.at + y.len].fill(x);
+        }
+        Source::Runs { len, starts } => {
+            for (k, &start) in starts.iter().enumerate() {
+                all.copy_within(start as usize..start as usize + len, y.at + k * len);
+            }
+        }
+        Source::Repeats { len, of } => {
+            for (k, &at) in of.iter().enumerate() {
+                let x = all[at as usize];
+                all[y.at + k * len..][..*len].fill(x);
+            }
+        }
+        Source::Each(from) => {
+            assert!(y.at + from.len() <= all.len());
+            for (i, &at) in from.iter().enumerate() {
+                all[y.at + i] = if at == NONE { E::default() } else { all[at as usize] };
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Graphs of small values run as one list of instructions over one arena: with the bits of the law, and of tiles.
+
+use tessera_core::diagnostic::Source;
+use tessera_core::exec::cpu::{Engine, Options};
+use tessera_core::exec::plan::Plan;
+use tessera_core::exec::{Backend, Executable, Function, lower};
+use tessera_core::numerics::dispatch::Level;
+use tessera_core::{Tensor, Type, text};
+use tessera_testing::data::between;
+
+/// Modules of which the last is run, their floats written `T`, and the seeds of whose inputs are counted from 1.
+const PROGRAMS: &[(&str, &str)] = &[
+    (
+        "carried values change places",
+        "tgraph.module @goes_on {
+  %n = tgraph.arg : i64
+  %a, %b = tgraph.arg, tgraph.arg : tensor<3xT>
+  %most = tgraph.constant {value = 7} : i64
+  %holds = tgraph.compare %n, %most {direction = \"lt\"}
+  tgraph.return %holds
+}
+tgraph.module @fibonacci {
+  %n = tgraph.arg : i64
+  %a, %b = tgraph.arg, tgraph.arg : tensor<3xT>
+  %one = tgraph.constant {value = 1} : i64
+  %next = tgraph.add %n, %one
+  %sum = tgraph.add %a, %b
+  tgraph.return %next, %b, %sum
+}
+tgraph.module @swap {
+  %n = tgraph.arg : i64
+  %a, %b = tgraph.arg, tgraph.arg : tensor<3xT>
+  %one = tgraph.constant {value = 1} : i64
+  %next = tgraph.add %n, %one
+  tgraph.return %next, %b, %a
+}
+tgraph.module @main {
+  %a, %b = tgraph.arg, tgraph.arg : tensor<3xT>
+  %zero = tgraph.constant {value = 0} : i64
+  %n, %x, %y = tgraph.while @goes_on, @fibonacci(%zero, %a, %b) {carries = 3}
+  %m, %u, %v = tgraph.while @goes_on, @swap(%zero, %x, %y) {carries = 3, max = 5}
+  %k, %w, %z = tgraph.while @goes_on, @swap(%n, %u, %v) {carries = 3}
+  tgraph.return %n, %m, %k, %x, %y, %u, %v, %w, %z
+}",
+    ),
+    (
+        "a loop inside a loop, with work that stays and a choice",
+        "tgraph.module @inner_goes_on {
+  %i = tgraph.arg : i64
+  %x = tgraph.arg : tensor<4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %two = tgraph.constant {value = 2} : i64
+  %holds = tgraph.compare %i, %two {direction = \"le\"}
+  tgraph.return %holds
+}
+tgraph.module @inner {
+  %i = tgraph.arg : i64
+  %x = tgraph.arg : tensor<4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %one = tgraph.constant {value = 1} : i64
+  %next = tgraph.add %i, %one
+  %column = tgraph.reshape %x {shape = [4, 1]}
+  %square = tgraph.matmul %w, %w {transpose_a = true}
+  %moved = tgraph.matmul %square, %column
+  %y = tgraph.reshape %moved {shape = [4]}
+  %z = tgraph.tanh %y
+  tgraph.return %next, %z
+}
+tgraph.module @double {
+  %x = tgraph.arg : tensor<4xT>
+  %y = tgraph.add %x, %x
+  tgraph.return %y
+}
+tgraph.module @same {
+  %x = tgraph.arg : tensor<4xT>
+  tgraph.return %x
+}
+tgraph.module @outer {
+  %x = tgraph.arg : tensor<4xT>
+  %row = tgraph.arg : tensor<4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %zero = tgraph.constant {value = 0} : i64
+  %sum = tgraph.add %x, %row
+  %n, %y = tgraph.while @inner_goes_on, @inner(%zero, %sum, %w) {carries = 2}
+  %size = tgraph.reduce %y {op = \"sum\"}
+  %none = tgraph.constant {value = 0} : T
+  %up = tgraph.compare %size, %none {direction = \"gt\"}
+  %z = tgraph.cond @double, @same(%up, %y)
+  tgraph.return %z, %size, %n
+}
+tgraph.module @main {
+  %x = tgraph.arg : tensor<4xT>
+  %rows = tgraph.arg : tensor<5x4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %last, %sizes, %counts = tgraph.scan @outer(%x, %rows, %w) {carries = 1, rows = 1}
+  %back, %sizes_back, %counts_back = tgraph.scan @outer(%last, %rows, %w) {carries = 1, rows = 1, reverse = true}
+  tgraph.return %last, %sizes, %counts, %back, %sizes_back, %counts_back
+}",
+    ),
+    (
+        "a carried value is a part of another, and of what comes in",
+        "tgraph.module @shift {
+  %x = tgraph.arg : tensor<6xT>
+  %head = tgraph.arg : tensor<2xT>
+  %row = tgraph.arg : T
+  %new = tgraph.slice %x {starts = [1], limits = [3]}
+  %rest = tgraph.slice %x {starts = [2], limits = [6]}
+  %moved = tgraph.concat %rest, %head {axis = 0}
+  tgraph.return %moved, %new, %x, %head
+}
+tgraph.module @main {
+  %x = tgraph.arg : tensor<6xT>
+  %rows = tgraph.arg : tensor<4xT>
+  %head = tgraph.slice %x {starts = [4], limits = [6]}
+  %a, %b, %all, %heads = tgraph.scan @shift(%x, %head, %rows) {carries = 2, rows = 1}
+  tgraph.return %a, %b, %all, %heads, %x
+}",
+    ),
+    (
+        "choices by number, nearest for one outside",
+        "tgraph.module @zeroth {
+  %x, %y = tgraph.arg, tgraph.arg : tensor<2xT>
+  tgraph.return %y, %x
+}
+tgraph.module @first {
+  %x, %y = tgraph.arg, tgraph.arg : tensor<2xT>
+  %z = tgraph.mul %x, %y
+  tgraph.return %z, %z
+}
+tgraph.module @second {
+  %x, %y = tgraph.arg, tgraph.arg : tensor<2xT>
+  %z = tgraph.exp %x
+  tgraph.return %x, %z
+}
+tgraph.module @main {
+  %x, %y = tgraph.arg, tgraph.arg : tensor<2xT>
+  %below = tgraph.constant {value = -3} : i64
+  %beyond = tgraph.constant {value = 9} : i32
+  %middle = tgraph.constant {value = 1} : u32
+  %five = tgraph.constant {value = 5} : T
+  %element = tgraph.slice %x {starts = [0], limits = [1]}
+  %scalar = tgraph.reshape %element {shape = []}
+  %size = tgraph.mul %scalar, %five
+  %whole = tgraph.convert %size {to = \"i64\"}
+  %a, %b = tgraph.cond @zeroth, @first, @second(%below, %x, %y)
+  %c, %d = tgraph.cond @zeroth, @first, @second(%beyond, %a, %b)
+  %e, %f = tgraph.cond @zeroth, @first, @second(%middle, %c, %d)
+  %g, %h = tgraph.cond @zeroth, @first, @second(%whole, %e, %f)
+  tgraph.return %a, %b, %c, %d, %e, %f, %g, %h, %whole
+}",
+    ),
+    (
+        "elements move, repeat and are left out",
+        "tgraph.module @main {
+  %x = tgraph.arg : tensor<3x4xT>
+  %i = tgraph.constant {value = [2, -1, 0, 7, 2]} : tensor<5xi64>
+  %rows = tgraph.gather %x, %i
+  %flags = tgraph.constant {value = [true, false, true]} : tensor<3xbool>
+  %masks = tgraph.broadcast %flags {dims = [0], shape = [3, 4]}
+  %zeros = tgraph.zeros_like %x
+  %chosen = tgraph.select %masks, %x, %zeros
+  %turned = tgraph.transpose %chosen {permutation = [1, 0]}
+  %wide = tgraph.pad %turned {low = [1, 0], high = [0, 2]}
+  %back = tgraph.reverse %wide {axes = [1]}
+  %column = tgraph.slice %x {starts = [0, 1], limits = [3, 2]}
+  %sums = tgraph.reduce %x {op = \"sum\", axes = [0]}
+  %products = tgraph.reduce %x {op = \"prod\", axes = [1]}
+  %most = tgraph.reduce %x {op = \"max\", axes = [0]}
+  %order = tgraph.argsort %sums {axis = 0}
+  %sorted = tgraph.gather %sums, %order
+  %numbers = tgraph.convert %order {to = \"T\"}
+  %spread = tgraph.broadcast %products {dims = [0], shape = [3, 5]}
+  %small = tgraph.convert %order {to = \"u32\"}
+  %bits = tgraph.shift_left %small, %small
+  %any = tgraph.any %masks
+  tgraph.return %rows, %back, %column, %sums, %products, %most, %sorted, %numbers, %spread, %bits, %any
+}",
+    ),
+    (
+        "factors, solutions and what has no kernel",
+        "tgraph.module @main {
+  %a = tgraph.arg : tensor<2x5x5xT>
+  %b = tgraph.arg : tensor<2x5x3xT>
+  %lu, %rows, %info = tgraph.lu %a
+  %x = tgraph.solve %a, %b
+  %y = tgraph.triangular_solve %a, %b {upper = true, transpose = true}
+  %square = tgraph.matmul %a, %a {transpose_b = true}
+  %l, %sound = tgraph.cholesky %square
+  %q, %r, %full = tgraph.qr %a
+  %c = tgraph.cumsum %b {axis = 1}
+  %d = tgraph.det %a
+  %strong = tgraph.matmul %a, %b {strong = 0}
+  tgraph.return %lu, %rows, %info, %x, %y, %l, %sound, %q, %r, %c, %d, %strong
+}",
+    ),
+];
+
+fn same(want: &[Tensor], got: &[Tensor]) -> bool {
+    want.len() == got.len() && want.iter().zip(got).all(|(want, got)| want.same_bits(got))
+}
+
+#[test]
+fn small_programs_have_the_bits_of_the_law_and_of_tiles() {
+    for dtype in ["f64", "f32"] {
+        for (what, source) in PROGRAMS {
+            let source =
+                source.replace("xT>", &format!("x{dtype}>")).replace("\"T\"", &format!("\"{dtype}\""));
+            let source = source.replace(": T", &format!(": {dtype}"));
+            let program =
+                text::parse(&Source::new("flat.mlir", &source)).unwrap_or_else(|e| panic!("{what}: {e:?}"));
+            let graph = program.modules["main"].clone();
+            let types: Vec<Type> = graph.input_types().into_iter().cloned().collect();
+            let lowered = lower(&graph, &types).unwrap();
+            for level in Level::available() {
+                let options = |tile_rows| Options { threads: 1, level: Some(level), tile_rows };
+                let engine = |tile_rows| Engine::new(Plan::new(lowered.clone(), 1), options(tile_rows));
+                let (flat, tiles) = (engine(None), engine(Some(2)));
+                assert!(flat.is_flat() && !tiles.is_flat(), "{what}");
+                let reference = Function::new(graph.clone(), Backend::Reference);
+                // The second call finds what the first one left.
+                for seed in [1, 100] {
+                    let inputs = types.iter().zip(seed..).map(|(ty, seed)| {
+                        let x = between(-1.5, 1.5, seed, &ty.static_shape().unwrap());
+                        if dtype == "f32" { tessera_testing::problems::rounded(x, ty.dtype) } else { x }
+                    });
+                    let inputs: Vec<Tensor> = inputs.collect();
+                    let inputs: Vec<&Tensor> = inputs.iter().collect();
+                    let want = reference.call(&inputs).unwrap();
+                    for (name, got) in [("flat", flat.run(&inputs)), ("tiles", tiles.run(&inputs))] {
+                        assert!(same(&want, &got), "{what}, {dtype}, {level}, {name}:\n{want:?}\n{got:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn large_values_and_mixed_floats_are_not_flat() {
+    let is_flat = |source: &str| {
+        let program = text::parse(&Source::new("flat.mlir", source)).unwrap();
+        let graph = &program.modules["f"];
+        let types: Vec<Type> = graph.input_types().into_iter().cloned().collect();
+        Engine::new(Plan::new(lower(graph, &types).unwrap(), 1), Options::default()).is_flat()
+    };
+    let of = |ty: &str| {
+        format!("tgraph.module @f {{\n  %x = tgraph.arg : {ty}\n  %y = tgraph.sin %x\n  tgraph.return %y\n}}")
+    };
+    assert!(is_flat(&of("tensor<1024xf64>")));
+    assert!(!is_flat(&of("tensor<1025xf64>")));
+    assert!(!is_flat(&of("tensor<0x4xf64>")));
+    let mixed = "tgraph.module @f {\n  %x = tgraph.arg : tensor<3xf64>\n  %y = tgraph.convert %x {to = \"f32\"}\n  tgraph.return %y\n}";
+    assert!(!is_flat(mixed));
+}
