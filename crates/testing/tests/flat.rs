@@ -5,7 +5,7 @@ use tessera_core::exec::cpu::{Engine, Options};
 use tessera_core::exec::plan::Plan;
 use tessera_core::exec::{Backend, Executable, Function, lower};
 use tessera_core::numerics::dispatch::Level;
-use tessera_core::{Tensor, Type, text};
+use tessera_core::{Tensor, Type, ad, text};
 use tessera_testing::data::between;
 
 /// Modules of which the last is run, their floats written `T`, and the seeds of whose inputs are counted from 1.
@@ -195,6 +195,198 @@ tgraph.module @main {
     ),
 ];
 
+/// Modules @one, a batch of which over %x is run.
+const BATCHES: &[(&str, &str)] = &[
+    (
+        "a count of its own at each position, and a loop inside that would not end for those that are done",
+        "tgraph.module @goes_on {
+  %n, %k = tgraph.arg, tgraph.arg : i64
+  %x, %w = tgraph.arg, tgraph.arg : tensor<3xT>
+  %sum = tgraph.reduce %x {op = \"sum\"}
+  %most = tgraph.constant {value = 3} : T
+  %holds = tgraph.compare %sum, %most {direction = \"lt\"}
+  %k_most = tgraph.constant {value = 40} : i64
+  %few = tgraph.compare %n, %k_most {direction = \"lt\"}
+  %both = tgraph.and %holds, %few
+  tgraph.return %both
+}
+tgraph.module @inner_goes_on {
+  %i = tgraph.arg : i64
+  %x, %start = tgraph.arg, tgraph.arg : tensor<3xT>
+  %two = tgraph.constant {value = 2} : i64
+  %largest = tgraph.reduce %x {op = \"max\"}
+  %one = tgraph.constant {value = 1} : T
+  %small = tgraph.compare %largest, %one {direction = \"lt\"}
+  %few = tgraph.compare %i, %two {direction = \"le\"}
+  %both = tgraph.and %small, %few
+  %sum = tgraph.reduce %start {op = \"sum\"}
+  %most = tgraph.constant {value = 3} : T
+  %never_ends = tgraph.compare %sum, %most {direction = \"ge\"}
+  %either = tgraph.or %both, %never_ends
+  tgraph.return %either
+}
+tgraph.module @inner {
+  %i = tgraph.arg : i64
+  %x, %start = tgraph.arg, tgraph.arg : tensor<3xT>
+  %one = tgraph.constant {value = 1} : i64
+  %next = tgraph.add %i, %one
+  %y = tgraph.exp %x
+  tgraph.return %next, %y
+}
+tgraph.module @outer {
+  %n, %k = tgraph.arg, tgraph.arg : i64
+  %x, %w = tgraph.arg, tgraph.arg : tensor<3xT>
+  %one = tgraph.constant {value = 1} : i64
+  %zero = tgraph.constant {value = 0} : i64
+  %next = tgraph.add %n, %one
+  %i, %y = tgraph.while @inner_goes_on, @inner(%zero, %x, %x) {carries = 2}
+  %all = tgraph.add %k, %i
+  %sine = tgraph.sin %w
+  %z = tgraph.mul %y, %sine
+  %step = tgraph.add %x, %z
+  tgraph.return %next, %all, %step
+}
+tgraph.module @one {
+  %x = tgraph.arg : tensor<3xT>
+  %w = tgraph.arg : tensor<3xT>
+  %zero = tgraph.constant {value = 0} : i64
+  %n, %k, %y = tgraph.while @goes_on, @outer(%zero, %zero, %x, %w) {carries = 3}
+  tgraph.return %n, %k, %y
+}",
+    ),
+    (
+        "factors with rows that change places, solutions, products of all kinds, picked elements",
+        "tgraph.module @goes_on {
+  %a, %x = tgraph.arg, tgraph.arg : tensor<4x4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %norm = tgraph.norm %x
+  %large = tgraph.constant {value = 30} : T
+  %holds = tgraph.compare %norm, %large {direction = \"lt\"}
+  tgraph.return %holds
+}
+tgraph.module @step {
+  %a, %x = tgraph.arg, tgraph.arg : tensor<4x4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %lu, %rows, %info = tgraph.lu %x
+  %signs = tgraph.sign %x
+  %tied, %tied_rows, %tied_info = tgraph.lu %signs
+  %order = tgraph.gather %a, %rows
+  %y = tgraph.triangular_solve %lu, %order {unit = true}
+  %z = tgraph.triangular_solve %lu, %y {upper = true, transpose = true}
+  %shared_left = tgraph.matmul %w, %z
+  %shared_right = tgraph.matmul %z, %w {transpose_b = true}
+  %own = tgraph.matmul %z, %a {transpose_a = true}
+  %columns = tgraph.reduce %z {op = \"min\", axes = [0]}
+  %spread = tgraph.broadcast %columns {dims = [1], shape = [4, 4]}
+  %turned = tgraph.transpose %spread {permutation = [1, 0]}
+  %products = tgraph.mul %own, %turned
+  %dots = tgraph.dot %z, %a
+  %wide = tgraph.broadcast %dots {dims = [0], shape = [4, 4]}
+  %zero = tgraph.zeros_like %info
+  %status = tgraph.compare %info, %zero {direction = \"ne\"}
+  %singular = tgraph.broadcast %status {dims = [], shape = [4, 4]}
+  %sums = tgraph.add %shared_left, %shared_right
+  %more = tgraph.add %products, %wide
+  %next = tgraph.add %sums, %more
+  %far = tgraph.add %x, %next
+  %grown = tgraph.add %far, %x
+  %new = tgraph.select %singular, %x, %grown
+  %both = tgraph.add %lu, %tied
+  tgraph.return %both, %new
+}
+tgraph.module @one {
+  %x = tgraph.arg : tensor<4x4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %lu, %y = tgraph.while @goes_on, @step(%x, %x, %w) {carries = 2, max = 6}
+  tgraph.return %lu, %y
+}",
+    ),
+    (
+        "Newton's method with its line search",
+        "tgraph.module @f {
+  %x = tgraph.arg : tensor<3xT>
+  %w = tgraph.arg : tensor<3x3xT>
+  %theta = tgraph.arg : tensor<3xT>
+  %column = tgraph.reshape %x {shape = [3, 1]}
+  %product = tgraph.matmul %w, %column
+  %wx = tgraph.reshape %product {shape = [3]}
+  %y = tgraph.tanh %wx
+  %cube = tgraph.mul %x, %x
+  %large = tgraph.mul %cube, %x
+  %sum = tgraph.add %large, %y
+  %f = tgraph.sub %sum, %theta
+  tgraph.return %f
+}
+tgraph.module @one {
+  %x = tgraph.arg : tensor<3xT>
+  %w = tgraph.arg : tensor<3x3xT>
+  %start = tgraph.ones_like %x
+  %y, %status, %iterations, %residual = tgraph.root @f(%start, %w, %x) {tol = 1e-5}
+  tgraph.return %y, %status, %iterations, %residual
+}",
+    ),
+];
+
+#[test]
+fn positions_side_by_side_have_the_bits_of_the_law() {
+    for dtype in ["f64", "f32"] {
+        for &(what, source) in BATCHES {
+            let source = format!("{source}\ntgraph.vmap @one over(%x) -> @all\n");
+            let source = typed(&source, dtype);
+            let program =
+                text::check(&Source::new("flat.mlir", &source)).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let program = ad::expand(&program).unwrap_or_else(|e| panic!("{what}: {e:?}"));
+            let graph = program.modules["all"].clone();
+            let reference = Function::new(graph.clone(), Backend::Reference);
+            for count in [1, 16, 33, 400] {
+                let types: Vec<Type> = (graph.input_types().into_iter().zip([true, false]))
+                    .map(|(ty, over)| {
+                        let own = ty.shape[usize::from(over)..].iter().map(|e| e.known().unwrap());
+                        let lead = over.then_some(count);
+                        Type::new(ty.dtype, lead.into_iter().chain(own))
+                    })
+                    .collect();
+                let inputs: Vec<Tensor> = drawn(&types, 1);
+                let inputs: Vec<&Tensor> = inputs.iter().collect();
+                let want = reference.call(&inputs).unwrap();
+                let lowered = lower(&graph, &types).unwrap();
+                for level in Level::available() {
+                    for threads in [1, 3] {
+                        let options = |tile_rows| Options { threads, level: Some(level), tile_rows };
+                        let engine =
+                            |tile_rows| Engine::new(Plan::new(lowered.clone(), threads), options(tile_rows));
+                        let (lanes, tiles) = (engine(None), engine(Some(16)));
+                        let is_small = lanes.is_flat() && count < 400;
+                        assert!(is_small || lanes.side_by_side() > 0, "{what}, {count}");
+                        assert_eq!(tiles.side_by_side(), 0);
+                        for (name, engine) in [("lanes", lanes), ("tiles", tiles)] {
+                            let got = engine.run(&inputs);
+                            assert!(
+                                same(&want, &got),
+                                "{what}, {dtype}, {count} positions, {level}, {threads} threads, {name}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A source with its floats of this type.
+fn typed(source: &str, dtype: &str) -> String {
+    let source = source.replace("xT>", &format!("x{dtype}>")).replace("\"T\"", &format!("\"{dtype}\""));
+    source.replace(": T", &format!(": {dtype}"))
+}
+
+fn drawn(types: &[Type], seed: u64) -> Vec<Tensor> {
+    let draw = |(ty, seed): (&Type, u64)| {
+        let x = between(-1.5, 1.5, seed, &ty.static_shape().unwrap());
+        tessera_testing::problems::rounded(x, ty.dtype)
+    };
+    types.iter().zip(seed..).map(draw).collect()
+}
+
 fn same(want: &[Tensor], got: &[Tensor]) -> bool {
     want.len() == got.len() && want.iter().zip(got).all(|(want, got)| want.same_bits(got))
 }
@@ -207,7 +399,7 @@ fn small_programs_have_the_bits_of_the_law_and_of_tiles() {
                 source.replace("xT>", &format!("x{dtype}>")).replace("\"T\"", &format!("\"{dtype}\""));
             let source = source.replace(": T", &format!(": {dtype}"));
             let program =
-                text::parse(&Source::new("flat.mlir", &source)).unwrap_or_else(|e| panic!("{what}: {e:?}"));
+                text::parse(&Source::new("flat.mlir", &source)).unwrap_or_else(|e| panic!("{what}: {e}"));
             let graph = program.modules["main"].clone();
             let types: Vec<Type> = graph.input_types().into_iter().cloned().collect();
             let lowered = lower(&graph, &types).unwrap();
@@ -219,11 +411,7 @@ fn small_programs_have_the_bits_of_the_law_and_of_tiles() {
                 let reference = Function::new(graph.clone(), Backend::Reference);
                 // The second call finds what the first one left.
                 for seed in [1, 100] {
-                    let inputs = types.iter().zip(seed..).map(|(ty, seed)| {
-                        let x = between(-1.5, 1.5, seed, &ty.static_shape().unwrap());
-                        if dtype == "f32" { tessera_testing::problems::rounded(x, ty.dtype) } else { x }
-                    });
-                    let inputs: Vec<Tensor> = inputs.collect();
+                    let inputs = drawn(&types, seed);
                     let inputs: Vec<&Tensor> = inputs.iter().collect();
                     let want = reference.call(&inputs).unwrap();
                     for (name, got) in [("flat", flat.run(&inputs)), ("tiles", tiles.run(&inputs))] {

@@ -4,10 +4,15 @@
 //! Rows of a region share the operands that they need whole. Batched products do not: each position
 //! has two matrices. So they, and what is linked to them along the axis, become one graph for one
 //! position, with a plan of its own, which runs once for each.
+//!
+//! So do small solvers: loops that each position leaves at its own time, factors of small matrices, and what is linked to
+//! them. Their positions are too small for a plan each, and all at once they would wait for the last to converge: an
+//! engine runs some of them side by side.
 
 use super::plan::{Plan, Region, constant_of};
-use crate::ir::{Builder, Graph, Origin, Type, Value};
-use crate::ops::{Kernel, Op, RowUse};
+use super::{cpu, lower};
+use crate::ir::{Builder, DType, Graph, Origin, Type, Value};
+use crate::ops::{Extents, Factor, Kernel, Matmul, Op, Reduction, RowUse, Stable};
 use std::collections::HashMap;
 
 /// One plan for every position along a leading axis.
@@ -29,10 +34,24 @@ pub struct Batch {
 /// ones run all together.
 const PRODUCT_MIN: usize = 1 << 13;
 
+/// Positions from which on they run side by side.
+const POSITIONS_MIN: usize = 16;
+
+/// Multiply-adds of a product, and elements of a value, up to which a position is so small that it runs beside others.
+const SMALL: usize = 32 * 32;
+
 /// The operation of node `i` at one position, if it acts on each position alone.
-fn at_one_position(graph: &Graph, i: usize) -> Option<(Op, Vec<RowUse>)> {
+pub(super) fn at_one_position(graph: &Graph, i: usize) -> Option<(Op, Vec<RowUse>)> {
     let node = &graph.nodes()[i];
     let types: Vec<&Type> = node.operands.iter().map(|&v| graph.ty(v)).collect();
+    if let Some(alone) = node.op.alone() {
+        let usage = |&over: &bool| if over { RowUse::Pointwise } else { RowUse::Whole };
+        return Some((alone.op.clone(), alone.over.iter().map(usage).collect()));
+    }
+    if let Kernel::Factor(_) = node.op.kernel() {
+        let is_batch = types.iter().all(|ty| ty.ndim() > 2);
+        return is_batch.then(|| (node.op.clone(), vec![RowUse::Pointwise; types.len()]));
+    }
     let &[y] = node.results.as_slice() else { return None };
     let rows = node.op.rows(&types, graph.ty(y)).filter(|rows| !rows.reduced)?;
     let shapes_only = rows.operands.contains(&RowUse::Shape);
@@ -40,22 +59,117 @@ fn at_one_position(graph: &Graph, i: usize) -> Option<(Op, Vec<RowUse>)> {
     Some((node.op.for_one_row(&types, graph.ty(y))?, rows.operands))
 }
 
-/// For each node, whether it belongs to a batch: batched products, and what is linked to them by
-/// values along the same leading axis.
+/// The extents of a product.
+fn extents(graph: &Graph, i: usize, op: &Matmul) -> Extents {
+    let operands = &graph.nodes()[i].operands;
+    let [a, b] = [0, 1].map(|k| graph.ty(operands[k]).static_shape().expect("lowered"));
+    op.extents(&a, &b)
+}
+
+/// For each node, whether it belongs to a batch: large batched products; loops that each position leaves at its own time and factors of small matrices;
+/// and what is linked to one of these by values along the same leading axis.
 pub(super) fn members(graph: &Graph) -> Vec<bool> {
-    let is_product = |i: usize| {
-        let node = &graph.nodes()[i];
-        let Kernel::Matmul(op) = node.op.kernel() else { return false };
-        let [a, b] = [0, 1].map(|k| graph.ty(node.operands[k]).static_shape().expect("lowered"));
-        let e = op.extents(&a, &b);
-        a.len() > 2 && e.m * e.n * e.k >= PRODUCT_MIN
-    };
     let count = graph.nodes().len();
-    if !(0..count).any(is_product) {
-        return vec![false; count];
+    let is_product = |i: usize| match graph.nodes()[i].op.kernel() {
+        Kernel::Matmul(op) => {
+            let e = extents(graph, i, op);
+            graph.ty(graph.nodes()[i].operands[0]).ndim() > 2 && e.m * e.n * e.k >= PRODUCT_MIN
+        }
+        _ => false,
+    };
+    let is_solver = |i: usize| {
+        let op = &graph.nodes()[i].op;
+        op.alone().is_some() || matches!(op.kernel(), Kernel::Factor(_))
+    };
+    let large: Vec<usize> = (0..count).filter(|&i| is_product(i)).collect();
+    let small: Vec<usize> = (0..count).filter(|&i| is_solver(i) && is_small(graph, i)).collect();
+    let mut member = vec![false; count];
+    if !large.is_empty() {
+        spread(graph, &large, &mut member, |_| true);
     }
+    if !small.is_empty() {
+        let users = users(graph);
+        // What is only reduced over the positions is made where that is done.
+        let is_reduced = |i: usize| {
+            let node = &graph.nodes()[i];
+            let readers: Vec<usize> =
+                node.results.iter().flat_map(|v| users[v.index()].iter().copied()).collect();
+            let reduces = |&user: &usize| {
+                let node = &graph.nodes()[user];
+                let types: Vec<&Type> = node.operands.iter().map(|&v| graph.ty(v)).collect();
+                node.op.rows(&types, graph.ty(node.results[0])).is_some_and(|rows| rows.reduced)
+            };
+            !readers.is_empty() && readers.iter().all(reduces)
+        };
+        let may = |i: usize| match is_solver(i) {
+            true => small.contains(&i),
+            false => is_small(graph, i) && !is_reduced(i),
+        };
+        spread(graph, &small, &mut member, may);
+    }
+    member
+}
+
+/// For each value, the nodes that read it.
+fn users(graph: &Graph) -> Vec<Vec<usize>> {
+    let mut users = vec![Vec::new(); graph.value_count()];
+    for (i, node) in graph.nodes().iter().enumerate() {
+        node.operands.iter().for_each(|v| users[v.index()].push(i));
+    }
+    users
+}
+
+/// Whether node `i` of a batch is so little work at each position that positions run side by side: in a form that has kernels for that.
+fn is_small(graph: &Graph, i: usize) -> bool {
+    let node = &graph.nodes()[i];
+    let Some(positions) = graph.ty(node.results[0]).shape.first().and_then(|n| n.known()) else {
+        return false;
+    };
+    if positions < POSITIONS_MIN || at_one_position(graph, i).is_none() {
+        return false;
+    }
+    let len = |v: &Value| graph.ty(*v).static_shape().expect("lowered").iter().product::<usize>();
+    let are_small = node.results.iter().all(|v| len(v) <= SMALL * positions);
+    are_small
+        && match node.op.kernel() {
+            Kernel::Matmul(op) => op.strong.is_none() && extents(graph, i, op).work() <= SMALL * positions,
+            Kernel::Factor(Factor::Cholesky) => false,
+            Kernel::Reduce { axes: &[_], stable: Stable::Pairwise, reduction } => {
+                reduction != Reduction::Mean
+            }
+            Kernel::Dot { stable } => stable == Stable::Pairwise,
+            Kernel::Elementwise(_) | Kernel::Compare(_) => {
+                let ty = graph.ty(node.operands[0]);
+                ty.dtype == DType::Bool || ty.dtype.is_float() || ty.dtype == DType::I64
+            }
+            Kernel::Convert => graph.ty(node.operands[0]).dtype == DType::Bool,
+            Kernel::Gather => graph.ty(node.operands[1]).dtype == DType::I64,
+            Kernel::Select | Kernel::Reshape | Kernel::Factor(_) => true,
+            _ => node.op.moves() || node.op.alone().is_some_and(|_| loop_is_small(graph, i)),
+        }
+}
+
+/// Whether a loop that each position leaves at its own time is small at one position.
+fn loop_is_small(graph: &Graph, i: usize) -> bool {
+    let node = &graph.nodes()[i];
+    let Some((op, uses)) = at_one_position(graph, i) else { return false };
+    let types: Vec<Type> = (node.operands.iter().zip(&uses))
+        .map(|(&v, usage)| {
+            let Type { dtype, shape } = graph.ty(v);
+            Type { dtype: *dtype, shape: shape[usize::from(*usage == RowUse::Pointwise)..].to_vec() }
+        })
+        .collect();
+    let mut b = Builder::new(&graph.name);
+    let operands: Vec<Value> = types.iter().map(|ty| b.input("", ty.clone())).collect();
+    let Ok(results) = b.push(op, &operands) else { return false };
+    lower(&b.finish(results), &types).is_ok_and(|one| cpu::runs_side_by_side(&one))
+}
+
+/// Makes members of `seeds` and, in both directions until nothing changes, of what is linked to them and `may` be.
+fn spread(graph: &Graph, seeds: &[usize], member: &mut [bool], may: impl Fn(usize) -> bool) {
+    let count = graph.nodes().len();
     let uses: Vec<Option<Vec<RowUse>>> =
-        (0..count).map(|i| at_one_position(graph, i).map(|(_, uses)| uses)).collect();
+        (0..count).map(|i| at_one_position(graph, i).filter(|_| may(i)).map(|(_, uses)| uses)).collect();
     let mut links = Vec::new();
     for (i, usage) in uses.iter().enumerate() {
         for (&v, usage) in graph.nodes()[i].operands.iter().zip(usage.iter().flatten()) {
@@ -66,8 +180,7 @@ pub(super) fn members(graph: &Graph) -> Vec<bool> {
             }
         }
     }
-    let mut member: Vec<bool> = (0..count).map(|i| is_product(i) && uses[i].is_some()).collect();
-    // Membership spreads along links in both directions until nothing changes.
+    seeds.iter().filter(|&&i| uses[i].is_some()).for_each(|&i| member[i] = true);
     loop {
         let mut changed = false;
         for &(from, to) in &links {
@@ -76,7 +189,7 @@ pub(super) fn members(graph: &Graph) -> Vec<bool> {
             (member[from], member[to]) = (linked, linked);
         }
         if !changed {
-            return member;
+            return;
         }
     }
 }
@@ -109,10 +222,15 @@ impl Batch {
             let operands: Vec<Value> = (node.operands.iter().zip(&uses))
                 .map(|(v, usage)| if *usage == RowUse::Pointwise { parts[v] } else { wholes[v] })
                 .collect();
-            parts.insert(node.results[0], b.push(op, &operands).expect("as the whole is valid")[0]);
+            let results = b.push(op, &operands).expect("as the whole is valid");
+            parts.extend(node.results.iter().copied().zip(results));
         }
         let outputs = region.stores.iter().map(|v| parts[v]).collect();
-        let plan = Box::new(Plan::new(b.finish(outputs), threads / region.rows.max(1)));
+        let one = b.finish(outputs);
+        let types: Vec<Type> = one.input_types().into_iter().cloned().collect();
+        // Loops are as they were before they became a batch.
+        let one = lower(&one, &types).expect("as the whole is valid");
+        let plan = Box::new(Plan::new(one, threads / region.rows.max(1)));
         Batch { count: region.rows, rows: region.inputs, whole, stores: region.stores, plan }
     }
 }

@@ -166,7 +166,7 @@ impl Lowering {
                 Ok(lowered)
             });
             let regions = regions.collect::<Result<Vec<_>, _>>()?;
-            let op = node.op.with_regions(regions).unwrap_or_else(|| node.op.clone());
+            let op = node.op.with_same_regions(regions).unwrap_or_else(|| node.op.clone());
             b.push(op, operands)
         })
     }

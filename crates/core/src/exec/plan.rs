@@ -448,13 +448,18 @@ fn classify(graph: &Graph, whole: &BTreeSet<usize>, flow: &Flow) -> Vec<Class> {
     for (i, node) in graph.nodes().iter().enumerate() {
         let types: Vec<_> = node.operands.iter().map(|&v| graph.ty(v)).collect();
         let y = graph.ty(node.results[0]);
-        let rows = (node.results.len() == 1).then(|| node.op.rows(&types, y)).flatten();
+        let sharded = flow.nodes[i];
+        let in_batch = batched[i] && !sharded && !whole.contains(&i);
+        let rows = match batch::at_one_position(graph, i).filter(|_| in_batch) {
+            Some((_, operands)) => Some(Rows { operands, reduced: false }),
+            None => (node.results.len() == 1).then(|| node.op.rows(&types, y)).flatten(),
+        };
         let rows = rows.filter(|rows| (rows.reduced || y.ndim() > 0) && !whole.contains(&i));
         let leading = |value: Value| graph.ty(value).shape.first().and_then(|e| e.known());
         let made_whole = |&v: &Value| class_of(graph, &classes, v).is_none_or(|class| class.rows.is_none());
-        let sharded = flow.nodes[i];
-        let rows =
-            rows.filter(|_| sharded || !(node.operands.iter().all(made_whole) && prefers_whole(graph, node)));
+        let rows = rows.filter(|_| {
+            sharded || in_batch || !(node.operands.iter().all(made_whole) && prefers_whole(graph, node))
+        });
         let extent = rows.as_ref().and_then(|rows| {
             let pointwise = rows.operands.iter().position(|&r| r == RowUse::Pointwise);
             if rows.reduced { leading(node.operands[pointwise?]) } else { leading(node.results[0]) }

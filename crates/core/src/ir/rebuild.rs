@@ -86,14 +86,14 @@ impl Graph {
         }
     }
 
-    /// This graph with others, of the same types, in the place of those that its operations hold.
+    /// This graph with others, which give the same bits, in the place of those that its operations hold.
     pub(crate) fn relinked(
         &self,
         mut region: impl FnMut(&Arc<Graph>) -> Result<Arc<Graph>, Violation>,
     ) -> Result<Graph, Violation> {
         self.rebuilt(|b, node, operands| {
             let regions = node.op.regions().iter().map(&mut region).collect::<Result<_, _>>()?;
-            b.push(node.op.with_regions(regions).unwrap_or_else(|| node.op.clone()), operands)
+            b.push(node.op.with_same_regions(regions).unwrap_or_else(|| node.op.clone()), operands)
         })
     }
 }

@@ -244,6 +244,10 @@ pub trait Real:
     const WHOLE: Self;
     /// The lanes of law 3: 32 for f64, 64 for f32.
     const LAW_LANES: usize;
+    /// The nearest number to `n`.
+    fn from_usize(n: usize) -> Self;
+    /// A whole number of at least 0 as an integer.
+    fn to_usize(self) -> usize;
 }
 
 /// A SIMD level: one vector type per element type.

@@ -123,6 +123,16 @@ pub trait Rule: Debug + Send + Sync + 'static {
         None
     }
 
+    /// As [`Rule::with_regions`], with graphs that give the same bits.
+    fn with_same_regions(&self, regions: Vec<Arc<Graph>>) -> Option<Op> {
+        self.with_regions(regions)
+    }
+
+    /// The operation of which this is a batch, where engines may take either.
+    fn alone(&self) -> Option<&Alone> {
+        None
+    }
+
     /// The types of the inputs of each region, for operands of these types.
     fn region_inputs(&self, _x: &[&Type]) -> Vec<Vec<Type>> {
         Vec::new()
@@ -239,6 +249,15 @@ pub trait Rule: Debug + Send + Sync + 'static {
     fn kernel(&self) -> Kernel<'_> {
         Kernel::Opaque
     }
+}
+
+/// An operation at one position of a batch. All results of the batch have the batch axis, and each position the bits of the operation alone.
+#[derive(Clone, Debug)]
+pub struct Alone {
+    /// The operation.
+    pub op: Op,
+    /// For each operand of the batch, whether its leading axis is the batch axis; else all positions share it.
+    pub over: Vec<bool>,
 }
 
 /// The structure of an operation's derivative, from which every mode follows.

@@ -123,5 +123,10 @@ fn relinked(graph: &Graph, renewed: &HashMap<*const Graph, Arc<Graph>>) -> Resul
     if graph.nodes().iter().all(|node| node.op.regions().is_empty()) {
         return Ok(None);
     }
-    graph.relinked(|region| Ok(new_region(region))).map(Some)
+    // Not `relinked`: a pass may change rounding.
+    let new = graph.rebuilt(|b, node, operands| {
+        let regions = node.op.regions().iter().map(new_region).collect();
+        b.push(node.op.with_regions(regions).unwrap_or_else(|| node.op.clone()), operands)
+    });
+    new.map(Some)
 }

@@ -59,6 +59,11 @@ impl Options {
     }
 }
 
+/// Whether a graph of one position of a batch runs for several positions side by side.
+pub(super) fn runs_side_by_side(graph: &Graph) -> bool {
+    Flat::of_lanes(graph, graph.inputs().len()).is_some()
+}
+
 /// Threads to run on, made once and shared by all graphs that ask for as many.
 fn pool(threads: usize) -> Option<Arc<rayon::ThreadPool>> {
     use std::collections::HashMap;
@@ -134,6 +139,8 @@ enum Stage {
     Nested(usize, Vec<Arc<Engine>>),
     /// A node with small regions.
     Flat(usize, Flat),
+    /// A batch of what is small at one position.
+    Positions(Batch, Flat),
 }
 
 impl Stage {
@@ -156,6 +163,7 @@ impl Stage {
             Stage::Batch(batch, _) => batch.count > 1,
             Stage::Nested(_, engines) => engines.iter().any(|engine| engine.stays_in_pool),
             Stage::Flat(..) => false,
+            Stage::Positions(..) => true,
         }
     }
 }
@@ -235,6 +243,11 @@ impl Engine {
                     Stage::F64(Tiles::new(&plan.graph, region, options, sharding))
                 }
                 Step::Region(region) => Stage::F32(Tiles::new(&plan.graph, region, options, sharding)),
+                Step::Batch(batch)
+                    if let (None, Some(flat)) = (options.tile_rows, Flat::of_positions(batch)) =>
+                {
+                    Stage::Positions(batch.clone(), flat)
+                }
                 Step::Batch(batch) => {
                     let engine = Engine::new((*batch.plan).clone(), options.clone());
                     Stage::Batch(batch.clone(), Box::new(engine))
@@ -276,6 +289,11 @@ impl Engine {
         self.flat.is_some()
     }
 
+    /// How many of its steps run the positions of a batch side by side.
+    pub fn side_by_side(&self) -> usize {
+        self.stages.iter().filter(|stage| matches!(stage, Stage::Positions(..))).count()
+    }
+
     fn run_stages<'a>(&'a self, slots: &mut [Slot<'a>]) {
         for (stage, spent) in self.stages.iter().zip(&self.spent) {
             match stage {
@@ -287,6 +305,7 @@ impl Engine {
                 Stage::Batch(batch, engine) => self.run_batch(batch, engine, slots),
                 Stage::Nested(node, engines) => self.run_nested(*node, engines, slots),
                 Stage::Flat(node, flat) => self.run_flat(*node, flat, slots),
+                Stage::Positions(batch, flat) => self.run_positions(batch, flat, slots),
             }
             spent.iter().for_each(|value| slots[value.index()] = Slot::Empty);
         }
@@ -345,6 +364,15 @@ impl Engine {
         let results = flat.run(self.level, &operands);
         for (value, tensor) in node.results.iter().zip(results) {
             slots[value.index()] = Slot::Owned(tensor);
+        }
+    }
+
+    fn run_positions(&self, batch: &Batch, flat: &Flat, slots: &mut [Slot]) {
+        let part = |values: &[Value]| values.iter().map(|v| slots[v.index()].get()).collect::<Vec<_>>();
+        let (rows, whole) = (part(&batch.rows), part(&batch.whole));
+        let results = flat.run_positions(self.level, self.pool.as_deref(), batch.count, &rows, &whole);
+        for (v, tensor) in batch.stores.iter().zip(results) {
+            slots[v.index()] = Slot::Owned(tensor);
         }
     }
 

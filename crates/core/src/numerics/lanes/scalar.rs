@@ -62,6 +62,14 @@ macro_rules! scalar {
             const ONE: $t = 1.0;
             const WHOLE: $t = (1u64 << $fraction_bits) as $t;
             const LAW_LANES: usize = $law_lanes;
+            #[inline(always)]
+            fn from_usize(n: usize) -> $t {
+                n as $t
+            }
+            #[inline(always)]
+            fn to_usize(self) -> usize {
+                self as usize
+            }
         }
 
         impl Integer for $word {

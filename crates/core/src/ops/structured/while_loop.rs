@@ -52,7 +52,7 @@ pub(super) const ENTRY: Entry = Entry {
         let max = natural(name, "while-1", attributes, "max")?;
         let keep = Keep::read(name, "while-1", attributes)?;
         keep.as_ref().map_or(Ok(()), |keep| keep.check(name, "while-1", &regions[1]))?;
-        Ok(Arc::new(While { regions, carries, max, keep }))
+        Ok(Arc::new(While { regions, carries, max, keep, alone: None }))
     },
 };
 
@@ -64,12 +64,14 @@ pub struct While {
     carries: usize,
     max: Option<usize>,
     keep: Option<Keep>,
+    /// The loop of which this is a batch in which every position goes on as long as it needs.
+    alone: Option<Alone>,
 }
 
 impl While {
     /// Applies `body` to so many carried values, and constants, while `condition` holds for them.
     pub fn new(condition: Arc<Graph>, body: Arc<Graph>, carries: usize) -> While {
-        While { regions: [condition, body], carries, max: None, keep: None }
+        While { regions: [condition, body], carries, max: None, keep: None, alone: None }
     }
 
     /// At most so many times.
@@ -80,6 +82,12 @@ impl While {
     /// With a policy for its adjoint.
     pub fn keeping(self, keep: Keep) -> While {
         While { keep: Some(keep), ..self }
+    }
+
+    /// With other regions.
+    fn with(&self, regions: [Arc<Graph>; 2]) -> While {
+        let keep = self.keep.as_ref().map(|keep| keep.inherited(&regions[1]));
+        While { regions, keep, ..self.clone() }
     }
 
     fn condition(&self) -> &Graph {
@@ -132,8 +140,15 @@ impl Rule for While {
 
     fn with_regions(&self, regions: Vec<Arc<Graph>>) -> Option<Op> {
         let regions = <[Arc<Graph>; 2]>::try_from(regions).ok()?;
-        let keep = self.keep.as_ref().map(|keep| keep.inherited(&regions[1]));
-        Some(Arc::new(While { regions, keep, ..self.clone() }))
+        Some(Arc::new(While { alone: None, ..self.with(regions) }))
+    }
+
+    fn with_same_regions(&self, regions: Vec<Arc<Graph>>) -> Option<Op> {
+        Some(Arc::new(self.with(<[Arc<Graph>; 2]>::try_from(regions).ok()?)))
+    }
+
+    fn alone(&self) -> Option<&Alone> {
+        self.alone.as_ref()
     }
 
     /// Reports are carried: each stays as it is from the first round on in which its status is not 0.
@@ -167,7 +182,8 @@ impl Rule for While {
         let mut operands = x[..c].to_vec();
         operands.extend(types.iter().map(|ty| b.zeros(ty)));
         operands.extend(&x[c..]);
-        b.push(Arc::new(While { regions, carries: c + types.len(), ..self.clone() }), &operands).ok()
+        b.push(Arc::new(While { regions, carries: c + types.len(), alone: None, ..self.clone() }), &operands)
+            .ok()
     }
 
     fn region_inputs(&self, x: &[&Type]) -> Vec<Vec<Type>> {
@@ -246,8 +262,9 @@ impl Rule for While {
             let holds = any(&mut b, holds);
             condition = b.finish(vec![holds]);
         }
-        let regions = vec![Arc::new(condition), Arc::new(body)];
-        let results = b.push(self.with_regions(regions).expect("two regions"), &operands)?;
+        let alone = by_position.then(|| Alone { op: Arc::new(self.clone()), over: over.clone() });
+        let batched = While { alone, ..self.with([Arc::new(condition), Arc::new(body)]) };
+        let results = b.push(Arc::new(batched), &operands)?;
         let with_axis = results.into_iter().zip(&over);
         with_axis.map(|(y, &over)| if over { Ok(y) } else { b.repeat(y, x.lead()) }).collect()
     }
@@ -314,7 +331,7 @@ impl Structured for While {
         let holds = inner.inline(self.condition(), &own).expect("regions were verified");
         let keep = self.keep.as_ref().map(|keep| keep.inherited(&body));
         let regions = [Arc::new(inner.finish(holds)), Arc::new(body)];
-        let looped = While { regions, carries: c + carries, max: self.max, keep };
+        let looped = While { regions, carries: c + carries, max: self.max, keep, alone: None };
         let results = b.push(Arc::new(looped), &operands).expect("types follow from the loop's");
         Ok(spread(results.into_iter().skip(c), &active[..c]))
     }

@@ -11,19 +11,27 @@
 //! - elementwise operations are the groups of [`super::group`], products and factors the kernels of [`super::gemm`] and
 //!   [`super::factor`], reductions those of [`crate::numerics::reduce`]. Whatever has no kernel is evaluated by its law.
 //!
+//! A batch of a loop that each position leaves at its own time runs as the program of one position, for some of them side by side: every element is then
+//! that of so many positions, one behind the other. Elementwise operations do not see the difference; chains that are scalar work for one position are
+//! vectors of them. Positions that are done keep what they carry until the others are; the next ones do not wait for the whole batch.
+//!
 //! - `compile` makes the program of a graph.
 //! - `run` runs it.
+//! - `lanes` has the kernels for positions side by side.
 
 mod compile;
+mod lanes;
 mod run;
 
 use super::group::Group;
+use crate::exec::batch::Batch;
 use crate::ir::{Builder, DType, Graph, Type, Value};
 use crate::numerics::dispatch::Level;
 use crate::numerics::lanes::Real;
 use crate::numerics::linalg::Triangle;
 use crate::ops::{Direction, Extents, Function, Kernel, Matmul, Op};
 use crate::tensor::Tensor;
+use rayon::prelude::*;
 use run::Workspace;
 use std::sync::Mutex;
 
@@ -35,6 +43,12 @@ const ARENA_MAX: usize = 16 << 10;
 
 /// Multiply-adds of a product, and rows of a matrix that is factored, up to which one thread does it at once.
 const WORK_MAX: usize = 32 * 32 * 32;
+
+/// Positions side by side: two vectors of f64, or one of f32, so that two chains hide each other's latency.
+const LANES: usize = 16;
+
+/// Elements of all values of one position up to which positions run side by side: 512 KiB of f64, to stay in L2.
+const POSITION_MAX: usize = 4 << 10;
 
 /// Nodes up to which a graph is small: making a program takes time in the square of their number.
 const NODES_MAX: usize = 1024;
@@ -50,12 +64,47 @@ pub(super) enum Flat {
 impl Flat {
     /// The program of a lowered graph, if that is small enough and of operations that can stand in one.
     pub fn new(graph: &Graph) -> Option<Flat> {
+        Flat::with(graph, 1, 0)
+    }
+
+    /// The program of a lowered graph for [`LANES`] positions side by side, each with its own of the first `rows` inputs.
+    pub fn of_lanes(graph: &Graph, rows: usize) -> Option<Flat> {
+        Flat::with(graph, LANES, rows)
+    }
+
+    /// The program of one position of a batch, for [`LANES`] of them side by side, if there are as many.
+    pub fn of_positions(batch: &Batch) -> Option<Flat> {
+        if batch.count < LANES {
+            return None;
+        }
+        Flat::of_lanes(&batch.plan.graph, batch.rows.len())
+    }
+
+    fn with(graph: &Graph, lanes: usize, rows: usize) -> Option<Flat> {
         let mut size = Size::default();
         size.add(graph)?;
+        if lanes > 1 && size.elements > POSITION_MAX {
+            return None;
+        }
         match (size.has_f64, size.has_f32) {
             (true, true) => None,
-            (false, true) => Some(Flat::F32(compile::program(graph)?)),
-            _ => Some(Flat::F64(compile::program(graph)?)),
+            (false, true) => Some(Flat::F32(compile::program(graph, lanes, rows)?)),
+            _ => Some(Flat::F64(compile::program(graph, lanes, rows)?)),
+        }
+    }
+
+    /// The outputs for all positions of a batch: of `rows` each has its part, `whole` they share.
+    pub fn run_positions(
+        &self,
+        level: Level,
+        pool: Option<&rayon::ThreadPool>,
+        count: usize,
+        rows: &[&Tensor],
+        whole: &[&Tensor],
+    ) -> Vec<Tensor> {
+        match self {
+            Flat::F64(program) => program.run_positions(level, pool, count, rows, whole),
+            Flat::F32(program) => program.run_positions(level, pool, count, rows, whole),
         }
     }
 
@@ -188,12 +237,26 @@ enum Instruction<T> {
     Solve { triangle: Triangle, t: usize, x: usize, n: usize, columns: usize, count: usize, y: usize },
     /// `y.len / width` parts of `width` elements of `x`, which has `rows` of them, at the integers from `index` on.
     Gather { x: Place, width: usize, rows: usize, index: usize, y: Place },
+    /// As `Copy`, for the positions that are active.
+    Keep { active: usize, copies: Vec<(Place, Place)> },
+    /// As `Matmul`, of `k` terms in one chain, for each position.
+    LaneMatmul { op: Matmul, extents: Extents, x: [usize; 2], y: usize },
+    /// As `Lines`, of terms `step` elements apart, for each position.
+    LaneLines { x: [usize; 2], dot: bool, combiner: Function, n: usize, step: usize, y: Place },
+    /// As `Lu`, for each position.
+    LaneLu { x: usize, n: usize, count: usize, y: usize, rows: usize, info: usize },
+    /// As `Solve`, for each position.
+    LaneSolve { triangle: Triangle, t: usize, x: usize, n: usize, columns: usize, count: usize, y: usize },
+    /// As `Gather`, for each position.
+    LaneGather { x: Place, width: usize, rows: usize, index: usize, y: Place },
     /// An operation by its law.
     Evaluate { op: Op, operands: Vec<(Place, Type)>, results: Vec<Place> },
     /// Goes to `to`.
     Jump { to: usize },
     /// Goes to `to` where a truth value does not hold.
     Unless { holds: usize, to: usize },
+    /// Positions for which a truth value does not hold are active no more; goes to `to` when none is.
+    UnlessAny { holds: usize, active: usize, to: usize },
     /// Goes to the branch that a predicate chooses, the last one for all beyond.
     Choose { predicate: Place, branches: Vec<usize> },
     /// Begins to count rounds.
@@ -217,6 +280,8 @@ struct Row {
 
 /// A list of instructions.
 pub(super) struct Program<T> {
+    /// Positions side by side.
+    lanes: usize,
     instructions: Vec<Instruction<T>>,
     /// What the arena holds before the first call: the constants. No instruction writes to them.
     numbers: Vec<T>,
@@ -239,5 +304,47 @@ impl<T: Real> Program<T> {
         let outputs = self.outputs.iter().map(|(place, ty)| work.tensor(*place, ty)).collect();
         self.spare.lock().expect("no panic while held").push(work);
         outputs
+    }
+}
+
+impl<T: Real> Program<T> {
+    fn run_positions(
+        &self,
+        level: Level,
+        pool: Option<&rayon::ThreadPool>,
+        count: usize,
+        rows: &[&Tensor],
+        whole: &[&Tensor],
+    ) -> Vec<Tensor> {
+        let results: Vec<Mutex<Tensor>> = (self.outputs.iter())
+            .map(|(_, ty)| {
+                let shape = std::iter::once(count).chain(ty.static_shape().expect("lowered"));
+                Mutex::new(Tensor::zeros(ty.dtype, shape.collect::<Vec<_>>()))
+            })
+            .collect();
+        let tile = |tile: usize| {
+            let positions = tile * self.lanes..count.min((tile + 1) * self.lanes);
+            let spare = self.spare.lock().expect("no panic while held").pop();
+            let mut work = spare.unwrap_or_else(|| Workspace::new(self));
+            let (own, shared) = self.inputs.split_at(rows.len());
+            for (place, tensor) in own.iter().zip(rows) {
+                work.write_lanes(*place, tensor, positions.clone());
+            }
+            for (place, tensor) in shared.iter().zip(whole) {
+                work.write(*place, tensor);
+            }
+            work.run(self, level);
+            for (result, (place, _)) in results.iter().zip(&self.outputs) {
+                let mut result = result.lock().expect("no panic while held");
+                work.read_lanes(*place, &mut result, positions.clone());
+            }
+            self.spare.lock().expect("no panic while held").push(work);
+        };
+        let tiles = count.div_ceil(self.lanes);
+        match pool {
+            Some(pool) if tiles > 1 => pool.install(|| (0..tiles).into_par_iter().for_each(tile)),
+            _ => (0..tiles).for_each(tile),
+        }
+        results.into_iter().map(|result| result.into_inner().expect("no panic while held")).collect()
     }
 }

@@ -1,9 +1,11 @@
 //! Running a program.
 
-use super::{Instruction, Kind, NONE, Place, Program, Row, Source};
+use super::lanes::{Keep, LaneLines, LaneLu, LaneMatmul, LaneSolve};
+use super::{Instruction, Kind, LANES, NONE, Place, Program, Row, Source};
 use crate::exec::cpu::aligned::Aligned;
 use crate::exec::cpu::group::{CHUNK, RunGroup};
 use crate::exec::cpu::leaf::{Buffers, reduce_lines};
+use crate::exec::cpu::product::Plane;
 use crate::exec::cpu::reduce::Reduce;
 use crate::exec::cpu::{factor, gemm, whole};
 use crate::ir::{DType, Type};
@@ -13,6 +15,7 @@ use crate::numerics::reduce::Sum;
 use crate::numerics::reduce::line::lines;
 use crate::tensor::{Data, Tensor};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// The arena of one call.
 pub(super) struct Workspace<T> {
@@ -70,6 +73,51 @@ impl<T: Real> Workspace<T> {
         }
     }
 
+    /// Writes rows of a tensor, one for each position, the last one once more where there are fewer.
+    pub fn write_lanes(&mut self, place: Place, tensor: &Tensor, rows: Range<usize>) {
+        let range = place.at..place.at + place.len;
+        match place.kind {
+            Kind::Number => {
+                let y = &mut self.numbers[range];
+                match tensor.data() {
+                    Data::Bool(x) => to_lanes(x, y, rows, |x| if x { T::ONE } else { T::ZERO }),
+                    _ => to_lanes(tensor.values::<T>(), y, rows, |x| x),
+                }
+            }
+            Kind::Integer => {
+                let y = &mut self.integers[range];
+                match tensor.data() {
+                    Data::I64(x) => to_lanes(x, y, rows, |x| x),
+                    Data::I32(x) => to_lanes(x, y, rows, i64::from),
+                    Data::U64(x) => to_lanes(x, y, rows, |x| x as i64),
+                    Data::U32(x) => to_lanes(x, y, rows, i64::from),
+                    _ => unreachable!("integers"),
+                }
+            }
+        }
+    }
+
+    /// Writes the values of all positions to rows of a tensor.
+    pub fn read_lanes(&self, place: Place, tensor: &mut Tensor, rows: Range<usize>) {
+        let range = place.at..place.at + place.len;
+        match tensor.data_mut() {
+            Data::Bool(y) => from_lanes(&self.numbers[range], y, rows, |x| x != T::ZERO),
+            Data::I64(y) => from_lanes(&self.integers[range], y, rows, |x| x),
+            Data::I32(y) => from_lanes(&self.integers[range], y, rows, |x| x as i32),
+            Data::U64(y) => from_lanes(&self.integers[range], y, rows, |x| x as u64),
+            Data::U32(y) => from_lanes(&self.integers[range], y, rows, |x| x as u32),
+            y => {
+                let y = T::slice_mut(y).expect("its floats are of this type");
+                from_lanes(&self.numbers[range], y, rows, |x| x);
+            }
+        }
+    }
+
+    /// Elements for each position from `at` on.
+    fn plane(&mut self, at: usize, lanes: usize) -> Plane<T> {
+        Plane { start: self.numbers[at..].as_mut_ptr(), row: lanes }
+    }
+
     /// The value at a place as a tensor.
     pub fn tensor(&self, place: Place, ty: &Type) -> Tensor {
         let shape = ty.static_shape().expect("lowered");
@@ -109,6 +157,19 @@ impl<T: Real> Workspace<T> {
                         at = *to;
                     }
                 }
+                Instruction::UnlessAny { holds, active, to } => {
+                    let lanes = program.lanes;
+                    let mut any = false;
+                    for lane in 0..lanes {
+                        let goes_on =
+                            self.numbers[active + lane] != T::ZERO && self.numbers[holds + lane] != T::ZERO;
+                        self.numbers[active + lane] = if goes_on { T::ONE } else { T::ZERO };
+                        any |= goes_on;
+                    }
+                    if !any {
+                        at = *to;
+                    }
+                }
                 Instruction::Choose { predicate, branches } => {
                     let last = branches.len() - 1;
                     let branch = match predicate.kind {
@@ -125,12 +186,12 @@ impl<T: Real> Workspace<T> {
                         false => *count += 1,
                     }
                 }
-                _ => self.compute(instruction, level),
+                _ => self.compute(instruction, level, program.lanes),
             }
         }
     }
 
-    fn compute(&mut self, instruction: &Instruction<T>, level: Level) {
+    fn compute(&mut self, instruction: &Instruction<T>, level: Level, lanes: usize) {
         match *instruction {
             Instruction::Group(ref group) => {
                 let buffers = Buffers::of_arena(self.numbers.as_mut_ptr());
@@ -228,10 +289,78 @@ impl<T: Real> Workspace<T> {
                     self.write(place, tensor);
                 }
             }
+            Instruction::Keep { active, ref copies } => {
+                for &(x, y) in copies {
+                    let active = &self.numbers[active..active + lanes];
+                    match x.kind {
+                        Kind::Number => {
+                            let len = x.len;
+                            // SAFETY: what a loop carries lies elsewhere than what it carries next.
+                            let y = unsafe { self.target(y.at, len) };
+                            dispatch(level, Keep { active, x: &self.numbers[x.at..x.at + len], y });
+                        }
+                        Kind::Integer => {
+                            for i in (0..x.len).filter(|i| active[i % lanes] != T::ZERO) {
+                                self.integers[y.at + i] = self.integers[x.at + i];
+                            }
+                        }
+                    }
+                }
+            }
+            Instruction::LaneMatmul { ref op, extents, x: [a, b], y } => {
+                let [a, b, y] = [a, b, y].map(|at| self.plane(at, lanes));
+                dispatch(level, LaneMatmul { op, extents, a, b, y });
+            }
+            Instruction::LaneLines { x, dot, combiner, n, step, y } => {
+                let (x, count) = (x.map(|at| self.plane(at, lanes)), y.len / lanes);
+                let y = self.plane(y.at, lanes);
+                dispatch(level, LaneLines { x, dot, combiner, n, step, y, count });
+            }
+            Instruction::LaneLu { x, n, count, y, rows, info } => {
+                self.numbers.copy_within(x..x + count * n * n * lanes, y);
+                let a = self.plane(y, lanes);
+                let [rows, info] = match rows < info {
+                    true => {
+                        let (before, info) = self.integers[rows..].split_at_mut(info - rows);
+                        [before, info]
+                    }
+                    false => {
+                        let (info, rows) = self.integers[info..].split_at_mut(rows - info);
+                        [rows, info]
+                    }
+                };
+                dispatch(level, LaneLu { a, n, count, rows, info });
+            }
+            Instruction::LaneSolve { triangle, t, x, n, columns, count, y } => {
+                self.numbers.copy_within(x..x + count * n * columns * lanes, y);
+                let (t, x) = (self.plane(t, lanes), self.plane(y, lanes));
+                dispatch(level, LaneSolve { triangle, t, x, n, columns, count });
+            }
+            Instruction::LaneGather { x, width, rows, index, y } => {
+                for k in 0..y.len / (width * lanes) {
+                    for lane in 0..lanes {
+                        let row =
+                            usize::try_from(self.integers[index + k * lanes + lane]).unwrap_or(usize::MAX);
+                        let from = (row < rows).then(|| x.at + row * width * lanes + lane);
+                        let to = y.at + k * width * lanes + lane;
+                        for e in (0..width * lanes).step_by(lanes) {
+                            match y.kind {
+                                Kind::Number => {
+                                    self.numbers[to + e] = from.map_or(T::ZERO, |at| self.numbers[at + e]);
+                                }
+                                Kind::Integer => {
+                                    self.integers[to + e] = from.map_or(0, |at| self.integers[at + e])
+                                }
+                            }
+                        }
+                    }
+                }
+            }
             Instruction::Take { row, y } => self.copy(self.row(row, y), y),
             Instruction::Put { x, row } => self.copy(x, self.row(row, x)),
             Instruction::Jump { .. }
             | Instruction::Unless { .. }
+            | Instruction::UnlessAny { .. }
             | Instruction::Choose { .. }
             | Instruction::Begin { .. }
             | Instruction::Round { .. } => unreachable!("done where instructions follow each other"),
@@ -256,8 +385,35 @@ impl<T: Real> Workspace<T> {
     }
 }
 
+/// Rows of `x`, one for each lane, the last one once more where there are fewer.
+fn to_lanes<X: Copy, Y>(x: &[X], y: &mut [Y], rows: Range<usize>, value: impl Fn(X) -> Y) {
+    let width = y.len() / LANES;
+    let starts: [usize; LANES] = std::array::from_fn(|lane| (rows.start + lane).min(rows.end - 1) * width);
+    assert!(rows.end * width <= x.len());
+    for (e, y) in y.chunks_exact_mut(LANES).enumerate() {
+        for (y, start) in y.iter_mut().zip(starts) {
+            // SAFETY: element `e` of a row before `rows.end` lies in `x`, as was asserted.
+            *y = value(unsafe { *x.get_unchecked(start + e) });
+        }
+    }
+}
+
+/// Lanes of `x`, one for each row.
+fn from_lanes<X: Copy, Y>(x: &[X], y: &mut [Y], rows: Range<usize>, value: impl Fn(X) -> Y) {
+    let width = x.len() / LANES;
+    let y = &mut y[rows.start * width..rows.end * width];
+    for (e, x) in x.chunks_exact(LANES).enumerate() {
+        for (lane, &x) in x[..rows.len()].iter().enumerate() {
+            // SAFETY: `y` has as many rows of as many elements.
+            unsafe { *y.get_unchecked_mut(lane * width + e) = value(x) };
+        }
+    }
+}
+
 /// Moves elements within an arena.
 fn moved<E: Copy + Default>(all: &mut [E], from: &Source, y: Place) {
+    /// Elements that are copied at once.
+    const PIECE: usize = 8;
     match from {
         Source::Splat(at) => {
             let x = all[*at];
@@ -265,7 +421,15 @@ fn moved<E: Copy + Default>(all: &mut [E], from: &Source, y: Place) {
         }
         Source::Runs { len, starts } => {
             for (k, &start) in starts.iter().enumerate() {
-                all.copy_within(start as usize..start as usize + len, y.at + k * len);
+                let (from, to) = (start as usize, y.at + k * len);
+                match len.is_multiple_of(PIECE) {
+                    // Without a call for each of many short runs.
+                    true => (0..*len).step_by(PIECE).for_each(|i| {
+                        let piece: [E; PIECE] = all[from + i..from + i + PIECE].try_into().expect("as long");
+                        all[to + i..to + i + PIECE].copy_from_slice(&piece);
+                    }),
+                    false => all.copy_within(from..from + len, to),
+                }
             }
         }
         Source::Repeats { len, of } => {

@@ -1,30 +1,47 @@
 //! From a graph to its program.
+//!
+//! - `loops` has loops and choices.
+//! - `moves` has what only moves elements.
 
-use super::{Instruction, Kind, NONE, Place, Program, Row, Source, elements};
+mod loops;
+mod moves;
+
+use super::{Instruction, Kind, Place, Program, Source, elements};
 use crate::exec::cpu::group::{GroupBuilder, Source as Operand};
 use crate::exec::cpu::schedule::{Buffer, Place as Rows};
 use crate::ir::{DType, Graph, Node, Type, Value};
 use crate::numerics::lanes::Real;
-use crate::ops::{Factor, Function, Kernel, Reduction, Stable};
+use crate::numerics::tree::BLOCK;
+use crate::ops::{Extents, Factor, Function, Kernel, Matmul, Reduction, Stable};
 use crate::tensor::Tensor;
+use moves::source;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-/// The program of a small graph; nothing if an operation cannot stand in one.
-pub(super) fn program<T: Real>(graph: &Graph) -> Option<Program<T>> {
-    let mut compiler = Compiler::<T>::default();
-    let inputs: Vec<Known> =
-        (graph.input_types().into_iter()).map(|ty| compiler.fresh(ty)).collect::<Option<_>>()?;
+/// The program of a small graph, for so many positions side by side, each with its own of the first `rows` inputs; nothing if an operation cannot stand in
+/// one.
+pub(super) fn program<T: Real>(graph: &Graph, lanes: usize, rows: usize) -> Option<Program<T>> {
+    let mut compiler = Compiler::<T> {
+        lanes,
+        instructions: Vec::new(),
+        numbers: Vec::new(),
+        integers: Vec::new(),
+        registers: 0,
+        active: None,
+    };
+    let inputs: Vec<Known> = (graph.input_types().into_iter().enumerate())
+        .map(|(i, ty)| compiler.fresh(ty, i < rows))
+        .collect::<Option<_>>()?;
     let places = inputs.iter().map(|input| input.place.expect("fresh")).collect();
     let outputs = compiler.graph(graph, inputs)?;
     let outputs = outputs.into_iter().zip(graph.output_types()).map(|(mut known, ty)| {
-        let place = compiler.place(&mut known);
+        let place = if lanes > 1 { compiler.spread(&mut known) } else { compiler.place(&mut known) };
         (place, ty.clone())
     });
     let outputs = outputs.collect();
-    let Compiler { instructions, numbers, integers, registers } = compiler;
+    let Compiler { instructions, numbers, integers, registers, .. } = compiler;
     let spare = Mutex::default();
-    Some(Program { instructions, numbers, integers, registers, inputs: places, outputs, spare })
+    Some(Program { lanes, instructions, numbers, integers, registers, inputs: places, outputs, spare })
 }
 
 /// What is known of a value: where it lies, and what it is, if that is known already.
@@ -32,25 +49,27 @@ pub(super) fn program<T: Real>(graph: &Graph) -> Option<Program<T>> {
 struct Known {
     place: Option<Place>,
     constant: Option<Tensor>,
+    /// Whether each position has its own. Its elements then stand element by element, those of all positions side by side.
+    varies: bool,
+    /// Where it stands for each position, if it does not vary.
+    spread: Option<Place>,
 }
 
 impl Known {
-    fn at(place: Place) -> Known {
-        Known { place: Some(place), constant: None }
+    fn at(place: Place, varies: bool) -> Known {
+        Known { place: Some(place), constant: None, varies, spread: None }
     }
 }
 
 struct Compiler<T> {
+    /// Positions side by side.
+    lanes: usize,
     instructions: Vec<Instruction<T>>,
     numbers: Vec<T>,
     integers: Vec<i64>,
     registers: usize,
-}
-
-impl<T> Default for Compiler<T> {
-    fn default() -> Compiler<T> {
-        Compiler { instructions: Vec::new(), numbers: Vec::new(), integers: Vec::new(), registers: 0 }
-    }
+    /// Where it stands which positions are at work, inside a loop that each leaves at its own time.
+    active: Option<usize>,
 }
 
 /// The values of a graph that is being compiled, by their index.
@@ -72,13 +91,54 @@ impl<T: Real> Compiler<T> {
         Place { kind, at, len }
     }
 
-    fn place_for(&mut self, ty: &Type) -> Option<Place> {
-        Some(self.allot(Kind::of(ty.dtype), elements(ty)?))
+    fn place_for(&mut self, ty: &Type, varies: bool) -> Option<Place> {
+        let lanes = if varies { self.lanes } else { 1 };
+        Some(self.allot(Kind::of(ty.dtype), elements(ty)? * lanes))
     }
 
     /// A value of its own place.
-    fn fresh(&mut self, ty: &Type) -> Option<Known> {
-        Some(Known::at(self.place_for(ty)?))
+    fn fresh(&mut self, ty: &Type, varies: bool) -> Option<Known> {
+        Some(Known::at(self.place_for(ty, varies)?, varies))
+    }
+
+    /// Where a value stands for each position.
+    fn spread(&mut self, known: &mut Known) -> Place {
+        if known.varies {
+            return known.place.expect("what varies is no constant");
+        }
+        if let Some(spread) = known.spread {
+            return spread;
+        }
+        let lanes = self.lanes;
+        let spread = match &known.constant {
+            Some(tensor) => {
+                let place = self.allot(Kind::of(tensor.dtype()), tensor.len() * lanes);
+                let mut one = vec![T::ZERO; tensor.len()];
+                match place.kind {
+                    Kind::Number => {
+                        super::run::write_numbers(&mut one, tensor);
+                        let all = self.numbers[place.at..].chunks_mut(lanes);
+                        all.zip(one).for_each(|(lanes, x)| lanes.fill(x));
+                    }
+                    Kind::Integer => {
+                        let mut one = vec![0; tensor.len()];
+                        super::run::write_integers(&mut one, tensor);
+                        let all = self.integers[place.at..].chunks_mut(lanes);
+                        all.zip(one).for_each(|(lanes, x)| lanes.fill(x));
+                    }
+                }
+                place
+            }
+            None => {
+                let x = known.place.expect("no constant");
+                let y = self.allot(x.kind, x.len * lanes);
+                let of = (x.at..x.at + x.len).map(|at| at as u32).collect();
+                self.instructions.push(Instruction::Move { from: Source::Repeats { len: lanes, of }, y });
+                y
+            }
+        };
+        known.spread = Some(spread);
+        spread
     }
 
     /// Where a value lies; a constant is written there now.
@@ -96,9 +156,9 @@ impl<T: Real> Compiler<T> {
         known.place.expect("a value has a place or is a constant")
     }
 
-    fn operand(&mut self, values: &mut Values, value: Value) -> Place {
+    fn operand(&mut self, values: &mut Values, value: Value, varies: bool) -> Place {
         let known = values[value.index()].as_mut().expect("operands precede uses");
-        self.place(known)
+        if varies { self.spread(known) } else { self.place(known) }
     }
 
     /// The outputs of a graph for these inputs.
@@ -125,6 +185,18 @@ impl<T: Real> Compiler<T> {
             if stays { fixed.push(i) } else { left.push(i) }
         }
         self.nodes(body, &body.input_values()[moving..], inputs[moving..].to_vec(), fixed, values)?;
+        // What elementwise operations of the loop need for each position is spread once.
+        if inputs[..moving].iter().any(|input| input.varies) {
+            for &i in &left {
+                let node = &body.nodes()[i];
+                if !matches!(node.op.kernel(), Kernel::Elementwise(_) | Kernel::Compare(_) | Kernel::Select) {
+                    continue;
+                }
+                for v in node.operands.iter().filter(|v| !moves[v.index()]) {
+                    self.operand(values, *v, true);
+                }
+            }
+        }
         Some(left)
     }
 
@@ -144,7 +216,7 @@ impl<T: Real> Compiler<T> {
         while !waiting.is_empty() {
             let is_ready = |i: &usize| graph.nodes()[*i].operands.iter().all(|v| values[v.index()].is_some());
             let ready = waiting.iter().copied().filter(is_ready);
-            let single = ready.clone().find(|&i| self.width(graph, i, values).is_none());
+            let single = ready.clone().find(|&i| self.width(graph, i, values, false).is_none());
             match single {
                 Some(i) => {
                     waiting.retain(|&other| other != i);
@@ -152,7 +224,7 @@ impl<T: Real> Compiler<T> {
                 }
                 None => {
                     let first = ready.clone().next().expect("graphs have no cycles");
-                    let width = self.width(graph, first, values).expect("no single node");
+                    let width = self.width(graph, first, values, false).expect("no single node");
                     self.group(graph, width, &mut waiting, values);
                 }
             }
@@ -160,8 +232,8 @@ impl<T: Real> Compiler<T> {
         Some(())
     }
 
-    /// How many elements an elementwise operation on numbers has, if node `i` is one.
-    fn width(&self, graph: &Graph, i: usize, values: &Values) -> Option<usize> {
+    /// How many elements an elementwise operation on numbers has, if node `i` is one, and whether they vary; what is not known varies if `made`.
+    fn width(&self, graph: &Graph, i: usize, values: &Values, made: bool) -> Option<(usize, bool)> {
         let node = &graph.nodes()[i];
         let is_elementwise =
             matches!(node.op.kernel(), Kernel::Elementwise(_) | Kernel::Compare(_) | Kernel::Select);
@@ -171,17 +243,25 @@ impl<T: Real> Compiler<T> {
         let is_group = is_elementwise
             && node.operands.iter().chain(&node.results).all(numbers)
             && !node.operands.iter().all(is_constant);
-        is_group.then(|| elements(graph.ty(node.results[0]))).flatten()
+        let varies = |v: &Value| values[v.index()].as_ref().map_or(made, |known| known.varies);
+        let varies = node.operands.iter().any(varies);
+        is_group.then(|| Some((elements(graph.ty(node.results[0]))?, varies))).flatten()
     }
 
     /// One group of all that is ready and as wide.
-    fn group(&mut self, graph: &Graph, width: usize, waiting: &mut Vec<usize>, values: &mut Values) {
+    fn group(
+        &mut self,
+        graph: &Graph,
+        (elements, varies): (usize, bool),
+        waiting: &mut Vec<usize>,
+        values: &mut Values,
+    ) {
         let mut members: Vec<usize> = Vec::new();
         let mut made = vec![false; graph.value_count()];
         while let Some(at) = waiting.iter().position(|&i| {
             let operands = &graph.nodes()[i].operands;
             operands.iter().all(|v| values[v.index()].is_some() || made[v.index()])
-                && self.width(graph, i, values) == Some(width)
+                && self.width(graph, i, values, varies) == Some((elements, varies))
         }) {
             let member = waiting.remove(at);
             made[graph.nodes()[member].results[0].index()] = true;
@@ -194,6 +274,7 @@ impl<T: Real> Compiler<T> {
                 node.operands.iter().for_each(|v| escapes[v.index()] = true);
             }
         }
+        let width = if varies { elements * self.lanes } else { elements };
         let mut group = GroupBuilder::new(width);
         let mut sources: HashMap<Value, Operand> = HashMap::new();
         for &i in &members {
@@ -201,14 +282,14 @@ impl<T: Real> Compiler<T> {
             let y = node.results[0];
             let target = escapes[y.index()].then(|| {
                 let place = self.allot(Kind::Number, width);
-                values[y.index()] = Some(Known::at(place));
+                values[y.index()] = Some(Known::at(place, varies));
                 Buffer::Arena(place.at)
             });
             let x: Vec<Operand> = (node.operands.iter())
                 .map(|v| match sources.get(v) {
                     Some(&source) => source,
                     None => {
-                        let at = self.operand(values, *v).at;
+                        let at = self.operand(values, *v, varies).at;
                         group.source(Rows::Rows { of: Buffer::Arena(at), width })
                     }
                 })
@@ -233,7 +314,8 @@ impl<T: Real> Compiler<T> {
         if let (Some(constants), []) = (&constants, node.op.regions()) {
             let results = node.op.evaluate(&constants.iter().collect::<Vec<_>>());
             for (&y, tensor) in node.results.iter().zip(results) {
-                values[y.index()] = Some(Known { place: None, constant: Some(tensor) });
+                values[y.index()] =
+                    Some(Known { place: None, constant: Some(tensor), varies: false, spread: None });
             }
             return Some(());
         }
@@ -259,14 +341,26 @@ impl<T: Real> Compiler<T> {
             }
             return Some(());
         }
-        let x: Vec<Place> = node.operands.iter().map(|&v| self.operand(values, v)).collect();
-        if let Some(place) = self.moved(graph, node, &x) {
-            values[node.results[0].index()] = Some(Known::at(place));
+        let varying: Vec<bool> =
+            node.operands.iter().map(|v| values[v.index()].as_ref().expect("ready").varies).collect();
+        let varies = varying.contains(&true);
+        // A product reads what all positions share where it is.
+        let shared = match node.op.kernel() {
+            Kernel::Matmul(op) if varies => self.shares(graph, node, op, &varying),
+            _ => None,
+        };
+        let x: Vec<Place> = (node.operands.iter().enumerate())
+            .map(|(i, &v)| self.operand(values, v, varies && shared != Some(i)))
+            .collect();
+        if let Some(place) = self.moved(graph, node, &x, varies) {
+            values[node.results[0].index()] = Some(Known::at(place, varies));
             return Some(());
         }
         let y: Vec<Place> =
-            node.results.iter().map(|&v| self.place_for(graph.ty(v))).collect::<Option<_>>()?;
-        if !self.kernel(graph, node, &x, &y) {
+            node.results.iter().map(|&v| self.place_for(graph.ty(v), varies)).collect::<Option<_>>()?;
+        if varies {
+            self.kernel_of_lanes(graph, node, shared, &x, &y)?;
+        } else if !self.kernel(graph, node, &x, &y) {
             let types = node.operands.iter().map(|&v| graph.ty(v).clone());
             let operands = x.into_iter().zip(types).collect();
             self.instructions.push(Instruction::Evaluate {
@@ -276,44 +370,104 @@ impl<T: Real> Compiler<T> {
             });
         }
         for (v, place) in node.results.iter().zip(y) {
-            values[v.index()] = Some(Known::at(place));
+            values[v.index()] = Some(Known::at(place, varies));
         }
         Some(())
     }
 
-    /// Where the result of a node lies that only moves elements.
-    fn moved(&mut self, graph: &Graph, node: &Node, x: &[Place]) -> Option<Place> {
-        let y = *node.results.first()?;
-        let (ty, operand) = (graph.ty(y), graph.ty(*node.operands.first()?));
-        let keeps = match node.op.kernel() {
-            Kernel::Reshape => true,
-            // Truth values are held as numbers.
-            Kernel::Convert => {
-                ty.dtype == operand.dtype || (ty.dtype, operand.dtype) == (T::DTYPE, DType::Bool)
+    /// Which operand of a product all positions share, if it is read where it is.
+    fn shares(&self, graph: &Graph, node: &Node, op: &Matmul, varying: &[bool]) -> Option<usize> {
+        let right = graph.ty(node.operands[1]).static_shape()?;
+        match varying {
+            // The columns of the right operand are those of all positions.
+            [false, true] if right.len() == 2 && (!op.transpose_b || right[0] == 1) => Some(0),
+            // Each row of the left operand, transposed, is a right one.
+            [true, false] if right.len() == 2 && !op.transpose_a => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Adds the instruction of a node some of whose operands vary, all of them given for each position but the `shared` one; nothing if there is none.
+    fn kernel_of_lanes(
+        &mut self,
+        graph: &Graph,
+        node: &Node,
+        shared: Option<usize>,
+        x: &[Place],
+        y: &[Place],
+    ) -> Option<()> {
+        let lanes = self.lanes;
+        let dtype = |i: usize| graph.ty(node.operands[i]).dtype;
+        let shape = |i: usize| graph.ty(node.operands[i]).static_shape().expect("lowered");
+        let instruction = match node.op.kernel() {
+            // One element after the other, whichever position's.
+            Kernel::Elementwise(_) | Kernel::Compare(_) | Kernel::Select | Kernel::Convert => {
+                return self.kernel(graph, node, x, y).then_some(());
             }
-            _ => false,
+            Kernel::Matmul(op) if op.strong.is_none() => {
+                let Extents { batch, m, n, k } = op.extents(&shape(0), &shape(1));
+                match shared {
+                    Some(0) => Instruction::Matmul {
+                        op: Matmul { transpose_b: false, ..*op },
+                        extents: Extents { batch, m, n: n * lanes, k },
+                        x: [x[0].at, x[1].at],
+                        y: y[0].at,
+                    },
+                    Some(_) => {
+                        // y[i] = op(B)ᵀ a[i], a[i] the k numbers of row i for each position.
+                        let op = Matmul { transpose_a: !op.transpose_b, transpose_b: false, ..*op };
+                        for i in 0..m {
+                            self.instructions.push(Instruction::Matmul {
+                                op,
+                                extents: Extents { batch: 1, m: n, n: lanes, k },
+                                x: [x[1].at, x[0].at + i * k * lanes],
+                                y: y[0].at + i * n * lanes,
+                            });
+                        }
+                        return Some(());
+                    }
+                    None => {
+                        let extents = Extents { batch, m, n, k };
+                        let x = [x[0].at, x[1].at];
+                        (k <= BLOCK).then_some(Instruction::LaneMatmul { op: *op, extents, x, y: y[0].at })?
+                    }
+                }
+            }
+            Kernel::Dot { stable: Stable::Pairwise } => {
+                let n = *shape(0).last().expect("at least one axis");
+                let x = [x[0].at, x[1].at];
+                let instruction =
+                    Instruction::LaneLines { x, dot: true, combiner: Function::Add, n, step: 1, y: y[0] };
+                (n <= BLOCK).then_some(instruction)?
+            }
+            Kernel::Reduce { reduction, axes: &[axis], stable: Stable::Pairwise }
+                if x[0].kind == Kind::Number && reduction != Reduction::Mean =>
+            {
+                let shape = shape(0);
+                let (n, step): (usize, usize) = (shape[axis], shape[axis + 1..].iter().product());
+                let (combiner, x) = (reduction.combiner(), [x[0].at; 2]);
+                let instruction = Instruction::LaneLines { x, dot: false, combiner, n, step, y: y[0] };
+                (n <= BLOCK).then_some(instruction)?
+            }
+            Kernel::Factor(Factor::Lu) => {
+                let n = *shape(0).last().expect("a matrix");
+                let count = x[0].len / (n * n * lanes);
+                Instruction::LaneLu { x: x[0].at, n, count, y: y[0].at, rows: y[1].at, info: y[2].at }
+            }
+            Kernel::Factor(Factor::Solve(triangle)) => {
+                let &[.., n, columns] = &shape(1)[..] else { return None };
+                let count = x[1].len / (n * columns * lanes);
+                Instruction::LaneSolve { triangle, t: x[0].at, x: x[1].at, n, columns, count, y: y[0].at }
+            }
+            Kernel::Gather if dtype(1) == DType::I64 => {
+                let (rows, shape) = (shape(0)[0], shape(0));
+                let width = shape[1..].iter().product();
+                Instruction::LaneGather { x: x[0], width, rows, index: x[1].at, y: y[0] }
+            }
+            _ => return None,
         };
-        if keeps {
-            return Some(x[0]);
-        }
-        if !node.op.moves() {
-            return None;
-        }
-        // The operation itself says which element goes where: it moves positions, counted from 1, as it moves elements.
-        let positions: Vec<Tensor> = (x.iter().zip(&node.operands))
-            .map(|(place, &v)| {
-                let shape = graph.ty(v).static_shape().expect("lowered");
-                Tensor::new(shape, (place.at as i64 + 1..).take(place.len).collect())
-            })
-            .collect();
-        let from = node.op.evaluate(&positions.iter().collect::<Vec<_>>()).remove(0);
-        let from: Vec<u32> = from.values::<i64>().iter().map(|&at| (at as u32).wrapping_sub(1)).collect();
-        if let Some(at) = run_of(&from) {
-            return Some(Place { kind: x[0].kind, at, len: from.len() });
-        }
-        let place = self.place_for(ty)?;
-        self.instructions.push(Instruction::Move { from: source(from), y: place });
-        Some(place)
+        self.instructions.push(instruction);
+        Some(())
     }
 
     /// Adds the instruction of a node that has a kernel for its operands at `x`; false if there is none.
@@ -381,196 +535,9 @@ impl<T: Real> Compiler<T> {
         self.instructions.push(instruction);
         true
     }
-
-    /// Copies of `from` where a loop carries them, all at once: none is overwritten before it is read.
-    fn carry(&mut self, from: &[Place], to: &[Place]) {
-        let overlaps = |x: &Place, y: &Place| x.kind == y.kind && x.at < y.at + y.len && y.at < x.at + x.len;
-        let from: Vec<Place> = (from.iter().zip(to))
-            .map(|(x, own)| {
-                if x == own || !to.iter().any(|y| overlaps(x, y)) {
-                    return *x;
-                }
-                let copy = self.allot(x.kind, x.len);
-                self.instructions.push(Instruction::Copy(vec![(*x, copy)]));
-                copy
-            })
-            .collect();
-        let copies: Vec<(Place, Place)> =
-            from.into_iter().zip(to.iter().copied()).filter(|(x, y)| x != y).collect();
-        if !copies.is_empty() {
-            self.instructions.push(Instruction::Copy(copies));
-        }
-    }
-
-    /// The place of each of `known`.
-    fn places(&mut self, known: &mut [Known]) -> Vec<Place> {
-        known.iter_mut().map(|known| self.place(known)).collect()
-    }
-
-    /// Places of their own for values that a loop carries, with their first values.
-    fn carried(&mut self, first: &mut [Known]) -> Vec<Place> {
-        let from = self.places(first);
-        let to: Vec<Place> = from.iter().map(|x| self.allot(x.kind, x.len)).collect();
-        self.carry(&from, &to);
-        to
-    }
-
-    /// Lets the instruction at `at` go to here.
-    fn land(&mut self, at: usize) {
-        let here = self.instructions.len();
-        match &mut self.instructions[at] {
-            Instruction::Jump { to } | Instruction::Unless { to, .. } | Instruction::Round { to, .. } => {
-                *to = here
-            }
-            _ => unreachable!("only jumps land"),
-        }
-    }
-
-    /// The carried values of a loop with a condition, and of `max` rounds at most.
-    fn repeat(
-        &mut self,
-        node: &Node,
-        carries: usize,
-        max: Option<usize>,
-        mut inputs: Vec<Known>,
-    ) -> Option<Vec<Known>> {
-        let [condition, body] = node.op.regions() else { return None };
-        self.places(&mut inputs);
-        let carried = self.carried(&mut inputs[..carries]);
-        for (input, &place) in inputs.iter_mut().zip(&carried) {
-            *input = Known::at(place);
-        }
-        let counter = self.allot(Kind::Integer, 1).at;
-        if max.is_some() {
-            self.instructions.push(Instruction::Begin { counter });
-        }
-        let mut values: Values = vec![None; body.value_count()];
-        let left = self.fixed(body, carries, &inputs, &mut values)?;
-        let start = self.instructions.len();
-        if let Some(rounds) = max {
-            self.instructions.push(Instruction::Round { counter, rounds, to: 0 });
-        }
-        let mut holds = self.graph(condition, inputs.clone())?.remove(0);
-        let holds = self.place(&mut holds).at;
-        let leave = self.instructions.len();
-        self.instructions.push(Instruction::Unless { holds, to: 0 });
-        self.nodes(body, &body.input_values(), inputs, left, &mut values)?;
-        let outputs = self.places(&mut outputs(body, &values));
-        self.carry(&outputs, &carried);
-        self.instructions.push(Instruction::Jump { to: start });
-        self.land(leave);
-        if max.is_some() {
-            self.land(start);
-        }
-        Some(carried.into_iter().map(Known::at).collect())
-    }
-
-    /// The carried values and stacks of a loop over `rounds` rows.
-    fn scan(
-        &mut self,
-        graph: &Graph,
-        node: &Node,
-        [carries, rows, rounds]: [usize; 3],
-        reverse: bool,
-        mut inputs: Vec<Known>,
-    ) -> Option<Vec<Known>> {
-        let [body] = node.op.regions() else { return None };
-        let from = self.places(&mut inputs);
-        let carried = self.carried(&mut inputs[..carries]);
-        let stacks: Vec<Place> =
-            (node.results[carries..].iter()).map(|&v| self.place_for(graph.ty(v))).collect::<Option<_>>()?;
-        let counter = self.allot(Kind::Integer, 1).at;
-        let row = |of: Place| Row { sequence: of.at, counter, rounds, reverse };
-        let mut values: Values = vec![None; body.value_count()];
-        let left = self.fixed(body, carries + rows, &inputs, &mut values)?;
-        self.instructions.push(Instruction::Begin { counter });
-        let start = self.instructions.len();
-        self.instructions.push(Instruction::Round { counter, rounds, to: 0 });
-        for (i, input) in inputs[..carries + rows].iter_mut().enumerate() {
-            let place = match carried.get(i) {
-                Some(&carried) => carried,
-                None => {
-                    let y = self.allot(from[i].kind, from[i].len / rounds);
-                    self.instructions.push(Instruction::Take { row: row(from[i]), y });
-                    y
-                }
-            };
-            *input = Known::at(place);
-        }
-        self.nodes(body, &body.input_values(), inputs, left, &mut values)?;
-        let outputs = self.places(&mut outputs(body, &values));
-        for (&x, &stack) in outputs[carries..].iter().zip(&stacks) {
-            self.instructions.push(Instruction::Put { x, row: row(stack) });
-        }
-        self.carry(&outputs[..carries], &carried);
-        self.instructions.push(Instruction::Jump { to: start });
-        self.land(start);
-        Some(carried.into_iter().chain(stacks).map(Known::at).collect())
-    }
-
-    /// The results of the branch that a predicate chooses.
-    fn choice(
-        &mut self,
-        graph: &Graph,
-        node: &Node,
-        mut inputs: Vec<Known>,
-        values: &mut Values,
-    ) -> Option<Vec<Known>> {
-        if graph.ty(node.operands[0]).dtype == DType::U64 {
-            return None;
-        }
-        let predicate = self.operand(values, node.operands[0]);
-        self.places(&mut inputs);
-        let results: Vec<Place> =
-            node.results.iter().map(|&v| self.place_for(graph.ty(v))).collect::<Option<_>>()?;
-        let choose = self.instructions.len();
-        self.instructions.push(Instruction::Choose { predicate, branches: Vec::new() });
-        let (mut branches, mut ends) = (Vec::new(), Vec::new());
-        for branch in node.op.regions() {
-            branches.push(self.instructions.len());
-            let mut outputs = self.graph(branch, inputs.clone())?;
-            let outputs = self.places(&mut outputs);
-            self.carry(&outputs, &results);
-            ends.push(self.instructions.len());
-            self.instructions.push(Instruction::Jump { to: 0 });
-        }
-        ends.into_iter().for_each(|end| self.land(end));
-        self.instructions[choose] = Instruction::Choose { predicate, branches };
-        Some(results.into_iter().map(Known::at).collect())
-    }
 }
 
 /// What is known of the outputs of a graph whose nodes have all been added.
 fn outputs(graph: &Graph, values: &Values) -> Vec<Known> {
     graph.outputs().iter().map(|v| values[v.index()].clone().expect("made")).collect()
-}
-
-/// The first of positions that stand one behind the other.
-fn run_of(from: &[u32]) -> Option<usize> {
-    let (&first, _) = from.split_first()?;
-    let follows = |(i, &at): (usize, &u32)| at != NONE && at == first.wrapping_add(i as u32);
-    from.iter().enumerate().all(follows).then_some(first as usize)
-}
-
-/// Where the elements come from, in the form that is moved fastest.
-fn source(from: Vec<u32>) -> Source {
-    /// Runs below that are moved element by element.
-    const RUN_MIN: usize = 4;
-    if !from.contains(&NONE) {
-        if from.iter().all(|&at| at == from[0]) {
-            return Source::Splat(from[0] as usize);
-        }
-        // The longest run that divides the whole.
-        let lengths = || (RUN_MIN..from.len()).rev().filter(|&len| from.len().is_multiple_of(len));
-        let starts = |len: usize| from.iter().step_by(len).copied().collect();
-        if let Some(len) = lengths().find(|&len| from.chunks(len).all(|part| run_of(part).is_some())) {
-            return Source::Runs { len, starts: starts(len) };
-        }
-        if let Some(len) =
-            lengths().find(|&len| from.chunks(len).all(|part| part.iter().all(|at| *at == part[0])))
-        {
-            return Source::Repeats { len, of: starts(len) };
-        }
-    }
-    Source::Each(from.into())
 }
