@@ -40,6 +40,13 @@ const POSITIONS_MIN: usize = 16;
 /// Multiply-adds of a product, and elements of a value, up to which a position is so small that it runs beside others.
 const SMALL: usize = 32 * 32;
 
+/// Multiply-adds of a product with a shared matrix, such as a layer's, up to which it belongs to small solvers: larger ones are better off in tiles of many
+/// rows, which do not store what their gradients need.
+const SHARED: usize = 16 * 16;
+
+/// Elements of all values of one position up to which what is linked to small solvers runs beside them, and else only loops do.
+const LINKED: usize = 3 << 10;
+
 /// The operation of node `i` at one position, if it acts on each position alone.
 pub(super) fn at_one_position(graph: &Graph, i: usize) -> Option<(Op, Vec<RowUse>)> {
     let node = &graph.nodes()[i];
@@ -105,7 +112,18 @@ pub(super) fn members(graph: &Graph) -> Vec<bool> {
             true => small.contains(&i),
             false => is_small(graph, i) && !is_reduced(i),
         };
-        spread(graph, &small, &mut member, may);
+        let mut beside = vec![false; count];
+        spread(graph, &small, &mut beside, may);
+        let elements = |i: usize| -> usize {
+            let node = &graph.nodes()[i];
+            let all = node.results.iter().map(|v| graph.ty(*v).static_shape().expect("lowered"));
+            all.map(|shape| shape[1..].iter().product::<usize>()).sum()
+        };
+        let total: usize = (0..count).filter(|&i| beside[i]).map(elements).sum();
+        let is_loop = |i: usize| graph.nodes()[i].op.alone().is_some();
+        for i in (0..count).filter(|&i| beside[i] && (total <= LINKED || is_loop(i))) {
+            member[i] = true;
+        }
     }
     member
 }
@@ -132,7 +150,11 @@ fn is_small(graph: &Graph, i: usize) -> bool {
     let are_small = node.results.iter().all(|v| len(v) <= SMALL * positions);
     are_small
         && match node.op.kernel() {
-            Kernel::Matmul(op) => op.strong.is_none() && extents(graph, i, op).work() <= SMALL * positions,
+            Kernel::Matmul(op) => {
+                let is_shared = graph.ty(node.operands[0]).ndim() == 2;
+                let most = if is_shared { SHARED } else { SMALL };
+                op.strong.is_none() && extents(graph, i, op).work() <= most * positions
+            }
             Kernel::Factor(Factor::Cholesky) => false,
             Kernel::Reduce { axes: &[_], stable: Stable::Pairwise, reduction } => {
                 reduction != Reduction::Mean
