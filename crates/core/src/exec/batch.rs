@@ -9,10 +9,10 @@
 //! them. Their positions are too small for a plan each, and all at once they would wait for the last to converge: an
 //! engine runs some of them side by side.
 
-use super::plan::{Plan, Region, constant_of};
+use super::plan::{Plan, Region, constant_of, users};
 use super::{cpu, lower};
-use crate::ir::{Builder, DType, Graph, Origin, Type, Value};
-use crate::ops::{Extents, Factor, Kernel, Matmul, Op, Reduction, RowUse, Stable};
+use crate::ir::{Builder, Graph, Origin, Type, Value};
+use crate::ops::{Extents, Kernel, Matmul, Op, RowUse};
 use std::collections::HashMap;
 
 /// One plan for every position along a leading axis.
@@ -36,9 +36,6 @@ const PRODUCT_MIN: usize = 1 << 13;
 
 /// Positions from which on they run side by side.
 const POSITIONS_MIN: usize = 16;
-
-/// Multiply-adds of a product, and elements of a value, up to which a position is so small that it runs beside others.
-const SMALL: usize = 32 * 32;
 
 /// Multiply-adds of a product with a shared matrix, such as a layer's, up to which it belongs to small solvers: larger ones are better off in tiles of many
 /// rows, which do not store what their gradients need.
@@ -128,16 +125,7 @@ pub(super) fn members(graph: &Graph) -> Vec<bool> {
     member
 }
 
-/// For each value, the nodes that read it.
-fn users(graph: &Graph) -> Vec<Vec<usize>> {
-    let mut users = vec![Vec::new(); graph.value_count()];
-    for (i, node) in graph.nodes().iter().enumerate() {
-        node.operands.iter().for_each(|v| users[v.index()].push(i));
-    }
-    users
-}
-
-/// Whether node `i` of a batch is so little work at each position that positions run side by side: in a form that has kernels for that.
+/// Whether node `i` of a batch is so little work at each position that an engine runs positions of it side by side.
 fn is_small(graph: &Graph, i: usize) -> bool {
     let node = &graph.nodes()[i];
     let Some(positions) = graph.ty(node.results[0]).shape.first().and_then(|n| n.known()) else {
@@ -146,36 +134,19 @@ fn is_small(graph: &Graph, i: usize) -> bool {
     if positions < POSITIONS_MIN || at_one_position(graph, i).is_none() {
         return false;
     }
-    let len = |v: &Value| graph.ty(*v).static_shape().expect("lowered").iter().product::<usize>();
-    let are_small = node.results.iter().all(|v| len(v) <= SMALL * positions);
-    are_small
-        && match node.op.kernel() {
-            Kernel::Matmul(op) => {
-                let is_shared = graph.ty(node.operands[0]).ndim() == 2;
-                let most = if is_shared { SHARED } else { SMALL };
-                op.strong.is_none() && extents(graph, i, op).work() <= most * positions
-            }
-            Kernel::Factor(Factor::Cholesky) => false,
-            Kernel::Reduce { axes: &[_], stable: Stable::Pairwise, reduction } => {
-                reduction != Reduction::Mean
-            }
-            Kernel::Dot { stable } => stable == Stable::Pairwise,
-            Kernel::Elementwise(_) | Kernel::Compare(_) => {
-                let ty = graph.ty(node.operands[0]);
-                ty.dtype == DType::Bool || ty.dtype.is_float() || ty.dtype == DType::I64
-            }
-            Kernel::Convert => graph.ty(node.operands[0]).dtype == DType::Bool,
-            Kernel::Gather => graph.ty(node.operands[1]).dtype == DType::I64,
-            Kernel::Select | Kernel::Reshape | Kernel::Factor(_) => true,
-            _ => node.op.moves() || node.op.alone().is_some_and(|_| loop_is_small(graph, i)),
-        }
+    if let Kernel::Matmul(op) = node.op.kernel()
+        && graph.ty(node.operands[0]).ndim() == 2
+        && extents(graph, i, op).work() > SHARED * positions
+    {
+        return false;
+    }
+    one_position(graph, i).is_some_and(|one| cpu::runs_side_by_side(&one))
 }
 
-/// Whether a loop that each position leaves at its own time is small at one position.
-fn loop_is_small(graph: &Graph, i: usize) -> bool {
-    let node = &graph.nodes()[i];
-    let Some((op, uses)) = at_one_position(graph, i) else { return false };
-    let types: Vec<Type> = (node.operands.iter().zip(&uses))
+/// Node `i` as a graph of its own, of one position.
+fn one_position(graph: &Graph, i: usize) -> Option<Graph> {
+    let (op, uses) = at_one_position(graph, i)?;
+    let types: Vec<Type> = (graph.nodes()[i].operands.iter().zip(&uses))
         .map(|(&v, usage)| {
             let Type { dtype, shape } = graph.ty(v);
             Type { dtype: *dtype, shape: shape[usize::from(*usage == RowUse::Pointwise)..].to_vec() }
@@ -183,8 +154,8 @@ fn loop_is_small(graph: &Graph, i: usize) -> bool {
         .collect();
     let mut b = Builder::new(&graph.name);
     let operands: Vec<Value> = types.iter().map(|ty| b.input("", ty.clone())).collect();
-    let Ok(results) = b.push(op, &operands) else { return false };
-    lower(&b.finish(results), &types).is_ok_and(|one| cpu::runs_side_by_side(&one))
+    let results = b.push(op, &operands).ok()?;
+    lower(&b.finish(results), &types).ok()
 }
 
 /// Makes members of `seeds` and, in both directions until nothing changes, of what is linked to them and `may` be.

@@ -608,7 +608,7 @@ fn region(graph: &Graph, classes: &[Class], users: &[Vec<usize>], members: &[usi
 }
 
 /// For each value, the nodes that read it.
-fn users(graph: &Graph) -> Vec<Vec<usize>> {
+pub(super) fn users(graph: &Graph) -> Vec<Vec<usize>> {
     let mut users = vec![Vec::new(); graph.value_count()];
     for (i, node) in graph.nodes().iter().enumerate() {
         node.operands.iter().for_each(|v| users[v.index()].push(i));

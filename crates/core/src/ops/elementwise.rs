@@ -285,21 +285,25 @@ impl Direction {
         }
     }
 
-    /// The relation between two integers.
-    pub(crate) fn of_integers(self, x: i64, y: i64) -> bool {
-        self.holds_between(&[x], &[y])[0]
-    }
-
     /// The relation between each element of `x` and of `y`.
     fn holds_between<T: PartialOrd>(self, x: &[T], y: &[T]) -> Vec<bool> {
-        let pairs = x.iter().zip(y);
+        // The direction is a constant inside its loop.
+        macro_rules! each {
+            ($($d:ident)*) => { match self { $(Direction::$d => x.iter().zip(y).map(|(x, y)| Direction::$d.orders(x, y)).collect(),)* } };
+        }
+        each!(Eq Ne Lt Le Gt Ge)
+    }
+
+    /// The relation between two elements.
+    #[inline(always)]
+    pub(crate) fn orders<T: PartialOrd>(self, x: &T, y: &T) -> bool {
         match self {
-            Direction::Eq => pairs.map(|(x, y)| x == y).collect(),
-            Direction::Ne => pairs.map(|(x, y)| x != y).collect(),
-            Direction::Lt => pairs.map(|(x, y)| x < y).collect(),
-            Direction::Le => pairs.map(|(x, y)| x <= y).collect(),
-            Direction::Gt => pairs.map(|(x, y)| x > y).collect(),
-            Direction::Ge => pairs.map(|(x, y)| x >= y).collect(),
+            Direction::Eq => x == y,
+            Direction::Ne => x != y,
+            Direction::Lt => x < y,
+            Direction::Le => x <= y,
+            Direction::Gt => x > y,
+            Direction::Ge => x >= y,
         }
     }
 }

@@ -202,6 +202,7 @@ pub(super) struct LaneLu<'a, T> {
 
 /// Rows of the largest matrix that is small.
 const ROWS_MAX: usize = 32;
+const _: () = assert!(ROWS_MAX.pow(3) >= super::WORK_MAX);
 
 impl<T: Real> Kernel for LaneLu<'_, T> {
     type Output = ();

@@ -41,7 +41,7 @@ const VALUE_MAX: usize = 1024;
 /// Elements of all values up to which a graph is small: 128 KiB of f64, to stay in L2.
 const ARENA_MAX: usize = 16 << 10;
 
-/// Multiply-adds of a product, and rows of a matrix that is factored, up to which one thread does it at once.
+/// Multiply-adds of a product or of a factorisation up to which one thread does it at once.
 const WORK_MAX: usize = 32 * 32 * 32;
 
 /// Positions side by side: two vectors of f64, or one of f32, so that two chains hide each other's latency.
@@ -295,19 +295,27 @@ pub(super) struct Program<T> {
 
 impl<T: Real> Program<T> {
     fn run(&self, level: Level, inputs: &[&Tensor]) -> Vec<Tensor> {
-        let spare = self.spare.lock().expect("no panic while held").pop();
-        let mut work = spare.unwrap_or_else(|| Workspace::new(self));
+        let mut work = self.workspace();
         for (place, tensor) in self.inputs.iter().zip(inputs) {
             work.write(*place, tensor);
         }
         work.run(self, level);
         let outputs = self.outputs.iter().map(|(place, ty)| work.tensor(*place, ty)).collect();
-        self.spare.lock().expect("no panic while held").push(work);
+        self.give(work);
         outputs
     }
-}
 
-impl<T: Real> Program<T> {
+    /// An arena that holds the constants.
+    fn workspace(&self) -> Workspace<T> {
+        let spare = self.spare.lock().expect("no panic while held").pop();
+        spare.unwrap_or_else(|| Workspace::new(self))
+    }
+
+    /// Leaves an arena to later calls.
+    fn give(&self, work: Workspace<T>) {
+        self.spare.lock().expect("no panic while held").push(work);
+    }
+
     fn run_positions(
         &self,
         level: Level,
@@ -324,8 +332,7 @@ impl<T: Real> Program<T> {
             .collect();
         let tile = |tile: usize| {
             let positions = tile * self.lanes..count.min((tile + 1) * self.lanes);
-            let spare = self.spare.lock().expect("no panic while held").pop();
-            let mut work = spare.unwrap_or_else(|| Workspace::new(self));
+            let mut work = self.workspace();
             let (own, shared) = self.inputs.split_at(rows.len());
             for (place, tensor) in own.iter().zip(rows) {
                 work.write_lanes(*place, tensor, positions.clone());
@@ -338,7 +345,7 @@ impl<T: Real> Program<T> {
                 let mut result = result.lock().expect("no panic while held");
                 work.read_lanes(*place, &mut result, positions.clone());
             }
-            self.spare.lock().expect("no panic while held").push(work);
+            self.give(work);
         };
         let tiles = count.div_ceil(self.lanes);
         match pool {

@@ -214,7 +214,7 @@ impl<T: Real> Workspace<T> {
             }
             Instruction::CompareIntegers { direction, x: [a, b], y, len } => {
                 for i in 0..len {
-                    let holds = direction.of_integers(self.integers[a + i], self.integers[b + i]);
+                    let holds = direction.orders(&self.integers[a + i], &self.integers[b + i]);
                     self.numbers[y + i] = if holds { T::ONE } else { T::ZERO };
                 }
             }
