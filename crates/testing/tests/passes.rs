@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use tessera_core::Tensor;
 use tessera_core::ad::check::{Options, draw_inputs};
+use tessera_core::diagnostic::Source;
 use tessera_core::exec::{Backend, Function};
 use tessera_core::ir::{Graph, Program};
 use tessera_core::passes::{PASSES, pipeline};
@@ -51,6 +52,46 @@ proptest! {
         prop_assert_eq!(difference(&program, &new), None, "pipeline:\n{}", text::print(&program));
         prop_assert_eq!(text::print(&pipeline(&new).unwrap()), text::print(&new));
     }
+}
+
+#[test]
+fn what_a_pass_makes_gets_a_name_of_its_own() {
+    let source = "
+tgraph.module @half {
+  %x = tgraph.arg : f64
+  %c = tgraph.constant {value = 0.5} : f64
+  %y = tgraph.mul %c, %x
+  tgraph.return %y
+}
+tgraph.module @g {
+  %x = tgraph.arg : f64
+  %y, %status, %iterations, %residual = tgraph.fixed_point @half(%x)
+  tgraph.return %y, %iterations
+}
+tgraph.module @fixed_point {
+  %x = tgraph.arg : f64
+  %y = tgraph.exp %x
+  tgraph.return %y
+}
+tgraph.vmap @g over(%x) -> @d
+tgraph.module @h {
+  %x = tgraph.arg : f64
+  %y = tgraph.call @fixed_point(%x)
+  %xs = tgraph.reshape %x {shape = [1]}
+  %z, %iterations = tgraph.call @d(%xs)
+  tgraph.return %y, %z
+}
+";
+    let program = text::parse(&Source::new("names", source)).unwrap();
+    for pass in PASSES {
+        let new = pass.run(&program).unwrap();
+        assert_eq!(difference(&program, &new), None, "{}", pass.name);
+        let again = text::parse(&Source::new("again", text::print(&new))).unwrap();
+        assert_eq!(difference(&program, &again), None, "{}", pass.name);
+    }
+    let expanded = PASSES.iter().find(|pass| pass.name == "expand").unwrap().run(&program).unwrap();
+    let names: Vec<&String> = expanded.modules.keys().collect();
+    assert!(names.len() > program.modules.len(), "the loop of @g must be among {names:?}");
 }
 
 #[test]

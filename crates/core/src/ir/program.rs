@@ -235,9 +235,19 @@ impl Program {
     /// # Errors
     /// If an operation breaks a constraint, which none of a verified graph does.
     pub fn insert(&mut self, graph: Graph) -> Result<Arc<Graph>, Violation> {
-        let known = self.modules.values().map(|module| (module.digest().to_string(), module.clone()));
+        self.insert_among(graph, std::iter::empty())
+    }
+
+    /// As [`Program::insert`]; modules called `names`, too, are yet to come and keep their names.
+    pub(crate) fn insert_among(
+        &mut self,
+        graph: Graph,
+        names: impl Iterator<Item = String>,
+    ) -> Result<Arc<Graph>, Violation> {
+        let here = self.modules.values().chain(self.made.values());
+        let known = here.map(|module| (module.digest().to_string(), module.clone()));
         let targets = self.transforms.iter().map(|transform| transform.target.clone());
-        let reserved = targets.chain([graph.name.clone()]).collect();
+        let reserved = targets.chain(names).chain([graph.name.clone()]).collect();
         let mut linker = Linker { known: known.collect(), reserved, modules: &mut self.modules };
         let graph = Arc::new(linker.linked(&graph)?);
         self.modules.insert(graph.name.clone(), graph.clone());

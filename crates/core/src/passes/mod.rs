@@ -80,7 +80,7 @@ pub fn pass(name: &str) -> Option<&'static Pass> {
 }
 
 impl Pass {
-    /// The pass on every module of `program`; statements stay as they are.
+    /// The pass on every module of `program`, with modules for the graphs that it makes, such as the loop of an expanded solver; statements stay as they are.
     ///
     /// # Errors
     /// If a module breaks a constraint, which no verified program does.
@@ -88,11 +88,11 @@ impl Pass {
         let mut out = Program { modules: Default::default(), ..program.clone() };
         // Callees stand before their callers, so their new form is known when a call is met.
         let mut renewed: HashMap<*const Graph, Arc<Graph>> = HashMap::new();
-        for (name, graph) in &program.modules {
+        for graph in program.modules.values() {
             let linked = relinked(graph, &renewed)?;
-            let new = Arc::new((self.graph)(linked.as_ref().unwrap_or(graph))?);
-            renewed.insert(Arc::as_ptr(graph), new.clone());
-            out.modules.insert(name.clone(), new);
+            let new = (self.graph)(linked.as_ref().unwrap_or(graph))?;
+            let new = out.insert_among(new, program.modules.keys().cloned())?;
+            renewed.insert(Arc::as_ptr(graph), new);
         }
         Ok(out)
     }
