@@ -11,9 +11,10 @@
 
 use super::plan::{Plan, Region, constant_of, users};
 use super::{cpu, lower};
-use crate::ir::{Builder, Graph, Origin, Type, Value};
-use crate::ops::{Extents, Kernel, Matmul, Op, RowUse};
-use std::collections::HashMap;
+use crate::ir::{Builder, Extent, Graph, Origin, Type, Value};
+use crate::ops::{Broadcast, Extents, Kernel, Matmul, Op, Reshape, RowUse, Violation};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// One plan for every position along a leading axis.
 #[derive(Clone, Debug)]
@@ -37,30 +38,72 @@ const PRODUCT_MIN: usize = 1 << 13;
 /// Positions from which on they run side by side.
 const POSITIONS_MIN: usize = 16;
 
-/// Multiply-adds of a product with a shared matrix, such as a layer's, up to which it belongs to small solvers: larger ones are better off in tiles of many
-/// rows, which do not store what their gradients need.
+/// Elements of a shared matrix, such as a layer's, up to which products with it belong to small solvers: larger ones are better off in tiles of many rows,
+/// which do not store what their gradients need.
 const SHARED: usize = 16 * 16;
 
 /// Elements of all values of one position up to which what is linked to small solvers runs beside them, and else only loops do.
 const LINKED: usize = 3 << 10;
 
-/// The operation of node `i` at one position, if it acts on each position alone.
-pub(super) fn at_one_position(graph: &Graph, i: usize) -> Option<(Op, Vec<RowUse>)> {
+/// What a value along `positions` is at one of them: its part of the leading axis, which is no axis where that is one row; nothing if the parts would differ.
+fn part_of(ty: &Type, positions: usize) -> Option<Type> {
+    let rows = ty.shape.first()?.known()?;
+    let each = rows / positions;
+    let leading = (each != 1).then_some(Extent::Static(each));
+    let shape = leading.into_iter().chain(ty.shape[1..].iter().copied()).collect();
+    (each > 0 && rows.is_multiple_of(positions)).then_some(Type { dtype: ty.dtype, shape })
+}
+
+/// The operation of node `i` at one of `positions`, if it acts on each alone, and how it uses its operands.
+///
+/// Most have the positions as their leading axis. What works row by row may have several rows for each, such as the product of all rows of all positions with
+/// one matrix; a reshape leads from one to the other.
+pub(super) fn at_one_position(graph: &Graph, i: usize, positions: usize) -> Option<(Op, Vec<RowUse>)> {
     let node = &graph.nodes()[i];
     let types: Vec<&Type> = node.operands.iter().map(|&v| graph.ty(v)).collect();
+    let y = graph.ty(node.results[0]);
+    let leading = |ty: &Type| ty.shape.first().and_then(|n| n.known());
     if let Some(alone) = node.op.alone() {
         let usage = |&over: &bool| if over { RowUse::Pointwise } else { RowUse::Whole };
-        return Some((alone.op.clone(), alone.over.iter().map(usage).collect()));
+        let uses = alone.over.iter().map(usage).collect();
+        return (leading(y) == Some(positions)).then(|| (alone.op.clone(), uses));
     }
-    if let Kernel::Factor(_) = node.op.kernel() {
-        let is_batch = types.iter().all(|ty| ty.ndim() > 2);
-        return is_batch.then(|| (node.op.clone(), vec![RowUse::Pointwise; types.len()]));
+    let part = part_of(y, positions)?;
+    let shape = part.static_shape()?;
+    match node.op.kernel() {
+        Kernel::Factor(_) => {
+            let is_batch = leading(y) == Some(positions) && types.iter().all(|ty| ty.ndim() > 2);
+            return is_batch.then(|| (node.op.clone(), vec![RowUse::Pointwise; types.len()]));
+        }
+        Kernel::Reshape => {
+            part_of(types[0], positions)?;
+            let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
+            return Some((Arc::new(Reshape::to(&shape)), vec![RowUse::Pointwise]));
+        }
+        _ => (),
     }
-    let &[y] = node.results.as_slice() else { return None };
-    let rows = node.op.rows(&types, graph.ty(y)).filter(|rows| !rows.reduced)?;
-    let shapes_only = rows.operands.contains(&RowUse::Shape);
-    (graph.ty(y).ndim() > 0 && !shapes_only).then_some(())?;
-    Some((node.op.for_one_row(&types, graph.ty(y))?, rows.operands))
+    let rows = node.op.rows(&types, y).filter(|rows| !rows.reduced && node.results.len() == 1)?;
+    let op: Op = match node.op.kernel() {
+        _ if rows.operands.contains(&RowUse::Shape) => return None,
+        Kernel::Matmul(_) if types[0].ndim() == 2 => node.op.clone(),
+        _ if leading(y) == Some(positions) => node.op.for_one_row(&types, y)?,
+        Kernel::Elementwise(_) | Kernel::Compare(_) | Kernel::Select | Kernel::Convert => node.op.clone(),
+        Kernel::Broadcast { dims } => Arc::new(Broadcast { dims: dims.to_vec(), shape: Some(shape) }),
+        _ => return None,
+    };
+    Some((op, rows.operands))
+}
+
+/// Applies the operation of one position: a product with its only row is that of a matrix of one row.
+fn apply(b: &mut Builder, op: Op, operands: &[Value]) -> Result<Vec<Value>, Violation> {
+    match (op.kernel(), operands) {
+        (Kernel::Matmul(_), &[row, matrix]) if b.ty(row).ndim() == 1 => {
+            let row = b.reshape(row, &[1, -1]);
+            let product = b.push(op, &[row, matrix])?;
+            Ok(vec![b.reshape(product[0], &[-1])])
+        }
+        _ => b.push(op, operands),
+    }
 }
 
 /// The extents of a product.
@@ -70,10 +113,15 @@ fn extents(graph: &Graph, i: usize, op: &Matmul) -> Extents {
     op.extents(&a, &b)
 }
 
-/// For each node, whether it belongs to a batch: large batched products; loops that each position leaves at its own time and factors of small matrices;
-/// and what is linked to one of these by values along the same leading axis.
-pub(super) fn members(graph: &Graph) -> Vec<bool> {
+/// For each node the positions of the batch that it belongs to: large batched products; loops that each position leaves at its own time and factors of small
+/// matrices; and what is linked to one of these by values along the same positions.
+pub(super) fn members(graph: &Graph) -> Vec<Option<usize>> {
     let count = graph.nodes().len();
+    let mut member = vec![None; count];
+    let leading = |v: Value| graph.ty(v).shape.first().and_then(|n| n.known());
+    let positions_of = |seeds: &[usize]| -> BTreeSet<usize> {
+        seeds.iter().filter_map(|&i| leading(graph.nodes()[i].results[0])).collect()
+    };
     let is_product = |i: usize| match graph.nodes()[i].op.kernel() {
         Kernel::Matmul(op) => {
             let e = extents(graph, i, op);
@@ -86,83 +134,88 @@ pub(super) fn members(graph: &Graph) -> Vec<bool> {
         op.alone().is_some() || matches!(op.kernel(), Kernel::Factor(_))
     };
     let large: Vec<usize> = (0..count).filter(|&i| is_product(i)).collect();
-    let small: Vec<usize> = (0..count).filter(|&i| is_solver(i) && is_small(graph, i)).collect();
-    let mut member = vec![false; count];
-    if !large.is_empty() {
-        spread(graph, &large, &mut member, |_| true);
+    for positions in positions_of(&large) {
+        let is_along = |v: &Value| leading(*v) == Some(positions);
+        let may = |i: usize| {
+            let node = &graph.nodes()[i];
+            let leads_here =
+                matches!(node.op.kernel(), Kernel::Reshape) && !node.operands.iter().all(is_along);
+            node.results.iter().all(is_along) && !leads_here
+        };
+        spread(graph, &large, positions, may).into_iter().for_each(|i| member[i] = Some(positions));
     }
-    if !small.is_empty() {
-        let users = users(graph);
-        // What is only reduced over the positions is made where that is done.
-        let is_reduced = |i: usize| {
-            let node = &graph.nodes()[i];
-            let readers: Vec<usize> =
-                node.results.iter().flat_map(|v| users[v.index()].iter().copied()).collect();
-            let reduces = |&user: &usize| {
-                let node = &graph.nodes()[user];
-                let types: Vec<&Type> = node.operands.iter().map(|&v| graph.ty(v)).collect();
-                node.op.rows(&types, graph.ty(node.results[0])).is_some_and(|rows| rows.reduced)
-            };
-            !readers.is_empty() && readers.iter().all(reduces)
+    let solvers: Vec<usize> = (0..count).filter(|&i| is_solver(i)).collect();
+    if solvers.is_empty() {
+        return member;
+    }
+    let users = users(graph);
+    // What is only reduced over the positions is made where that is done.
+    let is_reduced = |i: usize| {
+        let node = &graph.nodes()[i];
+        let readers: Vec<usize> =
+            node.results.iter().flat_map(|v| users[v.index()].iter().copied()).collect();
+        let reduces = |&user: &usize| {
+            let node = &graph.nodes()[user];
+            let types: Vec<&Type> = node.operands.iter().map(|&v| graph.ty(v)).collect();
+            node.op.rows(&types, graph.ty(node.results[0])).is_some_and(|rows| rows.reduced)
         };
-        let may = |i: usize| match is_solver(i) {
-            true => small.contains(&i),
-            false => is_small(graph, i) && !is_reduced(i),
+        !readers.is_empty() && readers.iter().all(reduces)
+    };
+    for positions in positions_of(&solvers) {
+        let is_small = |i: usize| is_small(graph, i, positions);
+        let may = |i: usize| is_small(i) && (is_solver(i) || !is_reduced(i));
+        let beside = spread(graph, &solvers, positions, may);
+        let elements = |&i: &usize| -> usize {
+            let all = graph.nodes()[i].results.iter().map(|v| graph.ty(*v).static_shape().expect("lowered"));
+            all.map(|shape| shape.iter().product::<usize>() / positions).sum()
         };
-        let mut beside = vec![false; count];
-        spread(graph, &small, &mut beside, may);
-        let elements = |i: usize| -> usize {
-            let node = &graph.nodes()[i];
-            let all = node.results.iter().map(|v| graph.ty(*v).static_shape().expect("lowered"));
-            all.map(|shape| shape[1..].iter().product::<usize>()).sum()
-        };
-        let total: usize = (0..count).filter(|&i| beside[i]).map(elements).sum();
+        let total: usize = beside.iter().map(elements).sum();
         let is_loop = |i: usize| graph.nodes()[i].op.alone().is_some();
-        for i in (0..count).filter(|&i| beside[i] && (total <= LINKED || is_loop(i))) {
-            member[i] = true;
+        for i in beside.into_iter().filter(|&i| total <= LINKED || is_loop(i)) {
+            member[i] = Some(positions);
         }
     }
     member
 }
 
-/// Whether node `i` of a batch is so little work at each position that an engine runs positions of it side by side.
-fn is_small(graph: &Graph, i: usize) -> bool {
-    let node = &graph.nodes()[i];
-    let Some(positions) = graph.ty(node.results[0]).shape.first().and_then(|n| n.known()) else {
-        return false;
-    };
-    if positions < POSITIONS_MIN || at_one_position(graph, i).is_none() {
+/// Whether node `i` is so little work at each of so many positions that an engine runs some of them side by side.
+fn is_small(graph: &Graph, i: usize, positions: usize) -> bool {
+    if positions < POSITIONS_MIN {
         return false;
     }
+    let node = &graph.nodes()[i];
     if let Kernel::Matmul(op) = node.op.kernel()
         && graph.ty(node.operands[0]).ndim() == 2
-        && extents(graph, i, op).work() > SHARED * positions
     {
-        return false;
+        let Extents { k, n, .. } = extents(graph, i, op);
+        if k * n > SHARED {
+            return false;
+        }
     }
-    one_position(graph, i).is_some_and(|one| cpu::runs_side_by_side(&one))
+    one_position(graph, i, positions).is_some_and(|one| cpu::runs_side_by_side(&one))
 }
 
 /// Node `i` as a graph of its own, of one position.
-fn one_position(graph: &Graph, i: usize) -> Option<Graph> {
-    let (op, uses) = at_one_position(graph, i)?;
+fn one_position(graph: &Graph, i: usize, positions: usize) -> Option<Graph> {
+    let (op, uses) = at_one_position(graph, i, positions)?;
     let types: Vec<Type> = (graph.nodes()[i].operands.iter().zip(&uses))
-        .map(|(&v, usage)| {
-            let Type { dtype, shape } = graph.ty(v);
-            Type { dtype: *dtype, shape: shape[usize::from(*usage == RowUse::Pointwise)..].to_vec() }
+        .map(|(&v, usage)| match usage {
+            RowUse::Pointwise => part_of(graph.ty(v), positions),
+            _ => Some(graph.ty(v).clone()),
         })
-        .collect();
+        .collect::<Option<_>>()?;
     let mut b = Builder::new(&graph.name);
     let operands: Vec<Value> = types.iter().map(|ty| b.input("", ty.clone())).collect();
-    let results = b.push(op, &operands).ok()?;
+    let results = apply(&mut b, op, &operands).ok()?;
     lower(&b.finish(results), &types).ok()
 }
 
-/// Makes members of `seeds` and, in both directions until nothing changes, of what is linked to them and `may` be.
-fn spread(graph: &Graph, seeds: &[usize], member: &mut [bool], may: impl Fn(usize) -> bool) {
+/// Those of `seeds` that `may` be and, in both directions, what is linked to them and `may` be.
+fn spread(graph: &Graph, seeds: &[usize], positions: usize, may: impl Fn(usize) -> bool) -> Vec<usize> {
     let count = graph.nodes().len();
-    let uses: Vec<Option<Vec<RowUse>>> =
-        (0..count).map(|i| at_one_position(graph, i).filter(|_| may(i)).map(|(_, uses)| uses)).collect();
+    let uses: Vec<Option<Vec<RowUse>>> = (0..count)
+        .map(|i| at_one_position(graph, i, positions).filter(|_| may(i)).map(|(_, uses)| uses))
+        .collect();
     let mut links = Vec::new();
     for (i, usage) in uses.iter().enumerate() {
         for (&v, usage) in graph.nodes()[i].operands.iter().zip(usage.iter().flatten()) {
@@ -173,6 +226,7 @@ fn spread(graph: &Graph, seeds: &[usize], member: &mut [bool], may: impl Fn(usiz
             }
         }
     }
+    let mut member = vec![false; count];
     seeds.iter().filter(|&&i| uses[i].is_some()).for_each(|&i| member[i] = true);
     loop {
         let mut changed = false;
@@ -182,7 +236,7 @@ fn spread(graph: &Graph, seeds: &[usize], member: &mut [bool], may: impl Fn(usiz
             (member[from], member[to]) = (linked, linked);
         }
         if !changed {
-            return;
+            return (0..count).filter(|&i| member[i]).collect();
         }
     }
 }
@@ -195,8 +249,8 @@ impl Batch {
         let (mut parts, mut wholes) = (HashMap::new(), HashMap::new());
         let name = |v: Value| graph.name(v).unwrap_or("");
         for &v in &region.inputs {
-            let Type { dtype, shape } = graph.ty(v);
-            parts.insert(v, b.input(name(v), Type { dtype: *dtype, shape: shape[1..].to_vec() }));
+            let part = part_of(graph.ty(v), region.rows).expect("members have parts");
+            parts.insert(v, b.input(name(v), part));
         }
         let mut whole = Vec::new();
         for &v in &region.whole {
@@ -211,11 +265,12 @@ impl Batch {
         }
         for &i in &region.nodes {
             let node = &graph.nodes()[i];
-            let (op, uses) = at_one_position(graph, i).expect("members act on each position alone");
+            let (op, uses) =
+                at_one_position(graph, i, region.rows).expect("members act on each position alone");
             let operands: Vec<Value> = (node.operands.iter().zip(&uses))
                 .map(|(v, usage)| if *usage == RowUse::Pointwise { parts[v] } else { wholes[v] })
                 .collect();
-            let results = b.push(op, &operands).expect("as the whole is valid");
+            let results = apply(&mut b, op, &operands).expect("as the whole is valid");
             parts.extend(node.results.iter().copied().zip(results));
         }
         let outputs = region.stores.iter().map(|v| parts[v]).collect();

@@ -101,8 +101,8 @@ struct Class {
     rows: Option<Rows>,
     extent: usize,
     level: usize,
-    /// Whether it belongs to a batch, apart from regions over the same rows.
-    batched: bool,
+    /// The positions of the batch that it belongs to, apart from regions over the same rows.
+    batched: Option<usize>,
     /// Whether it runs over this rank's rows, apart from regions over all rows.
     sharded: bool,
 }
@@ -289,7 +289,7 @@ impl Plan {
             }
             if let Some(product) = region.product(&self.graph) {
                 *step = Step::Product(product);
-            } else if region.nodes.iter().any(|&i| classes[i].batched) {
+            } else if region.nodes.iter().any(|&i| classes[i].batched.is_some()) {
                 *step = Step::Batch(Batch::new(&self.graph, region.clone(), threads));
             }
         }
@@ -449,8 +449,8 @@ fn classify(graph: &Graph, whole: &BTreeSet<usize>, flow: &Flow) -> Vec<Class> {
         let types: Vec<_> = node.operands.iter().map(|&v| graph.ty(v)).collect();
         let y = graph.ty(node.results[0]);
         let sharded = flow.nodes[i];
-        let in_batch = batched[i] && !sharded && !whole.contains(&i);
-        let rows = match batch::at_one_position(graph, i).filter(|_| in_batch) {
+        let in_batch = batched[i].filter(|_| !sharded && !whole.contains(&i));
+        let rows = match in_batch.and_then(|positions| batch::at_one_position(graph, i, positions)) {
             Some((_, operands)) => Some(Rows { operands, reduced: false }),
             None => (node.results.len() == 1).then(|| node.op.rows(&types, y)).flatten(),
         };
@@ -458,15 +458,19 @@ fn classify(graph: &Graph, whole: &BTreeSet<usize>, flow: &Flow) -> Vec<Class> {
         let leading = |value: Value| graph.ty(value).shape.first().and_then(|e| e.known());
         let made_whole = |&v: &Value| class_of(graph, &classes, v).is_none_or(|class| class.rows.is_none());
         let rows = rows.filter(|_| {
-            sharded || in_batch || !(node.operands.iter().all(made_whole) && prefers_whole(graph, node))
+            sharded
+                || in_batch.is_some()
+                || !(node.operands.iter().all(made_whole) && prefers_whole(graph, node))
         });
         let extent = rows.as_ref().and_then(|rows| {
+            if in_batch.is_some() {
+                return in_batch;
+            }
             let pointwise = rows.operands.iter().position(|&r| r == RowUse::Pointwise);
             if rows.reduced { leading(node.operands[pointwise?]) } else { leading(node.results[0]) }
         });
         let rows = rows.filter(|_| extent.is_some());
-        let mut own =
-            Class { rows, extent: extent.unwrap_or(0), level: 0, batched: batched[i] && !sharded, sharded };
+        let mut own = Class { rows, extent: extent.unwrap_or(0), level: 0, batched: in_batch, sharded };
         for (k, &operand) in node.operands.iter().enumerate() {
             let usage = own.rows.as_ref().map_or(RowUse::Whole, |rows| rows.operands[k]);
             let Some(class) = class_of(graph, &classes, operand) else { continue };

@@ -371,8 +371,9 @@ impl Engine {
         let part = |values: &[Value]| values.iter().map(|v| slots[v.index()].get()).collect::<Vec<_>>();
         let (rows, whole) = (part(&batch.rows), part(&batch.whole));
         let results = flat.run_positions(self.level, self.pool.as_deref(), batch.count, &rows, &whole);
-        for (v, tensor) in batch.stores.iter().zip(results) {
-            slots[v.index()] = Slot::Owned(tensor);
+        for (&v, tensor) in batch.stores.iter().zip(results) {
+            let shape = self.plan.graph.ty(v).static_shape().expect("lowered");
+            slots[v.index()] = Slot::Owned(tensor.reshaped(shape));
         }
     }
 
@@ -405,11 +406,11 @@ impl Engine {
             })
             .collect();
         let position = |i: usize| {
-            let parts: Vec<Tensor> = (batch.rows.iter())
-                .map(|v| {
-                    let part = slots[v.index()].get().rows(i..i + 1);
-                    let shape = part.shape()[1..].to_vec();
-                    part.reshaped(shape)
+            let parts: Vec<Tensor> = (batch.rows.iter().zip(batch.plan.graph.input_types()))
+                .map(|(v, part)| {
+                    let all = slots[v.index()].get();
+                    let rows = all.shape()[0] / batch.count;
+                    all.rows(i * rows..(i + 1) * rows).reshaped(part.static_shape().expect("lowered"))
                 })
                 .collect();
             let whole = batch.whole.iter().map(|v| slots[v.index()].get());
