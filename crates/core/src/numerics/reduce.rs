@@ -37,6 +37,11 @@ pub trait Reducer<const K: usize, const N: usize>: State<N> {
     fn neutral<V: Elementary>() -> [V; K];
     /// The state with one more term.
     fn add<V: Elementary>(state: [V; N], term: [V; K]) -> [V; N];
+    /// The state of one term.
+    #[inline(always)]
+    fn first<V: Elementary>(term: [V; K]) -> [V; N] {
+        Self::add(Self::missing(), term)
+    }
 }
 
 /// Σ x, or Σ x·y where each lane is an fma chain.
@@ -121,6 +126,10 @@ macro_rules! plain {
             #[inline(always)]
             fn add<V: Elementary>(state: [V; 1], term: [V; 1]) -> [V; 1] {
                 Self::join(state, term)
+            }
+            #[inline(always)]
+            fn first<V: Elementary>(term: [V; 1]) -> [V; 1] {
+                term
             }
         }
     )*};

@@ -12,6 +12,7 @@ use super::Function;
 use crate::numerics::dispatch::{Kernel, Level, dispatch};
 use crate::numerics::lanes::Simd;
 use crate::tensor::Element;
+use std::mem::MaybeUninit;
 
 /// An element type that is no float.
 pub(super) trait Discrete: Element + Ord {
@@ -21,33 +22,44 @@ pub(super) trait Discrete: Element + Ord {
 
 /// `function` of each element of `x` and of `y`: one loop for each function, at the machine's SIMD level.
 pub(super) fn map<T: Discrete>(function: Function, x: &[T], y: &[T]) -> Vec<T> {
-    dispatch(Level::current(), Map { function, x, y })
+    let mut z = Vec::with_capacity(x.len());
+    dispatch(Level::current(), Map { function, x, y, z: &mut z.spare_capacity_mut()[..x.len()] });
+    // SAFETY: the kernel has written as many.
+    unsafe { z.set_len(x.len()) };
+    z
 }
 
 impl Function {
-    /// The value on i64, for which it must be defined.
-    pub(crate) fn of_integers(self, x: i64, y: i64) -> i64 {
-        Discrete::value(self, x, y)
+    /// Its values on elements of i64, for which it must be defined.
+    pub(crate) fn of_integers(self, level: Level, x: &[i64], y: &[i64], z: &mut [i64]) {
+        // SAFETY: the kernel only writes to them.
+        let z = unsafe { &mut *(std::ptr::from_mut(z) as *mut [MaybeUninit<i64>]) };
+        dispatch(level, Map { function: self, x, y, z });
     }
 }
 
+/// Writes every element of `z`.
 struct Map<'a, T> {
     function: Function,
     x: &'a [T],
     y: &'a [T],
+    z: &'a mut [MaybeUninit<T>],
 }
 
 impl<T: Discrete> Kernel for Map<'_, T> {
-    type Output = Vec<T>;
+    type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self) -> Vec<T> {
+    fn run<S: Simd>(self) {
+        let Map { function, x, y, z } = self;
+        assert!(x.len() == z.len() && y.len() == z.len());
         macro_rules! each {
             ($($function:ident)*) => {
-                match self.function {
+                match function {
                     $(Function::$function => {
-                        let pairs = self.x.iter().zip(self.y);
-                        pairs.map(|(&x, &y)| T::value(Function::$function, x, y)).collect()
+                        for ((&x, &y), z) in x.iter().zip(y).zip(z) {
+                            z.write(T::value(Function::$function, x, y));
+                        }
                     })*
                     _ => unreachable!("refused by elementwise-2"),
                 }

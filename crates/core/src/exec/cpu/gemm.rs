@@ -132,6 +132,10 @@ impl<T: Real> Kernel for InPlace<T> {
             // SAFETY: the products lie in the operands, and the panels in the product.
             unsafe {
                 let Part { a, b, y, m, n, k, begin } = first.product(i);
+                if n == 1 {
+                    column(a, b, y, [m, k]);
+                    continue;
+                }
                 for row in (0..m).step_by(strip::<T>()) {
                     let left =
                         Left { start: a.at(row, 0).start, strip: strip::<T>() * a.row, row: a.row, step: 1 };
@@ -147,6 +151,31 @@ impl<T: Real> Kernel for InPlace<T> {
                         column += step;
                     }
                 }
+            }
+        }
+    }
+}
+
+/// The product of m rows of k terms with one column: chains of single numbers, as many side by side as hide each other's latency.
+///
+/// # Safety
+/// The operands and results must have these extents, and rows of `a` stand whole.
+#[inline(always)]
+unsafe fn column<T: Real>(a: Matrix<T>, b: Matrix<T>, y: Plane<T>, [m, k]: [usize; 2]) {
+    const TOGETHER: usize = 8;
+    for first in (0..m).step_by(TOGETHER) {
+        let mut sums = [T::ZERO; TOGETHER];
+        // SAFETY: the caller's promise; the last row stands in for those behind it.
+        unsafe {
+            let rows: [*const T; TOGETHER] = std::array::from_fn(|r| a.at((first + r).min(m - 1), 0).start);
+            for t in 0..k {
+                let x = *b.at(t, 0).start;
+                for (sum, row) in sums.iter_mut().zip(rows) {
+                    *sum = (*row.add(t)).fma(x, *sum);
+                }
+            }
+            for (r, &sum) in sums.iter().enumerate().take(m - first) {
+                *y.at(first + r, 0).start = sum;
             }
         }
     }

@@ -42,8 +42,17 @@ impl<T: Real, R: Reducer<K, N>, const K: usize, const N: usize> Kernel for Short
         for (i, y) in y.chunks_mut(<T::Vector<S> as Lanes>::WIDTH).enumerate() {
             let first = i * <T::Vector<S> as Lanes>::WIDTH * n;
             // SAFETY: the lines of `y` lie inside every operand, from term `first` on.
-            let state = unsafe { blocks::<T::Vector<S>, R, K, N>(offset(start(x), first), n, y.len()) };
-            R::value(state).store_slice(y);
+            unsafe {
+                let x = offset(start(x), first);
+                if y.len() <= <T::Vector<S> as Lanes>::WIDTH / 2 {
+                    // All at once would take as long as a vector of them.
+                    for (i, y) in y.iter_mut().enumerate() {
+                        *y = R::value(folded::<T::Vector<S>, R, K, N>(offset(x, i * n), n));
+                    }
+                } else {
+                    R::value(blocks::<T::Vector<S>, R, K, N>(x, n, y.len())).store_slice(y);
+                }
+            }
         }
     }
 }
@@ -82,17 +91,31 @@ impl<T: Real, R: Reducer<K, N>, const K: usize, const N: usize> Kernel for Line<
         while at < n {
             let len = BLOCK.min(n - at);
             // SAFETY: `len` terms are left.
-            let mut state = unsafe { block::<T::Vector<S>, R, K, N>(offset(x, at), len) };
-            let mut half = width / 2;
-            while half > 0 {
-                state = join_halves::<T::Vector<S>, R, N>(state, state, half);
-                half /= 2;
-            }
-            tree.push(lanes_of(state)[0], 1, R::join);
+            let state = unsafe { folded::<T::Vector<S>, R, K, N>(offset(x, at), len) };
+            tree.push(state, 1, R::join);
             at += len;
         }
         tree.root(R::join)
     }
+}
+
+/// The state of one block of `len` terms.
+///
+/// # Safety
+/// The terms must be readable.
+#[inline(always)]
+unsafe fn folded<V: Elementary, R: Reducer<K, N>, const K: usize, const N: usize>(
+    x: [*const V::Scalar; K],
+    len: usize,
+) -> [V::Scalar; N] {
+    // SAFETY: the caller's promise.
+    let mut state = unsafe { block::<V, R, K, N>(x, len) };
+    let mut half = V::WIDTH / 2;
+    while half > 0 {
+        state = join_halves::<V, R, N>(state, state, half);
+        half /= 2;
+    }
+    lanes_of(state)[0]
 }
 
 /// The states of consecutive blocks of `len` terms, block i in lane i; of the last of `count` blocks in the lanes behind.

@@ -45,7 +45,53 @@ impl<T: Real> Kernel for Small<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) -> i64 {
-        linalg::lu(self.a, self.n, self.rows)
+        match self.n {
+            ..=4 => self.padded::<4>(),
+            ..=8 => self.padded::<8>(),
+            ..=16 => self.padded::<16>(),
+            _ => linalg::lu(self.a, self.n, self.rows),
+        }
+    }
+}
+
+impl<T: Real> Small<'_, T> {
+    /// As [`linalg::lu`], in rows of `W` numbers, of which those to the left of the pivot are computed and left as they are: a row is then some whole vectors, the same
+    /// ones in every step.
+    #[inline(always)]
+    fn padded<const W: usize>(self) -> i64 {
+        let Small { a, n, rows } = self;
+        assert!(n <= W && rows.len() == n && a.len() == n * n);
+        let mut m = [[T::ZERO; W]; W];
+        for (m, row) in m.iter_mut().zip(a.chunks_exact(n)) {
+            m[..n].copy_from_slice(row);
+        }
+        rows.iter_mut().enumerate().for_each(|(i, row)| *row = i as i64);
+        let mut info = 0;
+        for k in 0..n {
+            let (mut pivot, mut largest) = (k, m[k][k].abs());
+            for (i, row) in m.iter().enumerate().take(n).skip(k + 1) {
+                let size = row[k].abs();
+                if size > largest {
+                    (pivot, largest) = (i, size);
+                }
+            }
+            m.swap(k, pivot);
+            rows.swap(k, pivot);
+            let upper = m[k];
+            note_pivot(upper[k], k, &mut info);
+            for row in &mut m[k + 1..n] {
+                let l = quotient(row[k], upper[k]);
+                for (j, (x, u)) in row.iter_mut().zip(upper).enumerate() {
+                    let below = l.fnma(u, *x);
+                    *x = if j > k { below } else { *x };
+                }
+                row[k] = l;
+            }
+        }
+        for (m, row) in m.iter().zip(a.chunks_exact_mut(n)) {
+            row.copy_from_slice(&m[..n]);
+        }
+        info
     }
 }
 

@@ -10,7 +10,7 @@ use crate::numerics::linalg::Triangle;
 use crate::numerics::math::Elementary;
 use crate::numerics::reduce::{Max, Min, Prod, Reducer, Sum};
 use crate::numerics::tree::LANES_MAX;
-use crate::ops::{Extents, Function, Matmul};
+use crate::ops::Function;
 use std::mem::MaybeUninit;
 
 /// Element `e` of the vector of positions from `lane` on.
@@ -68,50 +68,101 @@ impl<T: Real> Kernel for Keep<'_, T> {
     }
 }
 
-/// Law 4 for products of one slab. The planes' rows are elements.
-pub(super) struct LaneMatmul<'a, T> {
-    pub op: &'a Matmul,
-    pub extents: Extents,
-    pub a: Plane<T>,
-    pub b: Plane<T>,
-    pub y: Plane<T>,
+/// An operand of a product: where it starts, how far apart its rows or columns are and how far apart the terms of one, in elements.
+#[derive(Clone, Copy)]
+pub(super) struct Factor<T> {
+    pub plane: Plane<T>,
+    pub line: usize,
+    pub term: usize,
 }
 
-impl<T: Real> Kernel for LaneMatmul<'_, T> {
+/// Law 4 for products of one slab: `lines` × `others` results of each of `count` problems, the first of one line of `a` with one of `b`.
+pub(super) struct LaneMatmul<T> {
+    pub count: usize,
+    pub lines: usize,
+    pub others: usize,
+    pub terms: usize,
+    pub a: Factor<T>,
+    pub b: Factor<T>,
+    /// Whether all positions share `a`, whose elements then stand one behind the other.
+    pub shares: bool,
+    /// The results, and how far apart those of lines and of others are.
+    pub y: Plane<T>,
+    pub steps: [usize; 2],
+}
+
+impl<T: Real> Kernel for LaneMatmul<T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        /// Columns whose chains run side by side.
-        const TOGETHER: usize = 4;
-        let LaneMatmul { op, extents: Extents { batch, m, n, k }, a, b, y } = self;
-        let (a_row, a_step) = if op.transpose_a { (1, m) } else { (k, 1) };
-        let (b_step, b_column) = if op.transpose_b { (1, k) } else { (n, 1) };
-        for lane in (0..y.row).step_by(<T::Vector<S> as Lanes>::WIDTH) {
-            let (a, b, y) = (from(a, lane), from(b, lane), from(y, lane));
-            for problem in 0..batch {
-                for i in 0..m {
-                    for first in (0..n).step_by(TOGETHER) {
-                        let mut sums = [T::Vector::<S>::zero(); TOGETHER];
-                        let columns = TOGETHER.min(n - first);
-                        for t in 0..k {
-                            // SAFETY: the elements lie in the operands and the result; lanes are whole vectors.
-                            unsafe {
-                                let x: T::Vector<S> = load(a, problem * m * k + i * a_row + t * a_step);
-                                for (j, sum) in sums[..columns].iter_mut().enumerate() {
-                                    let at = problem * k * n + t * b_step + (first + j) * b_column;
-                                    *sum = x.fma(load(b, at), *sum);
-                                }
-                            }
-                        }
-                        for (j, &sum) in sums[..columns].iter().enumerate() {
-                            // SAFETY: as above.
-                            unsafe { store(y, (problem * m + i) * n + first + j, sum) };
-                        }
+        match self.shares {
+            true => self.products::<T::Vector<S>, true>(),
+            false => self.products::<T::Vector<S>, false>(),
+        }
+    }
+}
+
+impl<T: Real> LaneMatmul<T> {
+    #[inline(always)]
+    fn products<V: Lanes<Scalar = T>, const SHARES: bool>(&self) {
+        for lane in (0..self.y.row).step_by(V::WIDTH) {
+            for problem in 0..self.count {
+                let mut j = 0;
+                while j < self.others {
+                    let columns = if self.others - j >= 4 { 4 } else { 1 };
+                    let mut i = 0;
+                    while i < self.lines {
+                        // Chains enough to hide each other's latency, and as many operations as loads.
+                        i += match (self.lines - i, columns) {
+                            (4.., 4) => self.block::<V, SHARES, 4, 4>(lane, problem, i, j),
+                            (_, 4) => self.block::<V, SHARES, 1, 4>(lane, problem, i, j),
+                            (8.., _) => self.block::<V, SHARES, 8, 1>(lane, problem, i, j),
+                            (4.., _) => self.block::<V, SHARES, 4, 1>(lane, problem, i, j),
+                            _ => self.block::<V, SHARES, 1, 1>(lane, problem, i, j),
+                        };
+                    }
+                    j += columns;
+                }
+            }
+        }
+    }
+
+    /// The results of `R` lines with `C` others; gives `R`.
+    #[inline(always)]
+    fn block<V: Lanes<Scalar = T>, const SHARES: bool, const R: usize, const C: usize>(
+        &self,
+        lane: usize,
+        problem: usize,
+        i: usize,
+        j: usize,
+    ) -> usize {
+        let &LaneMatmul { lines, others, terms, a, b, y, steps, .. } = self;
+        let (first, second) = (problem * lines * terms + i * a.line, problem * terms * others + j * b.line);
+        let mut sums = [[V::zero(); C]; R];
+        for t in 0..terms {
+            // SAFETY: the elements lie in the operands; lanes are whole vectors.
+            unsafe {
+                let b: [V; C] =
+                    std::array::from_fn(|c| load(from(b.plane, lane), second + c * b.line + t * b.term));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let e = first + r * a.line + t * a.term;
+                    let a =
+                        if SHARES { V::splat(*a.plane.start.add(e)) } else { load(from(a.plane, lane), e) };
+                    for (sum, &b) in sums.iter_mut().zip(&b) {
+                        *sum = a.fma(b, *sum);
                     }
                 }
             }
         }
+        for (r, sums) in sums.iter().enumerate() {
+            for (c, &sum) in sums.iter().enumerate() {
+                let e = problem * lines * others + (i + r) * steps[0] + (j + c) * steps[1];
+                // SAFETY: the results hold it.
+                unsafe { store(from(y, lane), e, sum) };
+            }
+        }
+        R
     }
 }
 
@@ -168,7 +219,7 @@ impl<T: Real> LaneLines<T> {
                 let mut room = [const { MaybeUninit::uninit() }; LANES_MAX];
                 let used = n.min(T::LAW_LANES);
                 for (t, state) in room[..used].iter_mut().enumerate() {
-                    state.write(R::add(R::missing(), self.term::<V, K>(x, lane, start + t * step)));
+                    state.write(R::first(self.term::<V, K>(x, lane, start + t * step)));
                 }
                 // SAFETY: as many were written.
                 let states = unsafe { room[..used].assume_init_mut() };
@@ -254,21 +305,11 @@ unsafe fn factor<V: Lanes>(
                 largest = V::select(larger, size, largest);
                 pivot = V::select(larger, V::splat(V::Scalar::from_usize(i)), pivot);
             }
-            for i in k + 1..n {
-                let moves = pivot.eq(V::splat(V::Scalar::from_usize(i)));
-                if !moves.any() {
-                    continue;
-                }
-                for j in 0..n {
-                    let (upper, lower) = (load::<V>(a, k * n + j), load::<V>(a, i * n + j));
-                    store(a, k * n + j, V::select(moves, lower, upper));
-                    store(a, i * n + j, V::select(moves, upper, lower));
-                }
-                let [upper, lower] = [k, i].map(|row| V::load(order[row].as_ptr()));
-                V::select(moves, lower, upper).store(order[k].as_mut_ptr());
-                V::select(moves, upper, lower).store(order[i].as_mut_ptr());
-            }
-            let at = load::<V>(a, k * n + k);
+            let here = pivot.eq(V::splat(V::Scalar::from_usize(k)));
+            let at = match here.not().any() {
+                true => exchange::<V>(a, n, k, pivot, order),
+                false => load::<V>(a, k * n + k),
+            };
             let noted = info.eq(zero).and(zero.lt(at.abs()).not());
             info = V::select(noted, V::splat(V::Scalar::from_usize(k + 1)), info);
             let singular = at.eq(zero);
@@ -284,6 +325,46 @@ unsafe fn factor<V: Lanes>(
         }
     }
     info.to_array()
+}
+
+/// Exchanges row `k` with that of the pivot, each position's its own, of the matrices and of what stands where; the pivot.
+///
+/// # Safety
+/// As for [`factor`].
+#[inline(always)]
+unsafe fn exchange<V: Lanes>(
+    a: Plane<V::Scalar>,
+    n: usize,
+    k: usize,
+    pivot: V,
+    order: &mut [[V::Scalar; WIDTH_MAX]; ROWS_MAX],
+) -> V {
+    let mut moves = [V::Mask::splat(false); ROWS_MAX];
+    for (i, moves) in moves[..n].iter_mut().enumerate().skip(k + 1) {
+        *moves = pivot.eq(V::splat(V::Scalar::from_usize(i)));
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        for j in 0..n {
+            let upper = load::<V>(a, k * n + j);
+            let mut new = upper;
+            for i in k + 1..n {
+                let lower = load::<V>(a, i * n + j);
+                new = V::select(moves[i], lower, new);
+                store(a, i * n + j, V::select(moves[i], upper, lower));
+            }
+            store(a, k * n + j, new);
+        }
+        let upper = V::load(order[k].as_ptr());
+        let mut new = upper;
+        for i in k + 1..n {
+            let lower = V::load(order[i].as_ptr());
+            new = V::select(moves[i], lower, new);
+            V::select(moves[i], upper, lower).store(order[i].as_mut_ptr());
+        }
+        new.store(order[k].as_mut_ptr());
+        load(a, k * n + k)
+    }
 }
 
 /// Law 11's solutions with triangles of `count` matrices n×n for `columns` right-hand sides, over these.

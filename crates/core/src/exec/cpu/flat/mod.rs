@@ -4,7 +4,7 @@
 //! it. For a few hundred elements that is most of the time: a round of Newton's method with eight unknowns is some fifty
 //! operations of a few nanoseconds each. Where every value is small, everything is therefore decided beforehand:
 //!
-//! - every value has its place in one arena, for good; what only moves elements in order (a reshape, rows that stand one
+//! - every value has its place in one arena, which others get when nothing reads it any more; what only moves elements in order (a reshape, rows that stand one
 //!   behind the other) is the same place;
 //! - what depends on constants alone is computed when the program is made, by the operations' own laws;
 //! - loops, choices and calls are jumps inside the program, and their bodies part of it;
@@ -33,6 +33,7 @@ use crate::ops::{Direction, Extents, Function, Kernel, Matmul, Op};
 use crate::tensor::Tensor;
 use rayon::prelude::*;
 use run::Workspace;
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// Elements of a value up to which a graph is small: what is done to more is worth threads, and tiles in L1.
@@ -44,8 +45,17 @@ const ARENA_MAX: usize = 16 << 10;
 /// Multiply-adds of a product or of a factorisation up to which one thread does it at once.
 const WORK_MAX: usize = 32 * 32 * 32;
 
-/// Positions side by side: two vectors of f64, or one of f32, so that two chains hide each other's latency.
-const LANES: usize = 16;
+/// Bytes of an element of positions side by side: two vectors, so that two chains hide each other's latency.
+const LANES_BYTES: usize = 128;
+
+/// The most positions side by side.
+const LANES_MAX: usize = LANES_BYTES / size_of::<f32>();
+
+/// Positions side by side from which on it is worth it.
+const LANES_MIN: usize = 16;
+
+/// Pieces of a batch for each thread, so that one that is done takes from the others.
+const PIECES: usize = 4;
 
 /// Elements of all values of one position up to which positions run side by side: 512 KiB of f64, to stay in L2.
 const POSITION_MAX: usize = 4 << 10;
@@ -64,36 +74,36 @@ pub(super) enum Flat {
 impl Flat {
     /// The program of a lowered graph, if that is small enough and of operations that can stand in one.
     pub fn new(graph: &Graph) -> Option<Flat> {
-        Flat::with(graph, 1, 0)
+        Flat::with(graph, None)
     }
 
-    /// The program of a lowered graph for [`LANES`] positions side by side, each with its own of the first `rows` inputs.
+    /// The program of a lowered graph for positions side by side, each with its own of the first `rows` inputs.
     pub fn of_lanes(graph: &Graph, rows: usize) -> Option<Flat> {
-        Flat::with(graph, LANES, rows)
+        Flat::with(graph, Some(rows))
     }
 
-    /// The program of one position of a batch, for [`LANES`] of them side by side, if there are as many.
+    /// The program of one position of a batch, for some of them side by side, if there are enough.
     pub fn of_positions(batch: &Batch) -> Option<Flat> {
-        if batch.count < LANES {
+        if batch.count < LANES_MIN {
             return None;
         }
         Flat::of_lanes(&batch.plan.graph, batch.rows.len())
     }
 
-    fn with(graph: &Graph, lanes: usize, rows: usize) -> Option<Flat> {
+    fn with(graph: &Graph, rows: Option<usize>) -> Option<Flat> {
         let mut size = Size::default();
         size.add(graph)?;
-        if lanes > 1 && size.elements > POSITION_MAX {
+        if rows.is_some() && size.elements > POSITION_MAX {
             return None;
         }
         match (size.has_f64, size.has_f32) {
             (true, true) => None,
-            (false, true) => Some(Flat::F32(compile::program(graph, lanes, rows)?)),
-            _ => Some(Flat::F64(compile::program(graph, lanes, rows)?)),
+            (false, true) => Some(Flat::F32(compile::program(graph, rows)?)),
+            _ => Some(Flat::F64(compile::program(graph, rows)?)),
         }
     }
 
-    /// The outputs for all positions of a batch: of `rows` each has its part, `whole` they share.
+    /// The outputs for all positions of a batch, which are their leading axis: of `rows` each has its part, `whole` they share.
     pub fn run_positions(
         &self,
         level: Level,
@@ -179,8 +189,14 @@ struct Place {
     len: usize,
 }
 
+impl Place {
+    fn range(self) -> Range<usize> {
+        self.at..self.at + self.len
+    }
+}
+
 /// Which part of the arena.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     /// Floats, and truth values as 1 and 0.
     Number,
@@ -203,6 +219,8 @@ enum Source {
     Runs { len: usize, starts: Box<[u32]> },
     /// Each of `of`, `len` times.
     Repeats { len: usize, of: Box<[u32]> },
+    /// The columns, one behind the other, of a matrix whose rows stand so from `at` on.
+    Columns { at: usize, rows: usize, columns: usize },
     /// Each from its own; +0 for [`NONE`].
     Each(Box<[u32]>),
 }
@@ -239,8 +257,8 @@ enum Instruction<T> {
     Gather { x: Place, width: usize, rows: usize, index: usize, y: Place },
     /// As `Copy`, for the positions that are active.
     Keep { active: usize, copies: Vec<(Place, Place)> },
-    /// As `Matmul`, of `k` terms in one chain, for each position.
-    LaneMatmul { op: Matmul, extents: Extents, x: [usize; 2], y: usize },
+    /// As `Matmul`, of `k` terms in one chain, for each position; all may share one of the operands.
+    LaneMatmul { op: Matmul, extents: Extents, x: [usize; 2], shared: Option<usize>, y: usize },
     /// As `Lines`, of terms `step` elements apart, for each position.
     LaneLines { x: [usize; 2], dot: bool, combiner: Function, n: usize, step: usize, y: Place },
     /// As `Lu`, for each position.
@@ -282,6 +300,8 @@ struct Row {
 pub(super) struct Program<T> {
     /// Positions side by side.
     lanes: usize,
+    /// What all positions share: done once before any of them.
+    shared: Vec<Instruction<T>>,
     instructions: Vec<Instruction<T>>,
     /// What the arena holds before the first call: the constants. No instruction writes to them.
     numbers: Vec<T>,
@@ -299,7 +319,7 @@ impl<T: Real> Program<T> {
         for (place, tensor) in self.inputs.iter().zip(inputs) {
             work.write(*place, tensor);
         }
-        work.run(self, level);
+        work.run(&self.instructions, self.lanes, level);
         let outputs = self.outputs.iter().map(|(place, ty)| work.tensor(*place, ty)).collect();
         self.give(work);
         outputs
@@ -330,27 +350,35 @@ impl<T: Real> Program<T> {
                 Mutex::new(Tensor::zeros(ty.dtype, shape.collect::<Vec<_>>()))
             })
             .collect();
-        let tile = |tile: usize| {
-            let positions = tile * self.lanes..count.min((tile + 1) * self.lanes);
+        let (own, shared) = self.inputs.split_at(rows.len());
+        let run = |tiles: Range<usize>| {
             let mut work = self.workspace();
-            let (own, shared) = self.inputs.split_at(rows.len());
-            for (place, tensor) in own.iter().zip(rows) {
-                work.write_lanes(*place, tensor, positions.clone());
-            }
             for (place, tensor) in shared.iter().zip(whole) {
                 work.write(*place, tensor);
             }
-            work.run(self, level);
-            for (result, (place, _)) in results.iter().zip(&self.outputs) {
-                let mut result = result.lock().expect("no panic while held");
-                work.read_lanes(*place, &mut result, positions.clone());
+            work.run(&self.shared, self.lanes, level);
+            for tile in tiles {
+                let positions = tile * self.lanes..count.min((tile + 1) * self.lanes);
+                for (place, tensor) in own.iter().zip(rows) {
+                    work.write_lanes(*place, tensor, self.lanes, positions.clone());
+                }
+                work.run(&self.instructions, self.lanes, level);
+                for (result, (place, _)) in results.iter().zip(&self.outputs) {
+                    let mut result = result.lock().expect("no panic while held");
+                    work.read_lanes(*place, &mut result, self.lanes, positions.clone());
+                }
             }
             self.give(work);
         };
         let tiles = count.div_ceil(self.lanes);
         match pool {
-            Some(pool) if tiles > 1 => pool.install(|| (0..tiles).into_par_iter().for_each(tile)),
-            _ => (0..tiles).for_each(tile),
+            Some(pool) if tiles > 1 => {
+                let each = tiles.div_ceil(pool.current_num_threads() * PIECES);
+                let start = |piece: usize| tiles.min(piece * each);
+                let pieces = (0..tiles.div_ceil(each)).into_par_iter();
+                pool.install(|| pieces.for_each(|piece| run(start(piece)..start(piece + 1))));
+            }
+            _ => run(0..tiles),
         }
         results.into_iter().map(|result| result.into_inner().expect("no panic while held")).collect()
     }

@@ -1,7 +1,7 @@
 //! Running a program.
 
-use super::lanes::{Keep, LaneLines, LaneLu, LaneMatmul, LaneSolve};
-use super::{Instruction, Kind, LANES, NONE, Place, Program, Row, Source};
+use super::lanes::{Factor, Keep, LaneLines, LaneLu, LaneMatmul, LaneSolve};
+use super::{Instruction, Kind, LANES_MAX, NONE, Place, Program, Row, Source};
 use crate::exec::cpu::aligned::Aligned;
 use crate::exec::cpu::group::{CHUNK, RunGroup};
 use crate::exec::cpu::leaf::{Buffers, reduce_lines};
@@ -13,6 +13,7 @@ use crate::numerics::dispatch::{Level, dispatch};
 use crate::numerics::lanes::Real;
 use crate::numerics::reduce::Sum;
 use crate::numerics::reduce::line::lines;
+use crate::ops::Extents;
 use crate::tensor::{Data, Tensor};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -48,6 +49,19 @@ pub(super) fn write_integers(to: &mut [i64], tensor: &Tensor) {
     }
 }
 
+/// Parts of an arena to read, and one to write, which lies elsewhere: a program never writes where the same instruction reads.
+fn parts<E, const K: usize>(all: &mut [E], x: [Range<usize>; K], y: Range<usize>) -> ([&[E]; K], &mut [E]) {
+    let apart = |x: &Range<usize>| x.end <= y.start || y.end <= x.start;
+    assert!(x.iter().all(|x| x.start <= x.end && x.end <= all.len() && apart(x)));
+    assert!(y.start <= y.end && y.end <= all.len());
+    let start = all.as_mut_ptr();
+    // SAFETY: all lie in the arena, which is borrowed as long, and none in what is written.
+    unsafe {
+        let x = x.map(|x| std::slice::from_raw_parts(start.add(x.start), x.len()));
+        (x, std::slice::from_raw_parts_mut(start.add(y.start), y.len()))
+    }
+}
+
 impl<T: Real> Workspace<T> {
     pub fn new(program: &Program<T>) -> Workspace<T> {
         let mut numbers = Aligned::zeros(program.numbers.len());
@@ -74,23 +88,23 @@ impl<T: Real> Workspace<T> {
     }
 
     /// Writes rows of a tensor, one for each position, the last one once more where there are fewer.
-    pub fn write_lanes(&mut self, place: Place, tensor: &Tensor, rows: Range<usize>) {
+    pub fn write_lanes(&mut self, place: Place, tensor: &Tensor, lanes: usize, rows: Range<usize>) {
         let range = place.at..place.at + place.len;
         match place.kind {
             Kind::Number => {
                 let y = &mut self.numbers[range];
                 match tensor.data() {
-                    Data::Bool(x) => to_lanes(x, y, rows, |x| if x { T::ONE } else { T::ZERO }),
-                    _ => to_lanes(tensor.values::<T>(), y, rows, |x| x),
+                    Data::Bool(x) => to_lanes(x, y, lanes, rows, |x| if x { T::ONE } else { T::ZERO }),
+                    _ => to_lanes(tensor.values::<T>(), y, lanes, rows, |x| x),
                 }
             }
             Kind::Integer => {
                 let y = &mut self.integers[range];
                 match tensor.data() {
-                    Data::I64(x) => to_lanes(x, y, rows, |x| x),
-                    Data::I32(x) => to_lanes(x, y, rows, i64::from),
-                    Data::U64(x) => to_lanes(x, y, rows, |x| x as i64),
-                    Data::U32(x) => to_lanes(x, y, rows, i64::from),
+                    Data::I64(x) => to_lanes(x, y, lanes, rows, |x| x),
+                    Data::I32(x) => to_lanes(x, y, lanes, rows, i64::from),
+                    Data::U64(x) => to_lanes(x, y, lanes, rows, |x| x as i64),
+                    Data::U32(x) => to_lanes(x, y, lanes, rows, i64::from),
                     _ => unreachable!("integers"),
                 }
             }
@@ -98,17 +112,17 @@ impl<T: Real> Workspace<T> {
     }
 
     /// Writes the values of all positions to rows of a tensor.
-    pub fn read_lanes(&self, place: Place, tensor: &mut Tensor, rows: Range<usize>) {
+    pub fn read_lanes(&self, place: Place, tensor: &mut Tensor, lanes: usize, rows: Range<usize>) {
         let range = place.at..place.at + place.len;
         match tensor.data_mut() {
-            Data::Bool(y) => from_lanes(&self.numbers[range], y, rows, |x| x != T::ZERO),
-            Data::I64(y) => from_lanes(&self.integers[range], y, rows, |x| x),
-            Data::I32(y) => from_lanes(&self.integers[range], y, rows, |x| x as i32),
-            Data::U64(y) => from_lanes(&self.integers[range], y, rows, |x| x as u64),
-            Data::U32(y) => from_lanes(&self.integers[range], y, rows, |x| x as u32),
+            Data::Bool(y) => from_lanes(&self.numbers[range], y, lanes, rows, |x| x != T::ZERO),
+            Data::I64(y) => from_lanes(&self.integers[range], y, lanes, rows, |x| x),
+            Data::I32(y) => from_lanes(&self.integers[range], y, lanes, rows, |x| x as i32),
+            Data::U64(y) => from_lanes(&self.integers[range], y, lanes, rows, |x| x as u64),
+            Data::U32(y) => from_lanes(&self.integers[range], y, lanes, rows, |x| x as u32),
             y => {
                 let y = T::slice_mut(y).expect("its floats are of this type");
-                from_lanes(&self.numbers[range], y, rows, |x| x);
+                from_lanes(&self.numbers[range], y, lanes, rows, |x| x);
             }
         }
     }
@@ -131,24 +145,10 @@ impl<T: Real> Workspace<T> {
         }
     }
 
-    /// `len` numbers from `at` on, to be written while others are read: a program never writes where the same instruction reads.
-    ///
-    /// # Safety
-    /// What is borrowed meanwhile must lie elsewhere.
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "the arena is this call's alone, and values have places of their own"
-    )]
-    unsafe fn target(&self, at: usize, len: usize) -> &mut [T] {
-        let all = &self.numbers[at..at + len];
-        // SAFETY: the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(all.as_ptr().cast_mut(), len) }
-    }
-
-    /// Runs all instructions.
-    pub fn run(&mut self, program: &Program<T>, level: Level) {
+    /// Runs all of the instructions, for positions side by side.
+    pub fn run(&mut self, instructions: &[Instruction<T>], lanes: usize, level: Level) {
         let mut at = 0;
-        while let Some(instruction) = program.instructions.get(at) {
+        while let Some(instruction) = instructions.get(at) {
             at += 1;
             match instruction {
                 Instruction::Jump { to } => at = *to,
@@ -158,7 +158,6 @@ impl<T: Real> Workspace<T> {
                     }
                 }
                 Instruction::UnlessAny { holds, active, to } => {
-                    let lanes = program.lanes;
                     let mut any = false;
                     for lane in 0..lanes {
                         let goes_on =
@@ -186,7 +185,7 @@ impl<T: Real> Workspace<T> {
                         false => *count += 1,
                     }
                 }
-                _ => self.compute(instruction, level, program.lanes),
+                _ => self.compute(instruction, level, lanes),
             }
         }
     }
@@ -207,10 +206,9 @@ impl<T: Real> Workspace<T> {
                 Kind::Integer => moved(&mut self.integers, from, y),
             },
             Instruction::Integers { function, x: [a, b], y } => {
-                for i in 0..y.len {
-                    self.integers[y.at + i] =
-                        function.of_integers(self.integers[a + i], self.integers[b + i]);
-                }
+                let x = [a, b].map(|at| at..at + y.len);
+                let ([a, b], y) = parts(&mut self.integers, x, y.range());
+                function.of_integers(level, a, b, y);
             }
             Instruction::CompareIntegers { direction, x: [a, b], y, len } => {
                 for i in 0..len {
@@ -235,10 +233,8 @@ impl<T: Real> Workspace<T> {
                 unsafe { gemm::matmul_at(level, op, extents, start.add(a), start.add(b), start.add(y)) };
             }
             Instruction::Lines { x: [a, b], dot, combiner, n, y } => {
-                let len = n * y.len;
-                let [a, b] = [a, b].map(|at| &self.numbers[at..at + len]);
-                // SAFETY: a result lies elsewhere than its operands.
-                let y = unsafe { self.target(y.at, y.len) };
+                let x = [a, b].map(|at| at..at + n * y.len);
+                let ([a, b], y) = parts(&mut self.numbers, x, y.range());
                 match dot {
                     true => lines(level, [a, b], n, y, PhantomData::<Sum>),
                     false => reduce_lines(level, combiner, a, n, y),
@@ -255,10 +251,9 @@ impl<T: Real> Workspace<T> {
             }
             Instruction::Solve { triangle, t, x, n, columns, count, y } => {
                 self.numbers.copy_within(x..x + count * n * columns, y);
-                for i in 0..count {
-                    let t = &self.numbers[t + i * n * n..][..n * n];
-                    // SAFETY: a result lies elsewhere than its operands.
-                    let x = unsafe { self.target(y + i * n * columns, n * columns) };
+                let (t, x) = (t..t + count * n * n, y..y + count * n * columns);
+                let ([t], x) = parts(&mut self.numbers, [t], x);
+                for (t, x) in t.chunks_exact(n * n).zip(x.chunks_exact_mut(n * columns)) {
                     factor::solve_of(level, triangle, t, n, x, columns);
                 }
             }
@@ -290,26 +285,41 @@ impl<T: Real> Workspace<T> {
                 }
             }
             Instruction::Keep { active, ref copies } => {
+                let active = active..active + lanes;
                 for &(x, y) in copies {
-                    let active = &self.numbers[active..active + lanes];
                     match x.kind {
                         Kind::Number => {
-                            let len = x.len;
-                            // SAFETY: what a loop carries lies elsewhere than what it carries next.
-                            let y = unsafe { self.target(y.at, len) };
-                            dispatch(level, Keep { active, x: &self.numbers[x.at..x.at + len], y });
+                            let x = [active.clone(), x.range()];
+                            let ([active, x], y) = parts(&mut self.numbers, x, y.range());
+                            dispatch(level, Keep { active, x, y });
                         }
                         Kind::Integer => {
-                            for i in (0..x.len).filter(|i| active[i % lanes] != T::ZERO) {
-                                self.integers[y.at + i] = self.integers[x.at + i];
+                            let active = &self.numbers[active.clone()];
+                            let ([x], y) = parts(&mut self.integers, [x.range()], y.range());
+                            for (y, x) in y.chunks_exact_mut(lanes).zip(x.chunks_exact(lanes)) {
+                                for ((y, &x), &active) in y.iter_mut().zip(x).zip(active) {
+                                    *y = if active != T::ZERO { x } else { *y };
+                                }
                             }
                         }
                     }
                 }
             }
-            Instruction::LaneMatmul { ref op, extents, x: [a, b], y } => {
-                let [a, b, y] = [a, b, y].map(|at| self.plane(at, lanes));
-                dispatch(level, LaneMatmul { op, extents, a, b, y });
+            Instruction::LaneMatmul { ref op, extents: Extents { batch, m, n, k }, x, shared, y } => {
+                let [x, z, y] = [x[0], x[1], y].map(|at| self.plane(at, lanes));
+                let a = if op.transpose_a { (1, m) } else { (k, 1) };
+                let b = if op.transpose_b { (k, 1) } else { (1, n) };
+                let factor = |plane, (line, term)| Factor { plane, line, term };
+                let (a, b, count, terms) = (factor(x, a), factor(z, b), batch, k);
+                let shares = shared.is_some();
+                // What is shared stands first.
+                let product = match shared {
+                    Some(1) => {
+                        LaneMatmul { count, lines: n, others: m, terms, a: b, b: a, shares, y, steps: [1, n] }
+                    }
+                    _ => LaneMatmul { count, lines: m, others: n, terms, a, b, shares, y, steps: [n, 1] },
+                };
+                dispatch(level, product);
             }
             Instruction::LaneLines { x, dot, combiner, n, step, y } => {
                 let (x, count) = (x.map(|at| self.plane(at, lanes)), y.len / lanes);
@@ -337,22 +347,15 @@ impl<T: Real> Workspace<T> {
                 dispatch(level, LaneSolve { triangle, t, x, n, columns, count });
             }
             Instruction::LaneGather { x, width, rows, index, y } => {
-                for k in 0..y.len / (width * lanes) {
-                    for lane in 0..lanes {
-                        let row =
-                            usize::try_from(self.integers[index + k * lanes + lane]).unwrap_or(usize::MAX);
-                        let from = (row < rows).then(|| x.at + row * width * lanes + lane);
-                        let to = y.at + k * width * lanes + lane;
-                        for e in (0..width * lanes).step_by(lanes) {
-                            match y.kind {
-                                Kind::Number => {
-                                    self.numbers[to + e] = from.map_or(T::ZERO, |at| self.numbers[at + e]);
-                                }
-                                Kind::Integer => {
-                                    self.integers[to + e] = from.map_or(0, |at| self.integers[at + e])
-                                }
-                            }
-                        }
+                let index = index..index + y.len / width;
+                match y.kind {
+                    Kind::Number => {
+                        let ([x], y) = parts(&mut self.numbers, [x.range()], y.range());
+                        gathered(x, &self.integers[index], [width, rows, lanes], y);
+                    }
+                    Kind::Integer => {
+                        let ([x, index], y) = parts(&mut self.integers, [x.range(), index], y.range());
+                        gathered(x, index, [width, rows, lanes], y);
                     }
                 }
             }
@@ -372,8 +375,8 @@ impl<T: Real> Workspace<T> {
         match x.kind {
             Kind::Number if x.len == 1 => self.numbers[y.at] = self.numbers[x.at],
             Kind::Integer if x.len == 1 => self.integers[y.at] = self.integers[x.at],
-            Kind::Number => self.numbers.copy_within(x.at..x.at + x.len, y.at),
-            Kind::Integer => self.integers.copy_within(x.at..x.at + x.len, y.at),
+            Kind::Number => copy_run(&mut self.numbers, x, y),
+            Kind::Integer => copy_run(&mut self.integers, x, y),
         }
     }
 
@@ -385,12 +388,27 @@ impl<T: Real> Workspace<T> {
     }
 }
 
+/// For each lane the parts of `width` elements of its `rows` at its indices; +0 for one outside.
+fn gathered<E: Copy + Default>(x: &[E], index: &[i64], [width, rows, lanes]: [usize; 3], y: &mut [E]) {
+    assert_eq!(x.len(), rows * width * lanes);
+    for (y, index) in y.chunks_exact_mut(width * lanes).zip(index.chunks_exact(lanes)) {
+        for (lane, &row) in index.iter().enumerate() {
+            // A negative one is beyond all rows.
+            let row = row as u64 as usize;
+            for (e, y) in y[lane..].iter_mut().step_by(lanes).enumerate() {
+                *y = if row < rows { x[(row * width + e) * lanes + lane] } else { E::default() };
+            }
+        }
+    }
+}
+
 /// Rows of `x`, one for each lane, the last one once more where there are fewer.
-fn to_lanes<X: Copy, Y>(x: &[X], y: &mut [Y], rows: Range<usize>, value: impl Fn(X) -> Y) {
-    let width = y.len() / LANES;
-    let starts: [usize; LANES] = std::array::from_fn(|lane| (rows.start + lane).min(rows.end - 1) * width);
-    assert!(rows.end * width <= x.len());
-    for (e, y) in y.chunks_exact_mut(LANES).enumerate() {
+fn to_lanes<X: Copy, Y>(x: &[X], y: &mut [Y], lanes: usize, rows: Range<usize>, value: impl Fn(X) -> Y) {
+    let width = y.len() / lanes;
+    let starts: [usize; LANES_MAX] =
+        std::array::from_fn(|lane| (rows.start + lane).min(rows.end - 1) * width);
+    assert!(rows.end * width <= x.len() && lanes <= LANES_MAX);
+    for (e, y) in y.chunks_exact_mut(lanes).enumerate() {
         for (y, start) in y.iter_mut().zip(starts) {
             // SAFETY: element `e` of a row before `rows.end` lies in `x`, as was asserted.
             *y = value(unsafe { *x.get_unchecked(start + e) });
@@ -399,10 +417,10 @@ fn to_lanes<X: Copy, Y>(x: &[X], y: &mut [Y], rows: Range<usize>, value: impl Fn
 }
 
 /// Lanes of `x`, one for each row.
-fn from_lanes<X: Copy, Y>(x: &[X], y: &mut [Y], rows: Range<usize>, value: impl Fn(X) -> Y) {
-    let width = x.len() / LANES;
+fn from_lanes<X: Copy, Y>(x: &[X], y: &mut [Y], lanes: usize, rows: Range<usize>, value: impl Fn(X) -> Y) {
+    let width = x.len() / lanes;
     let y = &mut y[rows.start * width..rows.end * width];
-    for (e, x) in x.chunks_exact(LANES).enumerate() {
+    for (e, x) in x.chunks_exact(lanes).enumerate() {
         for (lane, &x) in x[..rows.len()].iter().enumerate() {
             // SAFETY: `y` has as many rows of as many elements.
             unsafe { *y.get_unchecked_mut(lane * width + e) = value(x) };
@@ -410,26 +428,32 @@ fn from_lanes<X: Copy, Y>(x: &[X], y: &mut [Y], rows: Range<usize>, value: impl 
     }
 }
 
-/// Moves elements within an arena.
-fn moved<E: Copy + Default>(all: &mut [E], from: &Source, y: Place) {
+/// Copies elements that stand one behind the other, without a call for each of many short runs.
+#[inline]
+fn copy_run<E: Copy>(all: &mut [E], x: Place, y: Place) {
     /// Elements that are copied at once.
     const PIECE: usize = 8;
+    if x.len.is_multiple_of(PIECE) {
+        let ([x], y) = parts(all, [x.range()], y.range());
+        for (y, x) in y.as_chunks_mut::<PIECE>().0.iter_mut().zip(x.as_chunks::<PIECE>().0) {
+            *y = *x;
+        }
+    } else {
+        all.copy_within(x.range(), y.at);
+    }
+}
+
+/// Moves elements within an arena.
+fn moved<E: Copy + Default>(all: &mut [E], from: &Source, y: Place) {
     match from {
         Source::Splat(at) => {
             let x = all[*at];
             all[y.at..y.at + y.len].fill(x);
         }
         Source::Runs { len, starts } => {
-            for (k, &start) in starts.iter().enumerate() {
-                let (from, to) = (start as usize, y.at + k * len);
-                match len.is_multiple_of(PIECE) {
-                    // Without a call for each of many short runs.
-                    true => (0..*len).step_by(PIECE).for_each(|i| {
-                        let piece: [E; PIECE] = all[from + i..from + i + PIECE].try_into().expect("as long");
-                        all[to + i..to + i + PIECE].copy_from_slice(&piece);
-                    }),
-                    false => all.copy_within(from..from + len, to),
-                }
+            for (&start, to) in starts.iter().zip((y.at..).step_by(*len)) {
+                let place = |at: usize| Place { kind: y.kind, at, len: *len };
+                copy_run(all, place(start as usize), place(to));
             }
         }
         Source::Repeats { len, of } => {
@@ -442,6 +466,15 @@ fn moved<E: Copy + Default>(all: &mut [E], from: &Source, y: Place) {
             assert!(y.at + from.len() <= all.len());
             for (i, &at) in from.iter().enumerate() {
                 all[y.at + i] = if at == NONE { E::default() } else { all[at as usize] };
+            }
+        }
+        Source::Columns { at, rows, columns } => {
+            let (rows, columns) = (*rows, *columns);
+            let ([x], y) = parts(all, [*at..at + rows * columns], y.range());
+            for (j, y) in y.chunks_exact_mut(rows).enumerate() {
+                for (y, x) in y.iter_mut().zip(x[j..].iter().step_by(columns)) {
+                    *y = *x;
+                }
             }
         }
     }

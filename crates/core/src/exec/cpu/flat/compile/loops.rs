@@ -8,7 +8,7 @@ use crate::numerics::lanes::Real;
 impl<T: Real> Compiler<T> {
     /// Copies of `from` where a loop carries them, all at once: none is overwritten before it is read. Where positions are `active` or not, those that
     /// are not keep what they carry.
-    pub(super) fn carry(&mut self, from: &[Place], to: &[Place], active: Option<usize>) {
+    pub(super) fn carry(&mut self, from: &[Place], to: &[Place], active: Option<usize>, varies: bool) {
         let overlaps = |x: &Place, y: &Place| x.kind == y.kind && x.at < y.at + y.len && y.at < x.at + x.len;
         let from: Vec<Place> = (from.iter().zip(to))
             .map(|(x, own)| {
@@ -16,7 +16,7 @@ impl<T: Real> Compiler<T> {
                     return *x;
                 }
                 let copy = self.allot(x.kind, x.len);
-                self.instructions.push(Instruction::Copy(vec![(*x, copy)]));
+                self.list(varies).push(Instruction::Copy(vec![(*x, copy)]));
                 copy
             })
             .collect();
@@ -25,7 +25,7 @@ impl<T: Real> Compiler<T> {
         match active {
             _ if copies.is_empty() => {}
             Some(active) => self.instructions.push(Instruction::Keep { active, copies }),
-            None => self.instructions.push(Instruction::Copy(copies)),
+            None => self.list(varies).push(Instruction::Copy(copies)),
         }
     }
 
@@ -47,14 +47,15 @@ impl<T: Real> Compiler<T> {
             .map(|known| if varies { self.spread(known) } else { self.place(known) })
             .collect();
         let to: Vec<Place> = from.iter().map(|x| self.allot(x.kind, x.len)).collect();
-        self.carry(&from, &to, None);
+        self.carry(&from, &to, None, varies);
         to
     }
 
-    /// Lets the instruction at `at` go to here.
-    pub(super) fn land(&mut self, at: usize) {
-        let here = self.instructions.len();
-        match &mut self.instructions[at] {
+    /// Lets the instruction at `at` of those of values that vary, or do not, go to here.
+    pub(super) fn land(&mut self, at: usize, varies: bool) {
+        let list = self.list(varies);
+        let here = list.len();
+        match &mut list[at] {
             Instruction::Jump { to }
             | Instruction::Unless { to, .. }
             | Instruction::UnlessAny { to, .. }
@@ -74,6 +75,10 @@ impl<T: Real> Compiler<T> {
         let [condition, body] = node.op.regions() else { return None };
         self.places(&mut inputs);
         let varies = inputs.iter().any(|input| input.varies);
+        if self.lanes > 1 && !varies && max.is_none() {
+            // What positions share is done whether one of them comes to it or not.
+            return None;
+        }
         let carried = self.carried(&mut inputs[..carries], varies);
         for (input, &place) in inputs.iter_mut().zip(&carried) {
             *input = Known::at(place, varies);
@@ -92,13 +97,15 @@ impl<T: Real> Compiler<T> {
         });
         let counter = self.allot(Kind::Integer, 1).at;
         if max.is_some() {
-            self.instructions.push(Instruction::Begin { counter });
+            self.list(varies).push(Instruction::Begin { counter });
         }
         let mut values: Values = vec![None; body.value_count()];
         let left = self.fixed(body, carries, &inputs, &mut values)?;
-        let start = self.instructions.len();
+        // Every round reads them.
+        let _fixed = values.clone();
+        let start = self.list(varies).len();
         if let Some(rounds) = max {
-            self.instructions.push(Instruction::Round { counter, rounds, to: 0 });
+            self.list(varies).push(Instruction::Round { counter, rounds, to: 0 });
         }
         self.active = active.or(outside);
         let mut holds = self.graph(condition, inputs.clone())?.remove(0);
@@ -110,18 +117,18 @@ impl<T: Real> Compiler<T> {
             }
             None => {
                 let holds = self.place(&mut holds).at;
-                self.instructions.push(Instruction::Unless { holds, to: 0 });
-                self.instructions.len() - 1
+                self.list(false).push(Instruction::Unless { holds, to: 0 });
+                self.list(false).len() - 1
             }
         };
         self.nodes(body, &body.input_values(), inputs, left, &mut values)?;
         self.active = outside;
         let outputs = self.outputs(body, &values, varies);
-        self.carry(&outputs, &carried, active);
-        self.instructions.push(Instruction::Jump { to: start });
-        self.land(leave);
+        self.carry(&outputs, &carried, active, varies);
+        self.list(varies).push(Instruction::Jump { to: start });
+        self.land(leave, varies);
         if max.is_some() {
-            self.land(start);
+            self.land(start, varies);
         }
         Some(carried.into_iter().map(|place| Known::at(place, varies)).collect())
     }
@@ -136,38 +143,45 @@ impl<T: Real> Compiler<T> {
         mut inputs: Vec<Known>,
     ) -> Option<Vec<Known>> {
         let [body] = node.op.regions() else { return None };
-        let from = self.places(&mut inputs);
+        self.places(&mut inputs);
         let varies = inputs.iter().any(|input| input.varies);
         let carried = self.carried(&mut inputs[..carries], varies);
-        let stacks: Vec<Place> = (node.results[carries..].iter())
-            .map(|&v| self.place_for(graph.ty(v), varies))
+        // Rows of a sequence are not the same in each round, so they vary if anything does.
+        let mut place = |known: &mut Known| if varies { self.spread(known) } else { self.place(known) };
+        let sequences: Vec<Place> = inputs[carries..carries + rows].iter_mut().map(&mut place).collect();
+        let mut stacks: Vec<Known> = (node.results[carries..].iter())
+            .map(|&v| self.fresh(graph.ty(v), varies))
             .collect::<Option<_>>()?;
+        let rows_of = self.places(&mut stacks);
         let counter = self.allot(Kind::Integer, 1).at;
         let row = |of: Place| Row { sequence: of.at, counter, rounds, reverse };
         let mut values: Values = vec![None; body.value_count()];
         let left = self.fixed(body, carries + rows, &inputs, &mut values)?;
-        self.instructions.push(Instruction::Begin { counter });
-        let start = self.instructions.len();
-        self.instructions.push(Instruction::Round { counter, rounds, to: 0 });
+        // Every round reads them.
+        let _fixed = values.clone();
+        self.list(varies).push(Instruction::Begin { counter });
+        let start = self.list(varies).len();
+        self.list(varies).push(Instruction::Round { counter, rounds, to: 0 });
         for (i, input) in inputs[..carries + rows].iter_mut().enumerate() {
             *input = match carried.get(i) {
                 Some(&carried) => Known::at(carried, varies),
                 None => {
-                    let y = self.allot(from[i].kind, from[i].len / rounds);
-                    self.instructions.push(Instruction::Take { row: row(from[i]), y });
-                    Known::at(y, input.varies)
+                    let sequence = sequences[i - carries];
+                    let y = self.allot(sequence.kind, sequence.len / rounds);
+                    self.list(varies).push(Instruction::Take { row: row(sequence), y });
+                    Known::at(y, varies)
                 }
             };
         }
         self.nodes(body, &body.input_values(), inputs, left, &mut values)?;
         let outputs = self.outputs(body, &values, varies);
-        for (&x, &stack) in outputs[carries..].iter().zip(&stacks) {
-            self.instructions.push(Instruction::Put { x, row: row(stack) });
+        for (&x, &stack) in outputs[carries..].iter().zip(&rows_of) {
+            self.list(varies).push(Instruction::Put { x, row: row(stack) });
         }
-        self.carry(&outputs[..carries], &carried, None);
-        self.instructions.push(Instruction::Jump { to: start });
-        self.land(start);
-        Some(carried.into_iter().chain(stacks).map(|place| Known::at(place, varies)).collect())
+        self.carry(&outputs[..carries], &carried, None, varies);
+        self.list(varies).push(Instruction::Jump { to: start });
+        self.land(start, varies);
+        Some(carried.into_iter().map(|place| Known::at(place, varies)).chain(stacks).collect())
     }
 
     /// The results of the branch that a predicate chooses.
@@ -185,23 +199,24 @@ impl<T: Real> Compiler<T> {
         let predicate = self.operand(values, node.operands[0], false);
         self.places(&mut inputs);
         let varies = inputs.iter().any(|input| input.varies);
-        let results: Vec<Place> =
-            node.results.iter().map(|&v| self.place_for(graph.ty(v), varies)).collect::<Option<_>>()?;
-        let choose = self.instructions.len();
-        self.instructions.push(Instruction::Choose { predicate, branches: Vec::new() });
+        let mut results: Vec<Known> =
+            node.results.iter().map(|&v| self.fresh(graph.ty(v), varies)).collect::<Option<_>>()?;
+        let chosen = self.places(&mut results);
+        let choose = self.list(varies).len();
+        self.list(varies).push(Instruction::Choose { predicate, branches: Vec::new() });
         let (mut branches, mut ends) = (Vec::new(), Vec::new());
         for branch in node.op.regions() {
-            branches.push(self.instructions.len());
+            branches.push(self.list(varies).len());
             let mut outputs = self.graph(branch, inputs.clone())?;
             let outputs: Vec<Place> = (outputs.iter_mut())
                 .map(|known| if varies { self.spread(known) } else { self.place(known) })
                 .collect();
-            self.carry(&outputs, &results, None);
-            ends.push(self.instructions.len());
-            self.instructions.push(Instruction::Jump { to: 0 });
+            self.carry(&outputs, &chosen, None, varies);
+            ends.push(self.list(varies).len());
+            self.list(varies).push(Instruction::Jump { to: 0 });
         }
-        ends.into_iter().for_each(|end| self.land(end));
-        self.instructions[choose] = Instruction::Choose { predicate, branches };
-        Some(results.into_iter().map(|place| Known::at(place, varies)).collect())
+        ends.into_iter().for_each(|end| self.land(end, varies));
+        self.list(varies)[choose] = Instruction::Choose { predicate, branches };
+        Some(results)
     }
 }

@@ -2,30 +2,36 @@
 //!
 //! - `loops` has loops and choices.
 //! - `moves` has what only moves elements.
+//! - `rooms` says where values stand.
 
 mod loops;
 mod moves;
+mod rooms;
 
-use super::{Instruction, Kind, Place, Program, Source, elements};
+use super::{Instruction, Kind, LANES_BYTES, Place, Program, Source, elements};
 use crate::exec::cpu::group::{GroupBuilder, Source as Operand};
 use crate::exec::cpu::schedule::{Buffer, Place as Rows};
-use crate::ir::{DType, Graph, Node, Type, Value};
+use crate::ir::{DType, Graph, Node, Value};
 use crate::numerics::lanes::Real;
 use crate::numerics::tree::BLOCK;
 use crate::ops::{Extents, Factor, Function, Kernel, Matmul, Reduction, Stable};
 use crate::tensor::Tensor;
 use moves::source;
+use rooms::{Room, Rooms};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Mutex;
 
-/// The program of a small graph, for so many positions side by side, each with its own of the first `rows` inputs; nothing if an operation cannot stand in
-/// one.
-pub(super) fn program<T: Real>(graph: &Graph, lanes: usize, rows: usize) -> Option<Program<T>> {
+/// The program of a small graph, or for positions side by side, each with its own of the first `rows` inputs; nothing if an operation cannot stand in one.
+pub(super) fn program<T: Real>(graph: &Graph, rows: Option<usize>) -> Option<Program<T>> {
+    let (lanes, rows) = rows.map_or((1, 0), |rows| (LANES_BYTES / size_of::<T>(), rows));
     let mut compiler = Compiler::<T> {
         lanes,
+        shared: Vec::new(),
         instructions: Vec::new(),
         numbers: Vec::new(),
         integers: Vec::new(),
+        rooms: Rooms::default(),
         registers: 0,
         active: None,
     };
@@ -39,9 +45,19 @@ pub(super) fn program<T: Real>(graph: &Graph, lanes: usize, rows: usize) -> Opti
         (place, ty.clone())
     });
     let outputs = outputs.collect();
-    let Compiler { instructions, numbers, integers, registers, .. } = compiler;
+    let Compiler { shared, instructions, numbers, integers, registers, .. } = compiler;
     let spare = Mutex::default();
-    Some(Program { lanes, instructions, numbers, integers, registers, inputs: places, outputs, spare })
+    Some(Program {
+        lanes,
+        shared,
+        instructions,
+        numbers,
+        integers,
+        registers,
+        inputs: places,
+        outputs,
+        spare,
+    })
 }
 
 /// What is known of a value: where it lies, and what it is, if that is known already.
@@ -53,20 +69,25 @@ struct Known {
     varies: bool,
     /// Where it stands for each position, if it does not vary.
     spread: Option<Place>,
+    /// The rooms that it stands in, unless it has them for good.
+    rooms: Vec<Rc<Room>>,
 }
 
 impl Known {
     fn at(place: Place, varies: bool) -> Known {
-        Known { place: Some(place), constant: None, varies, spread: None }
+        Known { place: Some(place), constant: None, varies, spread: None, rooms: Vec::new() }
     }
 }
 
 struct Compiler<T> {
     /// Positions side by side.
     lanes: usize,
+    /// What makes the values that do not vary, if there are positions.
+    shared: Vec<Instruction<T>>,
     instructions: Vec<Instruction<T>>,
     numbers: Vec<T>,
     integers: Vec<i64>,
+    rooms: Rooms,
     registers: usize,
     /// Where it stands which positions are at work, inside a loop that each leaves at its own time.
     active: Option<usize>,
@@ -76,29 +97,9 @@ struct Compiler<T> {
 type Values = Vec<Option<Known>>;
 
 impl<T: Real> Compiler<T> {
-    /// Room for `len` elements. What fills a cache line begins with one.
-    fn allot(&mut self, kind: Kind, len: usize) -> Place {
-        let line = 64 / size_of::<T>();
-        let at = match kind {
-            Kind::Number if len >= line => self.numbers.len().next_multiple_of(line),
-            Kind::Number => self.numbers.len(),
-            Kind::Integer => self.integers.len(),
-        };
-        match kind {
-            Kind::Number => self.numbers.resize(at + len, T::ZERO),
-            Kind::Integer => self.integers.resize(at + len, 0),
-        }
-        Place { kind, at, len }
-    }
-
-    fn place_for(&mut self, ty: &Type, varies: bool) -> Option<Place> {
-        let lanes = if varies { self.lanes } else { 1 };
-        Some(self.allot(Kind::of(ty.dtype), elements(ty)? * lanes))
-    }
-
-    /// A value of its own place.
-    fn fresh(&mut self, ty: &Type, varies: bool) -> Option<Known> {
-        Some(Known::at(self.place_for(ty, varies)?, varies))
+    /// The instructions that make values that vary, or do not.
+    fn list(&mut self, varies: bool) -> &mut Vec<Instruction<T>> {
+        if varies || self.lanes == 1 { &mut self.instructions } else { &mut self.shared }
     }
 
     /// Where a value stands for each position.
@@ -133,7 +134,7 @@ impl<T: Real> Compiler<T> {
                 let x = known.place.expect("no constant");
                 let y = self.allot(x.kind, x.len * lanes);
                 let of = (x.at..x.at + x.len).map(|at| at as u32).collect();
-                self.instructions.push(Instruction::Move { from: Source::Repeats { len: lanes, of }, y });
+                self.shared.push(Instruction::Move { from: Source::Repeats { len: lanes, of }, y });
                 y
             }
         };
@@ -185,18 +186,6 @@ impl<T: Real> Compiler<T> {
             if stays { fixed.push(i) } else { left.push(i) }
         }
         self.nodes(body, &body.input_values()[moving..], inputs[moving..].to_vec(), fixed, values)?;
-        // What elementwise operations of the loop need for each position is spread once.
-        if inputs[..moving].iter().any(|input| input.varies) {
-            for &i in &left {
-                let node = &body.nodes()[i];
-                if !matches!(node.op.kernel(), Kernel::Elementwise(_) | Kernel::Compare(_) | Kernel::Select) {
-                    continue;
-                }
-                for v in node.operands.iter().filter(|v| !moves[v.index()]) {
-                    self.operand(values, *v, true);
-                }
-            }
-        }
         Some(left)
     }
 
@@ -212,6 +201,23 @@ impl<T: Real> Compiler<T> {
         for (input, known) in values_of_inputs.iter().zip(inputs) {
             values[input.index()] = Some(known);
         }
+        // How many of those that wait read a value; what others may read as well is never spent.
+        let mut readers = vec![0_usize; graph.value_count()];
+        let mut waits = vec![false; graph.nodes().len()];
+        waiting.iter().for_each(|&i| waits[i] = true);
+        for (i, node) in graph.nodes().iter().enumerate() {
+            let count = if waits[i] { 1 } else { graph.nodes().len() };
+            node.operands.iter().for_each(|v| readers[v.index()] += count);
+        }
+        graph.outputs().iter().for_each(|v| readers[v.index()] += graph.nodes().len());
+        let mut spend = |done: &[usize], values: &mut Values| {
+            for v in done.iter().flat_map(|&i| &graph.nodes()[i].operands) {
+                readers[v.index()] -= 1;
+                if readers[v.index()] == 0 {
+                    values[v.index()] = None;
+                }
+            }
+        };
         // Everything else first, so that as many elementwise operations as possible are ready together.
         while !waiting.is_empty() {
             let is_ready = |i: &usize| graph.nodes()[*i].operands.iter().all(|v| values[v.index()].is_some());
@@ -221,11 +227,13 @@ impl<T: Real> Compiler<T> {
                 Some(i) => {
                     waiting.retain(|&other| other != i);
                     self.node(graph, &graph.nodes()[i], values)?;
+                    spend(&[i], values);
                 }
                 None => {
                     let first = ready.clone().next().expect("graphs have no cycles");
                     let width = self.width(graph, first, values, false).expect("no single node");
-                    self.group(graph, width, &mut waiting, values);
+                    let members = self.group(graph, width, &mut waiting, values);
+                    spend(&members, values);
                 }
             }
         }
@@ -248,14 +256,14 @@ impl<T: Real> Compiler<T> {
         is_group.then(|| Some((elements(graph.ty(node.results[0]))?, varies))).flatten()
     }
 
-    /// One group of all that is ready and as wide.
+    /// One group of all that is ready and as wide; its nodes.
     fn group(
         &mut self,
         graph: &Graph,
         (elements, varies): (usize, bool),
         waiting: &mut Vec<usize>,
         values: &mut Values,
-    ) {
+    ) -> Vec<usize> {
         let mut members: Vec<usize> = Vec::new();
         let mut made = vec![false; graph.value_count()];
         while let Some(at) = waiting.iter().position(|&i| {
@@ -281,9 +289,10 @@ impl<T: Real> Compiler<T> {
             let node = &graph.nodes()[i];
             let y = node.results[0];
             let target = escapes[y.index()].then(|| {
-                let place = self.allot(Kind::Number, width);
-                values[y.index()] = Some(Known::at(place, varies));
-                Buffer::Arena(place.at)
+                let known = self.settle(Kind::Number, width, varies);
+                let at = known.place.expect("settled").at;
+                values[y.index()] = Some(known);
+                Buffer::Arena(at)
             });
             let x: Vec<Operand> = (node.operands.iter())
                 .map(|v| match sources.get(v) {
@@ -303,7 +312,8 @@ impl<T: Real> Compiler<T> {
         }
         let group = group.finish();
         self.registers = self.registers.max(group.registers);
-        self.instructions.push(Instruction::Group(group));
+        self.list(varies).push(Instruction::Group(group));
+        members
     }
 
     /// Any other node.
@@ -314,8 +324,13 @@ impl<T: Real> Compiler<T> {
         if let (Some(constants), []) = (&constants, node.op.regions()) {
             let results = node.op.evaluate(&constants.iter().collect::<Vec<_>>());
             for (&y, tensor) in node.results.iter().zip(results) {
-                values[y.index()] =
-                    Some(Known { place: None, constant: Some(tensor), varies: false, spread: None });
+                values[y.index()] = Some(Known {
+                    place: None,
+                    constant: Some(tensor),
+                    varies: false,
+                    spread: None,
+                    rooms: Vec::new(),
+                });
             }
             return Some(());
         }
@@ -346,45 +361,37 @@ impl<T: Real> Compiler<T> {
         let varies = varying.contains(&true);
         // A product reads what all positions share where it is.
         let shared = match node.op.kernel() {
-            Kernel::Matmul(op) if varies => self.shares(graph, node, op, &varying),
+            Kernel::Matmul(_) if varies => varying.iter().position(|&varies| !varies),
             _ => None,
         };
         let x: Vec<Place> = (node.operands.iter().enumerate())
             .map(|(i, &v)| self.operand(values, v, varies && shared != Some(i)))
             .collect();
-        if let Some(place) = self.moved(graph, node, &x, varies) {
-            values[node.results[0].index()] = Some(Known::at(place, varies));
+        let rooms =
+            node.operands.iter().flat_map(|v| values[v.index()].as_ref().expect("ready").rooms.clone());
+        let rooms: Vec<Rc<Room>> = rooms.collect();
+        if let Some(known) = self.moved(graph, node, &x, varies, rooms) {
+            values[node.results[0].index()] = Some(known);
             return Some(());
         }
-        let y: Vec<Place> =
-            node.results.iter().map(|&v| self.place_for(graph.ty(v), varies)).collect::<Option<_>>()?;
+        let made: Vec<Known> =
+            node.results.iter().map(|&v| self.fresh(graph.ty(v), varies)).collect::<Option<_>>()?;
+        let y: Vec<Place> = made.iter().map(|known| known.place.expect("fresh")).collect();
         if varies {
             self.kernel_of_lanes(graph, node, shared, &x, &y)?;
-        } else if !self.kernel(graph, node, &x, &y) {
+        } else if !self.kernel(graph, node, &x, &y, false) {
             let types = node.operands.iter().map(|&v| graph.ty(v).clone());
             let operands = x.into_iter().zip(types).collect();
-            self.instructions.push(Instruction::Evaluate {
+            self.list(false).push(Instruction::Evaluate {
                 op: node.op.clone(),
                 operands,
                 results: y.clone(),
             });
         }
-        for (v, place) in node.results.iter().zip(y) {
-            values[v.index()] = Some(Known::at(place, varies));
+        for (v, known) in node.results.iter().zip(made) {
+            values[v.index()] = Some(known);
         }
         Some(())
-    }
-
-    /// Which operand of a product all positions share, if it is read where it is.
-    fn shares(&self, graph: &Graph, node: &Node, op: &Matmul, varying: &[bool]) -> Option<usize> {
-        let right = graph.ty(node.operands[1]).static_shape()?;
-        match varying {
-            // The columns of the right operand are those of all positions.
-            [false, true] if right.len() == 2 && (!op.transpose_b || right[0] == 1) => Some(0),
-            // Each row of the left operand, transposed, is a right one.
-            [true, false] if right.len() == 2 && !op.transpose_a => Some(1),
-            _ => None,
-        }
     }
 
     /// Adds the instruction of a node some of whose operands vary, all of them given for each position but the `shared` one; nothing if there is none.
@@ -402,36 +409,13 @@ impl<T: Real> Compiler<T> {
         let instruction = match node.op.kernel() {
             // One element after the other, whichever position's.
             Kernel::Elementwise(_) | Kernel::Compare(_) | Kernel::Select | Kernel::Convert => {
-                return self.kernel(graph, node, x, y).then_some(());
+                return self.kernel(graph, node, x, y, true).then_some(());
             }
             Kernel::Matmul(op) if op.strong.is_none() => {
-                let Extents { batch, m, n, k } = op.extents(&shape(0), &shape(1));
-                match shared {
-                    Some(0) => Instruction::Matmul {
-                        op: Matmul { transpose_b: false, ..*op },
-                        extents: Extents { batch, m, n: n * lanes, k },
-                        x: [x[0].at, x[1].at],
-                        y: y[0].at,
-                    },
-                    Some(_) => {
-                        // y[i] = op(B)ᵀ a[i], a[i] the k numbers of row i for each position.
-                        let op = Matmul { transpose_a: !op.transpose_b, transpose_b: false, ..*op };
-                        for i in 0..m {
-                            self.instructions.push(Instruction::Matmul {
-                                op,
-                                extents: Extents { batch: 1, m: n, n: lanes, k },
-                                x: [x[1].at, x[0].at + i * k * lanes],
-                                y: y[0].at + i * n * lanes,
-                            });
-                        }
-                        return Some(());
-                    }
-                    None => {
-                        let extents = Extents { batch, m, n, k };
-                        let x = [x[0].at, x[1].at];
-                        (k <= BLOCK).then_some(Instruction::LaneMatmul { op: *op, extents, x, y: y[0].at })?
-                    }
-                }
+                let (op, extents) = (*op, op.extents(&shape(0), &shape(1)));
+                let instruction =
+                    Instruction::LaneMatmul { op, extents, x: [x[0].at, x[1].at], shared, y: y[0].at };
+                (extents.k <= BLOCK).then_some(instruction)?
             }
             Kernel::Dot { stable: Stable::Pairwise } => {
                 let n = *shape(0).last().expect("at least one axis");
@@ -471,7 +455,7 @@ impl<T: Real> Compiler<T> {
     }
 
     /// Adds the instruction of a node that has a kernel for its operands at `x`; false if there is none.
-    fn kernel(&mut self, graph: &Graph, node: &Node, x: &[Place], y: &[Place]) -> bool {
+    fn kernel(&mut self, graph: &Graph, node: &Node, x: &[Place], y: &[Place], varies: bool) -> bool {
         let dtype = |i: usize| graph.ty(node.operands[i]).dtype;
         let shape = |i: usize| graph.ty(node.operands[i]).static_shape().expect("lowered");
         let at = |i: usize| x[i.min(x.len() - 1)].at;
@@ -490,7 +474,7 @@ impl<T: Real> Compiler<T> {
             }
             Kernel::Matmul(op) if op.strong.is_none() => {
                 let extents = op.extents(&shape(0), &shape(1));
-                Instruction::Matmul { op: *op, extents, x: [at(0), at(1)], y: y[0].at }
+                self.matmul(*op, extents, [at(0), at(1)], y[0].at, varies)
             }
             Kernel::Dot { stable: Stable::Pairwise } => {
                 let n = *shape(0).last().expect("at least one axis");
@@ -509,7 +493,7 @@ impl<T: Real> Compiler<T> {
                         |o: usize| (0..inner).flat_map(move |i| (0..n).map(move |k| (o * n + k) * inner + i));
                     let positions = outer.flat_map(of_line).map(|i| (x[0].at + i) as u32);
                     let lines = self.allot(Kind::Number, x[0].len);
-                    self.instructions.push(Instruction::Move { from: source(positions.collect()), y: lines });
+                    self.list(varies).push(Instruction::Move { from: source(positions.collect()), y: lines });
                     from = lines.at;
                 }
                 let combiner = reduction.combiner();
@@ -532,8 +516,46 @@ impl<T: Real> Compiler<T> {
             }
             _ => return false,
         };
-        self.instructions.push(instruction);
+        self.list(varies).push(instruction);
         true
+    }
+}
+
+impl<T: Real> Compiler<T> {
+    /// A product whose operands stand as they are read, row by row.
+    fn matmul(
+        &mut self,
+        mut op: Matmul,
+        extents: Extents,
+        [mut a, mut b]: [usize; 2],
+        y: usize,
+        varies: bool,
+    ) -> Instruction<T> {
+        let Extents { batch, m, n, k } = extents;
+        // A matrix of one row or column is its own transpose.
+        op.transpose_a &= m > 1 && k > 1;
+        op.transpose_b &= n > 1 && k > 1;
+        if n == 1 && op.transpose_a {
+            // Aᵀ b is the row bᵀ A.
+            op.transpose_a = false;
+            let extents = Extents { m: 1, n: m, ..extents };
+            return Instruction::Matmul { op, extents, x: [b, a], y };
+        }
+        if batch == 1 {
+            let turned = |compiler: &mut Self, at: usize, rows: usize, columns: usize| {
+                let to = compiler.allot(Kind::Number, rows * columns);
+                let from = Source::Columns { at, rows, columns };
+                compiler.list(varies).push(Instruction::Move { from, y: to });
+                to.at
+            };
+            if std::mem::take(&mut op.transpose_a) {
+                a = turned(self, a, k, m);
+            }
+            if std::mem::take(&mut op.transpose_b) {
+                b = turned(self, b, n, k);
+            }
+        }
+        Instruction::Matmul { op, extents, x: [a, b], y }
     }
 }
 

@@ -1,15 +1,23 @@
 //! What only moves elements.
 
-use super::Compiler;
+use super::{Compiler, Known, Room};
 use crate::exec::cpu::flat::{Instruction, NONE, Place, Source};
 use crate::ir::{DType, Graph, Node};
 use crate::numerics::lanes::Real;
 use crate::ops::Kernel;
 use crate::tensor::Tensor;
+use std::rc::Rc;
 
 impl<T: Real> Compiler<T> {
-    /// Where the result of a node lies that only moves elements.
-    pub(super) fn moved(&mut self, graph: &Graph, node: &Node, x: &[Place], varies: bool) -> Option<Place> {
+    /// The result of a node that only moves elements, of operands at `x` in `rooms`.
+    pub(super) fn moved(
+        &mut self,
+        graph: &Graph,
+        node: &Node,
+        x: &[Place],
+        varies: bool,
+        rooms: Vec<Rc<Room>>,
+    ) -> Option<Known> {
         let y = *node.results.first()?;
         let (ty, operand) = (graph.ty(y), graph.ty(*node.operands.first()?));
         let keeps = match node.op.kernel() {
@@ -21,7 +29,7 @@ impl<T: Real> Compiler<T> {
             _ => false,
         };
         if keeps {
-            return Some(x[0]);
+            return Some(Known { rooms, ..Known::at(x[0], varies) });
         }
         if !node.op.moves() {
             return None;
@@ -38,11 +46,13 @@ impl<T: Real> Compiler<T> {
         let from: Vec<u32> = from.values::<i64>().iter().map(|&at| (at as u32).wrapping_sub(1)).collect();
         let from = of_lanes(&from, lanes);
         if let Some(at) = run_of(&from) {
-            return Some(Place { kind: x[0].kind, at, len: from.len() });
+            let place = Place { kind: x[0].kind, at, len: from.len() };
+            return Some(Known { rooms, ..Known::at(place, varies) });
         }
-        let place = self.place_for(ty, varies)?;
-        self.instructions.push(Instruction::Move { from: source(from), y: place });
-        Some(place)
+        let known = self.fresh(ty, varies)?;
+        let place = known.place.expect("fresh");
+        self.list(varies).push(Instruction::Move { from: source(from), y: place });
+        Some(known)
     }
 }
 
@@ -77,6 +87,18 @@ pub(super) fn source(from: Vec<u32>) -> Source {
             lengths().find(|&len| from.chunks(len).all(|part| part.iter().all(|at| *at == part[0])))
         {
             return Source::Repeats { len, of: starts(len) };
+        }
+        // Where the first column ends, the second one begins beside it.
+        let rows = from.iter().position(|&at| at == from[0].wrapping_add(1)).unwrap_or(from.len());
+        if rows > 1 && rows < from.len() && from.len().is_multiple_of(rows) {
+            let columns = from.len() / rows;
+            let is_column = |(j, column): (usize, &[u32])| {
+                let expected = |i: usize| from[0] as usize + i * columns + j;
+                column.iter().enumerate().all(|(i, &at)| at as usize == expected(i))
+            };
+            if from.chunks(rows).enumerate().all(is_column) {
+                return Source::Columns { at: from[0] as usize, rows, columns };
+            }
         }
     }
     Source::Each(from.into())
