@@ -177,6 +177,33 @@ tgraph.module @main {
 }",
     ),
     (
+        "products of every orientation, and with one row or column",
+        "tgraph.module @main {
+  %a = tgraph.arg : tensor<9x5xT>
+  %b = tgraph.arg : tensor<5x3xT>
+  %c = tgraph.arg : tensor<9x1xT>
+  %r = tgraph.arg : tensor<1x5xT>
+  %many = tgraph.arg : tensor<3x2x4xT>
+  %ab = tgraph.matmul %a, %b
+  %ba = tgraph.matmul %b, %a {transpose_a = true, transpose_b = true}
+  %aa = tgraph.matmul %a, %a {transpose_a = true}
+  %outer = tgraph.matmul %a, %a {transpose_b = true}
+  %ac = tgraph.matmul %a, %c {transpose_a = true}
+  %ca = tgraph.matmul %c, %a {transpose_a = true}
+  %ar = tgraph.matmul %a, %r {transpose_b = true}
+  %ra = tgraph.matmul %r, %a {transpose_b = true}
+  %cr = tgraph.matmul %c, %r
+  %rc = tgraph.matmul %r, %c {transpose_a = true, transpose_b = true}
+  %turned = tgraph.matmul %many, %many {transpose_a = true}
+  %square = tgraph.matmul %many, %many {transpose_b = true}
+  %flat = tgraph.transpose %a {permutation = [1, 0]}
+  %lines = tgraph.dot %a, %a
+  %few = tgraph.dot %b, %b
+  %one = tgraph.dot %r, %r
+  tgraph.return %ab, %ba, %aa, %outer, %ac, %ca, %ar, %ra, %cr, %rc, %turned, %square, %flat, %lines, %few, %one
+}",
+    ),
+    (
         "factors, solutions and what has no kernel",
         "tgraph.module @main {
   %a = tgraph.arg : tensor<2x5x5xT>
@@ -323,6 +350,115 @@ tgraph.module @one {
   %start = tgraph.ones_like %x
   %y, %status, %iterations, %residual = tgraph.root @f(%start, %w, %x) {tol = 1e-5}
   tgraph.return %y, %status, %iterations, %residual
+}",
+    ),
+    (
+        "several rows of a position, times a matrix that all share, flattened and back",
+        "tgraph.module @one {
+  %x = tgraph.arg : tensor<9x5xT>
+  %w = tgraph.arg : tensor<5x7xT>
+  %p = tgraph.matmul %x, %w
+  %flat = tgraph.reshape %p {shape = [63]}
+  %half = tgraph.constant {value = 0.5} : T
+  %halves = tgraph.broadcast %half {dims = [], shape = [63]}
+  %scaled = tgraph.mul %flat, %halves
+  %sine = tgraph.sin %scaled
+  %s = tgraph.reshape %sine {shape = [9, 7]}
+  %own = tgraph.matmul %s, %x {transpose_a = true}
+  %a = tgraph.slice %own {starts = [0, 0], limits = [5, 5]}
+  %back = tgraph.matmul %s, %w {transpose_b = true}
+  %b = tgraph.slice %back {starts = [2, 0], limits = [7, 5]}
+  %lu, %rows, %info = tgraph.lu %a
+  %order = tgraph.gather %b, %rows
+  %y = tgraph.triangular_solve %lu, %order {unit = true}
+  %first = tgraph.slice %y {starts = [0, 0], limits = [1, 5]}
+  %line = tgraph.matmul %first, %w
+  %v = tgraph.reshape %line {shape = [7]}
+  %column = tgraph.reshape %line {shape = [7, 1]}
+  %left = tgraph.matmul %w, %column
+  %wide = tgraph.matmul %w, %s {transpose_b = true}
+  tgraph.return %y, %v, %left, %wide, %info
+}",
+    ),
+    (
+        "what positions share, in a loop: loops, choices and rows of a sequence",
+        "tgraph.module @goes_on {
+  %n = tgraph.arg : i64
+  %x = tgraph.arg : tensor<4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %sum = tgraph.reduce %x {op = \"sum\"}
+  %most = tgraph.constant {value = 2.5} : T
+  %large = tgraph.compare %sum, %most {direction = \"lt\"}
+  %five = tgraph.constant {value = 5} : i64
+  %few = tgraph.compare %n, %five {direction = \"lt\"}
+  %both = tgraph.and %large, %few
+  tgraph.return %both
+}
+tgraph.module @pass {
+  %v, %row = tgraph.arg, tgraph.arg : tensor<4xT>
+  %y = tgraph.mul %v, %row
+  %z = tgraph.add %y, %row
+  tgraph.return %z, %y
+}
+tgraph.module @few {
+  %i = tgraph.arg : i64
+  %v = tgraph.arg : tensor<4xT>
+  %three = tgraph.constant {value = 3} : i64
+  %holds = tgraph.compare %i, %three {direction = \"lt\"}
+  tgraph.return %holds
+}
+tgraph.module @sine {
+  %i = tgraph.arg : i64
+  %v = tgraph.arg : tensor<4xT>
+  %one = tgraph.constant {value = 1} : i64
+  %next = tgraph.add %i, %one
+  %y = tgraph.sin %v
+  tgraph.return %next, %y
+}
+tgraph.module @with_shared {
+  %v, %shared = tgraph.arg, tgraph.arg : tensor<4xT>
+  %square = tgraph.mul %shared, %shared
+  %y = tgraph.add %v, %square
+  tgraph.return %y
+}
+tgraph.module @without {
+  %v, %shared = tgraph.arg, tgraph.arg : tensor<4xT>
+  %y = tgraph.neg %v
+  tgraph.return %y
+}
+tgraph.module @step {
+  %n = tgraph.arg : i64
+  %x = tgraph.arg : tensor<4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %one = tgraph.constant {value = 1} : i64
+  %zero = tgraph.constant {value = 0} : i64
+  %next = tgraph.add %n, %one
+  %last, %all = tgraph.scan @pass(%x, %w) {carries = 1, rows = 1, reverse = true}
+  %start = tgraph.reduce %w {op = \"sum\", axes = [0]}
+  %shared, %shared_all = tgraph.scan @pass(%start, %w) {carries = 1, rows = 1}
+  %i, %wave = tgraph.while @few, @sine(%zero, %shared) {carries = 2, max = 2}
+  %none = tgraph.constant {value = 0.0} : T
+  %size = tgraph.reduce %wave {op = \"sum\"}
+  %up = tgraph.compare %size, %none {direction = \"gt\"}
+  %chosen = tgraph.cond @with_shared, @without(%up, %last, %wave)
+  %turned = tgraph.cond @without, @with_shared(%up, %chosen, %wave)
+  %sums = tgraph.reduce %all {op = \"sum\", axes = [0]}
+  %sum = tgraph.add %turned, %sums
+  %y = tgraph.tanh %sum
+  %grown = tgraph.add %y, %x
+  %twice = tgraph.matmul %w, %w
+  %column = tgraph.reshape %grown {shape = [4, 1]}
+  %product = tgraph.matmul %twice, %column
+  %z = tgraph.reshape %product {shape = [4]}
+  %new = tgraph.add %grown, %z
+  tgraph.return %next, %new
+}
+tgraph.module @one {
+  %x = tgraph.arg : tensor<4xT>
+  %w = tgraph.arg : tensor<4x4xT>
+  %zero = tgraph.constant {value = 0} : i64
+  %n, %y = tgraph.while @goes_on, @step(%zero, %x, %w) {carries = 2}
+  tgraph.return %n, %y
 }",
     ),
 ];

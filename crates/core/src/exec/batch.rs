@@ -48,7 +48,7 @@ const LINKED: usize = 3 << 10;
 /// What a value along `positions` is at one of them: its part of the leading axis, which is no axis where that is one row; nothing if the parts would differ.
 fn part_of(ty: &Type, positions: usize) -> Option<Type> {
     let rows = ty.shape.first()?.known()?;
-    let each = rows / positions;
+    let each = rows.checked_div(positions)?;
     let leading = (each != 1).then_some(Extent::Static(each));
     let shape = leading.into_iter().chain(ty.shape[1..].iter().copied()).collect();
     (each > 0 && rows.is_multiple_of(positions)).then_some(Type { dtype: ty.dtype, shape })
@@ -192,11 +192,11 @@ fn is_small(graph: &Graph, i: usize, positions: usize) -> bool {
             return false;
         }
     }
-    one_position(graph, i, positions).is_some_and(|one| cpu::runs_side_by_side(&one))
+    one_position(graph, i, positions).is_some_and(|(one, rows)| cpu::runs_side_by_side(&one, rows))
 }
 
-/// Node `i` as a graph of its own, of one position.
-fn one_position(graph: &Graph, i: usize, positions: usize) -> Option<Graph> {
+/// Node `i` as a graph of its own, of one position, which has its own of so many first inputs.
+fn one_position(graph: &Graph, i: usize, positions: usize) -> Option<(Graph, usize)> {
     let (op, uses) = at_one_position(graph, i, positions)?;
     let types: Vec<Type> = (graph.nodes()[i].operands.iter().zip(&uses))
         .map(|(&v, usage)| match usage {
@@ -205,9 +205,17 @@ fn one_position(graph: &Graph, i: usize, positions: usize) -> Option<Graph> {
         })
         .collect::<Option<_>>()?;
     let mut b = Builder::new(&graph.name);
-    let operands: Vec<Value> = types.iter().map(|ty| b.input("", ty.clone())).collect();
+    let (own, shared): (Vec<usize>, Vec<usize>) =
+        (0..uses.len()).partition(|&k| uses[k] == RowUse::Pointwise);
+    let mut operands = vec![None; uses.len()];
+    for &k in own.iter().chain(&shared) {
+        operands[k] = Some(b.input("", types[k].clone()));
+    }
+    let operands: Vec<Value> = operands.into_iter().flatten().collect();
     let results = apply(&mut b, op, &operands).ok()?;
-    lower(&b.finish(results), &types).ok()
+    let one = b.finish(results);
+    let types: Vec<Type> = one.input_types().into_iter().cloned().collect();
+    Some((lower(&one, &types).ok()?, own.len()))
 }
 
 /// Those of `seeds` that `may` be and, in both directions, what is linked to them and `may` be.

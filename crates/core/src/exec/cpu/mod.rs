@@ -59,9 +59,9 @@ impl Options {
     }
 }
 
-/// Whether a graph of one position of a batch runs for several positions side by side.
-pub(super) fn runs_side_by_side(graph: &Graph) -> bool {
-    Flat::of_lanes(graph, graph.inputs().len()).is_some()
+/// Whether a graph of one position of a batch, which has its own of the first `rows` inputs, runs for several positions side by side.
+pub(super) fn runs_side_by_side(graph: &Graph, rows: usize) -> bool {
+    Flat::of_lanes(graph, rows).is_some()
 }
 
 /// Threads to run on, made once and shared by all graphs that ask for as many.

@@ -46,9 +46,9 @@ impl<T: Real> Kernel for Small<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) -> i64 {
         match self.n {
-            ..=4 => self.padded::<4>(),
-            ..=8 => self.padded::<8>(),
-            ..=16 => self.padded::<16>(),
+            1..=4 => self.padded::<4>(),
+            5..=8 => self.padded::<8>(),
+            9..=16 => self.padded::<16>(),
             _ => linalg::lu(self.a, self.n, self.rows),
         }
     }
