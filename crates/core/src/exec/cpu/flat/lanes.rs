@@ -345,22 +345,23 @@ unsafe fn exchange<V: Lanes>(
     }
     // SAFETY: the caller's promise.
     unsafe {
+        let rows = || moves.iter().enumerate().take(n).skip(k + 1);
         for j in 0..n {
             let upper = load::<V>(a, k * n + j);
             let mut new = upper;
-            for i in k + 1..n {
+            for (i, &moves) in rows() {
                 let lower = load::<V>(a, i * n + j);
-                new = V::select(moves[i], lower, new);
-                store(a, i * n + j, V::select(moves[i], upper, lower));
+                new = V::select(moves, lower, new);
+                store(a, i * n + j, V::select(moves, upper, lower));
             }
             store(a, k * n + j, new);
         }
         let upper = V::load(order[k].as_ptr());
         let mut new = upper;
-        for i in k + 1..n {
+        for (i, &moves) in rows() {
             let lower = V::load(order[i].as_ptr());
-            new = V::select(moves[i], lower, new);
-            V::select(moves[i], upper, lower).store(order[i].as_mut_ptr());
+            new = V::select(moves, lower, new);
+            V::select(moves, upper, lower).store(order[i].as_mut_ptr());
         }
         new.store(order[k].as_mut_ptr());
         load(a, k * n + k)

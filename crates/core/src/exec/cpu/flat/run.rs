@@ -470,7 +470,8 @@ fn moved<E: Copy + Default>(all: &mut [E], from: &Source, y: Place) {
         }
         Source::Columns { at, rows, columns } => {
             let (rows, columns) = (*rows, *columns);
-            let ([x], y) = parts(all, [*at..at + rows * columns], y.range());
+            let x = Place { kind: y.kind, at: *at, len: rows * columns };
+            let ([x], y) = parts(all, [x.range()], y.range());
             for (j, y) in y.chunks_exact_mut(rows).enumerate() {
                 for (y, x) in y.iter_mut().zip(x[j..].iter().step_by(columns)) {
                     *y = *x;
