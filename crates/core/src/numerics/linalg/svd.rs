@@ -62,25 +62,31 @@ fn orthogonalise<T: Real>(w: &mut [T], rotations: &mut [T], n: usize) -> bool {
     for _ in 0..SWEEPS {
         let mut still = true;
         for i in 0..n {
-            for j in i + 1..n {
-                let (above, below) = w.split_at_mut(j * n);
-                let (x, y) = (&mut above[i * n..(i + 1) * n], &mut below[..n]);
-                let (alpha, beta, gamma) = (dot(x, x), dot(y, y), dot(x, y));
-                let limit = tolerance * (alpha.sqrt() * beta.sqrt());
-                if gamma.abs() <= limit || gamma == T::ZERO {
-                    continue;
+            // Rows from j on whose products with row i are known, which none has been rotated since.
+            let (mut j, mut known, mut ahead) = (i + 1, 0, Products::<T, AHEAD>::default());
+            let mut rotated = true;
+            while j < n {
+                if known == 0 {
+                    // Where one pair was rotated the next one will be, as a rule.
+                    known = if rotated || n - j < AHEAD { 1 } else { AHEAD };
+                    let (x, rows) = (&w[i * n..(i + 1) * n], &w[j * n..]);
+                    ahead = match known {
+                        1 => products::<T, 1>(x, [&rows[..n]]).widened(),
+                        _ => products(x, std::array::from_fn(|k| &rows[k * n..(k + 1) * n])),
+                    };
                 }
-                let zeta = (beta - alpha) / (gamma + gamma);
-                let size = zeta.abs() + zeta.fma(zeta, T::ONE).sqrt();
-                let t = (T::ONE / size).copysign(zeta);
-                if t == T::ZERO {
-                    continue;
+                let turn = ahead.rotation(tolerance);
+                rotated = turn.is_some();
+                if let Some((c, s)) = turn {
+                    still = false;
+                    known = 1;
+                    for rows in [&mut *w, &mut *rotations] {
+                        let (above, below) = rows.split_at_mut(j * n);
+                        rotate(&mut above[i * n..(i + 1) * n], &mut below[..n], c, s);
+                    }
                 }
-                still = false;
-                let c = T::ONE / t.fma(t, T::ONE).sqrt();
-                rotate(x, y, c, c * t);
-                let (above, below) = rotations.split_at_mut(j * n);
-                rotate(&mut above[i * n..(i + 1) * n], &mut below[..n], c, c * t);
+                ahead.advance();
+                (j, known) = (j + 1, known - 1);
             }
         }
         if still {
@@ -88,6 +94,94 @@ fn orthogonalise<T: Real>(w: &mut [T], rotations: &mut [T], n: usize) -> bool {
         }
     }
     false
+}
+
+/// Rows whose products with another one are computed at once: their chains hide each other's latency.
+const AHEAD: usize = 4;
+
+/// Products of a row with itself, of others with themselves, and of the row with them.
+#[derive(Clone, Copy)]
+struct Products<T, const W: usize> {
+    own: T,
+    others: [T; W],
+    mixed: [T; W],
+}
+
+impl<T: Real, const W: usize> Default for Products<T, W> {
+    #[inline(always)]
+    fn default() -> Self {
+        Products { own: T::ZERO, others: [T::ZERO; W], mixed: [T::ZERO; W] }
+    }
+}
+
+impl<T: Real, const W: usize> Products<T, W> {
+    /// The same for the first of `AHEAD` rows.
+    #[inline(always)]
+    fn widened(self) -> Products<T, AHEAD> {
+        let mut wide = Products::default();
+        wide.own = self.own;
+        wide.others[..W].copy_from_slice(&self.others);
+        wide.mixed[..W].copy_from_slice(&self.mixed);
+        wide
+    }
+
+    /// Leaves the first of the others behind.
+    #[inline(always)]
+    fn advance(&mut self) {
+        self.others.rotate_left(1);
+        self.mixed.rotate_left(1);
+    }
+
+    /// Cosine and sine of the rotation that makes the row orthogonal to the first of the others, unless it is.
+    #[inline(always)]
+    fn rotation(&self, tolerance: T) -> Option<(T, T)> {
+        let (alpha, beta, gamma) = (self.own, self.others[0], self.mixed[0]);
+        let limit = tolerance * (alpha.sqrt() * beta.sqrt());
+        if gamma.abs() <= limit || gamma == T::ZERO {
+            return None;
+        }
+        let zeta = (beta - alpha) / (gamma + gamma);
+        let size = zeta.abs() + zeta.fma(zeta, T::ONE).sqrt();
+        let t = (T::ONE / size).copysign(zeta);
+        if t == T::ZERO {
+            return None;
+        }
+        let c = T::ONE / t.fma(t, T::ONE).sqrt();
+        Some((c, c * t))
+    }
+}
+
+/// The products of `x` and `rows`, as [`dot`] has them.
+#[inline(always)]
+fn products<T: Real, const W: usize>(x: &[T], rows: [&[T]; W]) -> Products<T, W> {
+    let mut own = [T::ZERO; CHAINS];
+    let (mut others, mut mixed) = ([own; W], [own; W]);
+    let (whole, rest) = x.as_chunks::<CHAINS>();
+    let rows = rows.map(|row| {
+        let (whole_of_row, rest_of_row) = row.as_chunks::<CHAINS>();
+        (&whole_of_row[..whole.len()], &rest_of_row[..rest.len()])
+    });
+    for (at, x) in whole.iter().enumerate() {
+        for (own, &x) in own.iter_mut().zip(x) {
+            *own = x.fma(x, *own);
+        }
+        for k in 0..W {
+            let y = &rows[k].0[at];
+            for l in 0..CHAINS {
+                others[k][l] = y[l].fma(y[l], others[k][l]);
+                mixed[k][l] = x[l].fma(y[l], mixed[k][l]);
+            }
+        }
+    }
+    for (l, &x) in rest.iter().enumerate() {
+        own[l] = x.fma(x, own[l]);
+        for k in 0..W {
+            let y = rows[k].1[l];
+            others[k][l] = y.fma(y, others[k][l]);
+            mixed[k][l] = x.fma(y, mixed[k][l]);
+        }
+    }
+    Products { own: joined(own), others: others.map(joined), mixed: mixed.map(joined) }
 }
 
 /// Σ x y: eight chains side by side, joined by halves.
@@ -99,7 +193,13 @@ fn dot<T: Real>(x: &[T], y: &[T]) -> T {
             *sum = x.fma(y, *sum);
         }
     }
-    let [a, b, c, d, e, f, g, h] = sums;
+    joined(sums)
+}
+
+/// The sum of eight chains, by halves.
+#[inline(always)]
+fn joined<T: Real>(chains: [T; CHAINS]) -> T {
+    let [a, b, c, d, e, f, g, h] = chains;
     ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
