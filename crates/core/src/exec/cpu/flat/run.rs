@@ -286,6 +286,9 @@ impl<T: Real> Workspace<T> {
             }
             Instruction::Keep { active, ref copies } => {
                 let active = active..active + lanes;
+                if self.numbers[active.clone()].iter().all(|&active| active != T::ZERO) {
+                    return copies.iter().for_each(|&(x, y)| self.copy(x, y));
+                }
                 for &(x, y) in copies {
                     match x.kind {
                         Kind::Number => {
