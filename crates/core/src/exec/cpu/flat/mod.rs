@@ -45,8 +45,8 @@ const ARENA_MAX: usize = 16 << 10;
 /// Multiply-adds of a product or of a factorisation up to which one thread does it at once.
 const WORK_MAX: usize = 32 * 32 * 32;
 
-/// Bytes of an element of positions side by side: two vectors, so that two chains hide each other's latency.
-const LANES_BYTES: usize = 128;
+/// Bytes of an element of positions side by side: four vectors, so that chains hide each other's latency and an instruction is worth the walk to it.
+const LANES_BYTES: usize = 256;
 
 /// The most positions side by side.
 const LANES_MAX: usize = LANES_BYTES / size_of::<f32>();
@@ -57,7 +57,7 @@ const LANES_MIN: usize = 16;
 /// Pieces of a batch for each thread, so that one that is done takes from the others.
 const PIECES: usize = 4;
 
-/// Elements of all values of one position up to which positions run side by side: 512 KiB of f64, to stay in L2.
+/// Elements of all values of one position up to which positions run side by side: 1 MiB of f64, to stay in L2.
 const POSITION_MAX: usize = 4 << 10;
 
 /// Nodes up to which a graph is small: making a program takes time in the square of their number.
