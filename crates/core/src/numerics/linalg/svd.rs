@@ -118,8 +118,7 @@ impl<T: Real, const W: usize> Products<T, W> {
     /// The same for the first of `AHEAD` rows.
     #[inline(always)]
     fn widened(self) -> Products<T, AHEAD> {
-        let mut wide = Products::default();
-        wide.own = self.own;
+        let mut wide = Products { own: self.own, ..Products::default() };
         wide.others[..W].copy_from_slice(&self.others);
         wide.mixed[..W].copy_from_slice(&self.mixed);
         wide
