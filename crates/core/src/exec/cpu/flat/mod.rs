@@ -13,7 +13,8 @@
 //!
 //! A batch of a loop that each position leaves at its own time runs as the program of one position, for some of them side by side: every element is then
 //! that of so many positions, one behind the other. Elementwise operations do not see the difference; chains that are scalar work for one position are
-//! vectors of them. Positions that are done keep what they carry until the others are; the next ones do not wait for the whole batch.
+//! vectors of them. Positions that are done keep what they carry until the others are; the next ones do not wait for the whole batch. What does not depend on the
+//! position is done once, before any.
 //!
 //! - `compile` makes the program of a graph.
 //! - `run` runs it.
