@@ -533,9 +533,7 @@ fn same(want: &[Tensor], got: &[Tensor]) -> bool {
 fn small_programs_have_the_bits_of_the_law_and_of_tiles() {
     for dtype in ["f64", "f32"] {
         for (what, source) in PROGRAMS {
-            let source =
-                source.replace("xT>", &format!("x{dtype}>")).replace("\"T\"", &format!("\"{dtype}\""));
-            let source = source.replace(": T", &format!(": {dtype}"));
+            let source = typed(source, dtype);
             let program =
                 text::parse(&Source::new("flat.mlir", &source)).unwrap_or_else(|e| panic!("{what}: {e}"));
             let graph = program.modules["main"].clone();

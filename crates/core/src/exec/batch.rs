@@ -35,9 +35,6 @@ pub struct Batch {
 /// ones run all together.
 const PRODUCT_MIN: usize = 1 << 13;
 
-/// Positions from which on they run side by side.
-const POSITIONS_MIN: usize = 16;
-
 /// Elements of a shared matrix, such as a layer's, up to which products with it belong to small solvers: larger ones are better off in tiles of many rows,
 /// which do not store what their gradients need.
 const SHARED: usize = 16 * 16;
@@ -180,7 +177,7 @@ pub(super) fn members(graph: &Graph) -> Vec<Option<usize>> {
 
 /// Whether node `i` is so little work at each of so many positions that an engine runs some of them side by side.
 fn is_small(graph: &Graph, i: usize, positions: usize) -> bool {
-    if positions < POSITIONS_MIN {
+    if positions < cpu::POSITIONS_MIN {
         return false;
     }
     let node = &graph.nodes()[i];

@@ -30,6 +30,7 @@ use crate::numerics::lanes::Real;
 use crate::ops::Kernel;
 use crate::tensor::{Tensor, copy_elements};
 use flat::Flat;
+pub(super) use flat::POSITIONS_MIN;
 use leaf::{Region, Spare};
 use rayon::prelude::*;
 use reduce::Reduce;

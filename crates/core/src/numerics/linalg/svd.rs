@@ -150,7 +150,7 @@ impl<T: Real, const W: usize> Products<T, W> {
     }
 }
 
-/// The products of `x` and `rows`, as [`dot`] has them.
+/// The products of `x` and `rows`: each Σ x y of eight chains side by side, joined by halves.
 #[inline(always)]
 fn products<T: Real, const W: usize>(x: &[T], rows: [&[T]; W]) -> Products<T, W> {
     let mut own = [T::ZERO; CHAINS];
@@ -183,16 +183,10 @@ fn products<T: Real, const W: usize>(x: &[T], rows: [&[T]; W]) -> Products<T, W>
     Products { own: joined(own), others: others.map(joined), mixed: mixed.map(joined) }
 }
 
-/// Σ x y: eight chains side by side, joined by halves.
+/// The product of `x` with itself.
 #[inline(always)]
-fn dot<T: Real>(x: &[T], y: &[T]) -> T {
-    let mut sums = [T::ZERO; CHAINS];
-    for (x, y) in x.chunks(CHAINS).zip(y.chunks(CHAINS)) {
-        for (sum, (&x, &y)) in sums.iter_mut().zip(x.iter().zip(y)) {
-            *sum = x.fma(y, *sum);
-        }
-    }
-    joined(sums)
+fn square<T: Real>(x: &[T]) -> T {
+    products(x, []).own
 }
 
 /// The sum of eight chains, by halves.
@@ -210,7 +204,7 @@ fn norm<T: Real>(x: &[T]) -> T {
         return size;
     }
     let scaled: Vec<T> = x.iter().map(|&x| x / size).collect();
-    size * dot(&scaled, &scaled).sqrt()
+    size * square(&scaled).sqrt()
 }
 
 /// A unit vector orthogonal to the first `k` columns of `v`, which are orthonormal.
@@ -228,7 +222,7 @@ fn completed<T: Real>(v: &[T], n: usize, k: usize) -> Vec<T> {
                 (0..n).for_each(|i| x[i] = overlap.fnma(v[i * n + j], x[i]));
             }
         }
-        let left = dot(&x, &x);
+        let left = square(&x);
         if left * part >= T::ONE {
             let norm = left.sqrt();
             return x.into_iter().map(|x| x / norm).collect();

@@ -68,9 +68,9 @@ impl<T: Real> Kernel for Keep<'_, T> {
     }
 }
 
-/// An operand of a product: where it starts, how far apart its rows or columns are and how far apart the terms of one, in elements.
+/// One side of a product: where it starts, how far apart its rows or columns are and how far apart the terms of one, in elements.
 #[derive(Clone, Copy)]
-pub(super) struct Factor<T> {
+pub(super) struct Side<T> {
     pub plane: Plane<T>,
     pub line: usize,
     pub term: usize,
@@ -82,8 +82,8 @@ pub(super) struct LaneMatmul<T> {
     pub lines: usize,
     pub others: usize,
     pub terms: usize,
-    pub a: Factor<T>,
-    pub b: Factor<T>,
+    pub a: Side<T>,
+    pub b: Side<T>,
     /// Whether all positions share `a`, whose elements then stand one behind the other.
     pub shares: bool,
     /// The results, and how far apart those of lines and of others are.

@@ -52,8 +52,8 @@ const LANES_BYTES: usize = 256;
 /// The most positions side by side.
 const LANES_MAX: usize = LANES_BYTES / size_of::<f32>();
 
-/// Positions side by side from which on it is worth it.
-const LANES_MIN: usize = 16;
+/// Positions from which on they run side by side.
+pub(in crate::exec) const POSITIONS_MIN: usize = 16;
 
 /// Pieces of a batch for each thread, so that one that is done takes from the others.
 const PIECES: usize = 4;
@@ -85,7 +85,7 @@ impl Flat {
 
     /// The program of one position of a batch, for some of them side by side, if there are enough.
     pub fn of_positions(batch: &Batch) -> Option<Flat> {
-        if batch.count < LANES_MIN {
+        if batch.count < POSITIONS_MIN {
             return None;
         }
         Flat::of_lanes(&batch.plan.graph, batch.rows.len())

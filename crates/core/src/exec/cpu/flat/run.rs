@@ -1,6 +1,6 @@
 //! Running a program.
 
-use super::lanes::{Factor, Keep, LaneLines, LaneLu, LaneMatmul, LaneSolve};
+use super::lanes::{Keep, LaneLines, LaneLu, LaneMatmul, LaneSolve, Side};
 use super::{Instruction, Kind, LANES_MAX, NONE, Place, Program, Row, Source};
 use crate::exec::cpu::aligned::Aligned;
 use crate::exec::cpu::group::{CHUNK, RunGroup};
@@ -312,8 +312,8 @@ impl<T: Real> Workspace<T> {
                 let [x, z, y] = [x[0], x[1], y].map(|at| self.plane(at, lanes));
                 let a = if op.transpose_a { (1, m) } else { (k, 1) };
                 let b = if op.transpose_b { (k, 1) } else { (1, n) };
-                let factor = |plane, (line, term)| Factor { plane, line, term };
-                let (a, b, count, terms) = (factor(x, a), factor(z, b), batch, k);
+                let side = |plane, (line, term)| Side { plane, line, term };
+                let (a, b, count, terms) = (side(x, a), side(z, b), batch, k);
                 let shares = shared.is_some();
                 // What is shared stands first.
                 let product = match shared {

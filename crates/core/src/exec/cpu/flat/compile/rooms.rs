@@ -1,7 +1,7 @@
 //! Where values stand in the arena, and when their room is free for others.
 //!
-//! A value has its room for as long as something that is still to be compiled may read it; the next value of its size gets it then, so that what is at work stays in
-//! L1. Instructions run in the order in which they are made, but for loops: what a loop reads of what was made before it keeps its room until the loop has ended. What
+//! A value has its room for as long as something that is still to be compiled may read it; the next value of its size gets it then, so that less memory is at
+//! work. Instructions run in the order in which they are made, but for loops: what a loop reads of what was made before it keeps its room until the loop has ended. What
 //! is written only once has its room for good: constants, and what positions share.
 
 use super::{Compiler, Known};
